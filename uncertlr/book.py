@@ -1,0 +1,110 @@
+"""Render the book: execute the notebooks with papermill, then build the site with execution off."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from uncertlr.config import preset
+from uncertlr.errors import ConfigError, RunError
+from uncertlr.published import results_folder
+from uncertlr.runs import project_folder, write_atomically
+
+NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
+    "quickstart": {"quick": {}, "standard": {}, "full": {}},
+    "cifar10": {"quick": {}, "standard": {}, "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"})},
+    "imdb": {"quick": {}, "standard": {}, "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"})},
+}
+"""The parameters that each profile injects. A notebook's own defaults are the published `standard` runs."""
+
+
+def build_book(profile: str = "quick") -> Path:
+    """Execute what has changed, build the site strictly, and say where it is.
+
+    Args:
+        profile: ``quick`` and ``standard`` render the published runs and train what is missing of them; ``full`` asks for
+            the runs on all data, which train for hours where they are not published.
+
+    Returns:
+        The site's first page.
+
+    Raises:
+        RunError: a notebook failed, or the site could not be built without a warning.
+    """
+    project = project_folder()
+    if not (project / "_config.yml").is_file():
+        raise RunError("the book is built from a checkout of the project; there is none here")
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        list(pool.map(execute, NOTEBOOKS, [profile] * len(NOTEBOOKS)))
+    command = [sys.executable, "-m", "jupyter_book", "build", str(project), "--path-output", str(project / "book")]
+    # the notebooks' kernels and sphinx read no locale of the user's
+    result = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], env={**os.environ, "PYTHONWARNINGS": ""})
+    if result.returncode:
+        raise RunError("the site was not built: see the warnings above; each must be mended")
+    return project / "book" / "_build" / "html" / "index.html"
+
+
+def execute(name: str, profile: str) -> Path:
+    """Execute one notebook into book/executed/, unless that has been done with the same sources.
+
+    Raises:
+        ConfigError: a parameter that the notebook does not have.
+        RunError: a cell failed.
+    """
+    source = project_folder() / "notebooks" / f"{name}.ipynb"
+    target = project_folder() / "book" / "executed" / f"{name}.ipynb"
+    parameters = NOTEBOOKS[name][profile]
+    key = _key(source, parameters)
+    if target.is_file() and json.loads(target.read_text(encoding="utf-8"))["metadata"].get("uncertlr") == key:
+        return target
+    print(f"executing {source.name}", flush=True)
+    execute_notebook(source, target, parameters)
+    notebook = json.loads(target.read_text(encoding="utf-8"))
+    notebook["metadata"]["uncertlr"] = key
+    notebook["metadata"].pop("papermill", None)
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("papermill", None)
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["metadata"]["tags"].append("hide-input")
+    write_atomically(target, json.dumps(notebook, indent=1).encode())
+    return target
+
+
+def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None:
+    """Run a notebook with papermill; unlike papermill, refuse a parameter that the notebook does not have.
+
+    Raises:
+        ConfigError: unknown parameter.
+        RunError: a cell failed.
+    """
+    import papermill
+
+    known = papermill.inspect_notebook(str(source))
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(".part.ipynb")
+    try:
+        papermill.execute_notebook(
+            str(source), str(unfinished), parameters, kernel_name="python3", progress_bar=False, cwd=str(source.parent)
+        )
+    except papermill.PapermillExecutionError as error:
+        raise RunError(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+    unfinished.replace(target)
+
+
+def _key(source: Path, parameters: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for path in [source, *_sorted(Path(__file__).parent.rglob("*.py")), *_sorted(results_folder().glob("*.parquet"))]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sorted(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=str)

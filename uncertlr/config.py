@@ -1,0 +1,212 @@
+"""RunConfig: one frozen, flat, validated description of a run.
+
+It is the single source of the notebooks' parameter cells, the command line's flags, a sweep's YAML and a run's identity.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from uncertlr.errors import ConfigError
+
+RESULT_VERSION = 1
+"""Raised whenever the library's numerics change: stored runs of another version are not the same runs."""
+
+EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
+"""Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""
+
+Count = Annotated[int, Ge(0)]
+Size = Annotated[int, Ge(1)]
+Share = Annotated[float, Ge(0), Le(1)]
+Rate = Annotated[float, Gt(0)]
+
+
+class RunConfig(BaseModel):
+    """Everything that determines a run, and a few fields that only say where it is carried out.
+
+    Raises:
+        ConfigError: a field is unknown (the nearest name is suggested) or a value is out of range.
+
+    >>> RunConfig(dataset="digits", epochs=2).epochs
+    2
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=False)
+
+    # data
+    dataset: str = Field("cifar10", description="cifar10, imdb, digits, toy_reviews, or a folder in the hub's layout")
+    data_kind: Literal["auto", "image", "text"] = Field("auto", description="what the inputs are; auto reads it off")
+    input_column: str = Field("", description="column of the inputs; empty for the usual one")
+    label_column: str = Field("", description="column of the labels; empty for the usual one")
+    train_examples: Count = Field(0, description="training examples after the validation split; 0 for all")
+    val_fraction: Annotated[float, Gt(0), Lt(1)] = Field(0.1, description="share of the training set held out to validate")
+    augment: bool = Field(False, description="flip and crop training images at random (pad 4)")
+    vocab_size: Annotated[int, Ge(3)] = Field(20_000, description="most frequent words kept, the two special ones included")
+    max_tokens: Size = Field(400, description="words of a text that are read, from its start")
+
+    # model
+    model: Literal["auto", "cnn", "lstm", "mlp"] = Field("auto", description="network; auto is cnn or lstm by kind of data")
+    channels: Annotated[list[Size], Field(min_length=2, max_length=2)] = Field([32, 64], description="channels of the CNN's two convolutions")
+    hidden_size: Size = Field(128, description="width of the dense layer, or of the LSTM's state")
+    embedding_size: Size = Field(128, description="width of the word embedding")
+    dropout: Annotated[float, Ge(0), Lt(1)] = Field(0.5, description="probability of dropout before the last layer")
+
+    # optimization
+    epochs: Size = Field(50, description="passes over the training set")
+    batch_size: Annotated[int, Ge(2)] = Field(64, description="examples a step")
+    learning_rate: Rate = Field(1e-3, description="initial learning rate of Adam")
+    beta1: Annotated[float, Ge(0), Lt(1)] = Field(0.9, description="decay of Adam's first moment")
+    beta2: Annotated[float, Ge(0), Lt(1)] = Field(0.999, description="decay of Adam's second moment")
+    eps: Rate = Field(1e-7, description="epsilon of Adam")
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field("constant", description="course of the rate fixed in advance; the rule's factor multiplies it")
+
+    # uncertainty and the rule that listens to it
+    estimator: Literal["mc_dropout", "deterministic"] = Field("mc_dropout", description="how uncertainty is estimated")
+    num_samples: Size = Field(32, description="Monte Carlo samples a prediction")
+    signal: Literal["predictive_entropy", "expected_entropy", "mutual_information", "one_minus_max_prob"] = Field(
+        "predictive_entropy", description="reading of the training batch that steers the rate, over its maximum"
+    )
+    rule: Literal["none", "threshold"] = Field("none", description="none for a rate without feedback, threshold for the report's rule")
+    threshold: Share = Field(0.5, description="level of the signal above which the rate shrinks, below which it grows")
+    decrease: Annotated[float, Gt(0), Le(1)] = Field(0.5, description="factor on the rate above the threshold")
+    increase: Annotated[float, Ge(1)] = Field(1.1, description="factor on the rate below the threshold")
+    min_factor: Annotated[float, Gt(0), Le(1)] = Field(0.01, description="lowest product of all decisions")
+    max_factor: Annotated[float, Ge(1)] = Field(10.0, description="highest product of all decisions")
+    dead_band: Share = Field(0.0, description="half-width of the band round the threshold without a decision")
+    decide_every: Count = Field(1, description="steps between two decisions; 0 for one decision an epoch")
+
+    seed: Count = Field(0, description="fixes initial weights, batch order, augmentation, split and samples")
+    evaluate_test: bool = Field(True, description="evaluate the test set, once, after training")
+
+    # execution: no part of the run's identity
+    device: str = Field("auto", description="auto, cpu, cuda, or another device of torch")
+    threads: Size = Field(1, description="CPU threads of torch; another number agrees to rounding only")
+    root: str = Field("", description="folder of the runs; empty for runs/ in the project")
+    progress: Literal["auto", "bar", "text", "quiet"] = Field("auto", description="auto is a bar in a terminal, text elsewhere")
+
+    def __init__(self, **values: Any) -> None:
+        unknown = [name for name in values if name not in type(self).model_fields]
+        if unknown:
+            raise ConfigError(_unknown_message(unknown[0]))
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(_invalid_message(error)) from None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields that make the run what it is and differ from their defaults.
+
+        Defaults are left out so that a dial added later does not rename the runs that came before it.
+        """
+        return self.model_dump(exclude=set(EXECUTION_FIELDS), exclude_defaults=True)
+
+    @property
+    def run_id(self) -> str:
+        """Data set, rule, seed, and a hash of the identity and `RESULT_VERSION`; ``1`` and ``1.0`` give the same."""
+        canonical = json.dumps([RESULT_VERSION, self.identity], sort_keys=True, separators=(",", ":"))
+        name = re.sub(r"[^a-z0-9]+", "_", self.dataset.rstrip("/").rpartition("/")[2].lower()) or "data"
+        return f"{name}-{self.rule}-s{self.seed}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
+
+    def replace(self, **changes: Any) -> "RunConfig":
+        """A copy with other values, validated like a new one."""
+        return RunConfig(**{**self.model_dump(), **changes})
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "cifar10": {"augment": True},
+    "imdb": {},
+    "digits": {"channels": [16, 32], "hidden_size": 64},
+    "toy_reviews": {"max_tokens": 40, "embedding_size": 32, "hidden_size": 32},
+}
+"""What each named data set changes of RunConfig's defaults."""
+
+PROFILES: dict[str, dict[str, dict[str, Any]]] = {
+    "quick": {
+        "cifar10": {"train_examples": 2_000, "epochs": 2},
+        "imdb": {"train_examples": 2_000, "epochs": 2},
+        "digits": {"epochs": 5},
+        "toy_reviews": {"epochs": 5},
+    },
+    "standard": {
+        "cifar10": {"train_examples": 20_000, "epochs": 12},
+        "imdb": {"train_examples": 10_000, "epochs": 6},
+        "digits": {"epochs": 20},
+        "toy_reviews": {"epochs": 20},
+    },
+    "exact": {},
+    "full": {},
+}
+"""How much of the data and how many epochs: seconds, minutes, or the report's own plan (all data, 50 epochs)."""
+
+
+def preset(dataset: str, profile: str = "exact", **changes: Any) -> RunConfig:
+    """The configuration of a named data set in a profile, with further changes.
+
+    Args:
+        dataset: a key of `PRESETS`, or a folder, which has no preset values.
+        profile: a key of `PROFILES`.
+        changes: fields of RunConfig.
+
+    Raises:
+        ConfigError: unknown profile or field, or a value out of range.
+    """
+    if profile not in PROFILES:
+        raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+    values = {"dataset": dataset, **PRESETS.get(dataset, {}), **PROFILES[profile].get(dataset, {})}
+    return RunConfig(**{**values, **changes})
+
+
+def type_name(annotation: Any) -> str:
+    """A field's plain type as papermill's inspector reads it: str, int, float, bool or a list of one of them."""
+    if get_origin(annotation) is Literal:
+        return type(get_args(annotation)[0]).__name__
+    if get_origin(annotation) is Annotated:
+        return type_name(get_args(annotation)[0])
+    if get_origin(annotation) is list:
+        return f"list[{type_name(get_args(annotation)[0])}]"
+    return str(annotation.__name__)
+
+
+def parameter_cell(config: RunConfig) -> str:
+    """The source of a notebook's parameters cell: one typed and commented line a field."""
+    lines = []
+    for name, field in RunConfig.model_fields.items():
+        value = json.dumps(getattr(config, name)) if field.annotation is not bool else str(getattr(config, name))
+        lines.append(f"{name}: {type_name(field.annotation)} = {value}  # {describe_field(name)}")
+    return "\n".join(lines)
+
+
+def describe_field(name: str) -> str:
+    """A field's description, with its choices where there are some."""
+    field = RunConfig.model_fields[name]
+    choices = [str(choice) for choice in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
+    return (field.description or "") + (f" ({', '.join(choices)})" if choices else "")
+
+
+def parameter_table() -> str:
+    """All fields as a Markdown table: name, type, default, meaning."""
+    rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in RunConfig.model_fields.items():
+        default = json.dumps(field.default) if field.annotation is not bool else str(field.default)
+        rows.append(f"| `{name}` | `{type_name(field.annotation)}` | `{default}` | {describe_field(name)} |")
+    return "\n".join(rows)
+
+
+def _unknown_message(name: str) -> str:
+    near = difflib.get_close_matches(name, RunConfig.model_fields, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
+    return f"unknown parameter {name!r}; {hint}"
+
+
+def _invalid_message(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        name = str(item["loc"][0])
+        parts.append(f"{name}={item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}")
+    return "invalid parameter " + "; ".join(parts)

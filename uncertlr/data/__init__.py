@@ -1,0 +1,19 @@
+"""Named data sets as tensors on the device, with seeded splits and batches."""
+
+from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
+from uncertlr.data.batches import Batch, eval_batches, steps_per_epoch, train_batches
+from uncertlr.data.loading import load_data
+from uncertlr.data.types import DataSet, Source, Split
+
+__all__ = [
+    "Batch",
+    "DataSet",
+    "Source",
+    "Split",
+    "draw_flips_and_crops",
+    "eval_batches",
+    "flip_and_crop",
+    "load_data",
+    "steps_per_epoch",
+    "train_batches",
+]

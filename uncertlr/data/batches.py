@@ -1,0 +1,95 @@
+"""Batches of an epoch. Data lies in memory, on the device, so there is nothing to load ahead."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
+from uncertlr.data.types import DataSet, Split
+from uncertlr.streams import generator
+
+POOL = 50
+"""Batches' worth of texts that are sorted by length together."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the model takes in one step.
+
+    Attributes:
+        inputs: float32 images [B, C, H, W], normalized, channels last in memory; or int64 token ids [B, L], padded with 0.
+        targets: int64 [B].
+        indices: int64 [B], the examples' places in their split.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    indices: Tensor
+
+
+def steps_per_epoch(num_examples: int, batch_size: int) -> int:
+    """Batches an epoch. A single example left over joins the batch before: it has no variance to normalize by."""
+    return max(1, math.ceil(num_examples / batch_size) - (num_examples % batch_size == 1))
+
+
+def train_batches(data: DataSet, batch_size: int, seed: int, epoch: int, augment: bool) -> Iterator[Batch]:
+    """The training set in the order of an epoch.
+
+    Args:
+        data: whose training split is used.
+        batch_size: examples a batch; the last batch of an epoch may be smaller, or larger by one.
+        seed: of the run.
+        epoch: counted from 1; with the seed it fixes order and augmentation.
+        augment: flip and crop images at random.
+    """
+    device = str(data.train.targets.device)
+    order = torch.randperm(len(data.train), generator=generator(seed, epoch, "order"))
+    if data.kind == "text":
+        chunks = _bucketed(order, _lengths(data.train).cpu(), batch_size, generator(seed, epoch, "buckets"))
+    else:
+        chunks = _chunks(order, batch_size)
+    stream = generator(seed, epoch, "augment", device)
+    for indices in chunks:
+        yield _batch(data, data.train, indices.to(device), stream if augment and data.kind == "image" else None)
+
+
+def eval_batches(data: DataSet, split: Split, batch_size: int) -> Iterator[Batch]:
+    """A whole split once: images in their order, texts by length. `Batch.indices` tells where each example belongs."""
+    order = torch.arange(len(split))
+    if data.kind == "text":
+        order = torch.argsort(_lengths(split).cpu(), stable=True)
+    for indices in order.split(batch_size):
+        yield _batch(data, split, indices.to(split.targets.device), None)
+
+
+def _batch(data: DataSet, split: Split, indices: Tensor, stream: torch.Generator | None) -> Batch:
+    inputs, targets = split.inputs[indices], split.targets[indices]
+    if data.kind == "text":
+        return Batch(inputs[:, : int((inputs != 0).sum(1).max())].long(), targets, indices)
+    if stream is not None:
+        inputs = flip_and_crop(inputs, *draw_flips_and_crops(len(inputs), stream))
+    scale, shift = 1.0 / (255.0 * data.std), -data.mean / data.std
+    images = inputs.to(torch.float32, memory_format=torch.channels_last)
+    return Batch(images.mul_(scale[:, None, None]).add_(shift[:, None, None]), targets, indices)
+
+
+def _lengths(split: Split) -> Tensor:
+    return (split.inputs != 0).sum(1)
+
+
+def _chunks(order: Tensor, batch_size: int) -> list[Tensor]:
+    chunks = list(order.split(batch_size))
+    if len(chunks) > 1 and len(chunks[-1]) == 1:
+        last = chunks.pop()
+        chunks[-1] = torch.cat([chunks[-1], last])
+    return chunks
+
+
+def _bucketed(order: Tensor, lengths: Tensor, batch_size: int, stream: torch.Generator) -> list[Tensor]:
+    pools = order.split(POOL * batch_size)
+    sorted_pools = torch.cat([pool[torch.argsort(lengths[pool], stable=True)] for pool in pools])
+    chunks = _chunks(sorted_pools, batch_size)
+    return [chunks[index] for index in torch.randperm(len(chunks), generator=stream).tolist()]

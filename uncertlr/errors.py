@@ -1,0 +1,17 @@
+"""The errors a user can meet: each says what is wrong, with which value, and how to mend it."""
+
+
+class UncertlrError(Exception):
+    """Base of every error that uncertlr raises on purpose."""
+
+
+class ConfigError(UncertlrError, ValueError):
+    """A parameter has an unknown name or a value that makes no sense."""
+
+
+class DataError(UncertlrError, ValueError):
+    """A data set is missing, unreachable or malformed."""
+
+
+class RunError(UncertlrError, RuntimeError):
+    """A run on disk is in use, damaged, or belongs to something else."""

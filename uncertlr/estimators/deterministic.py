@@ -1,0 +1,27 @@
+"""One pass in evaluation mode: the network's own softmax, no epistemic part."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from uncertlr.estimators.modes import sampling_modes
+from uncertlr.estimators.prediction import Prediction
+from uncertlr.metrics.probabilities import class_probs
+
+
+@dataclass(frozen=True)
+class Deterministic:
+    """Predict with dropout off. Mutual information is 0 by construction."""
+
+    def estimate(self, model: nn.Module, inputs: Tensor, *, generator: torch.Generator | None = None) -> Prediction:
+        """One pass through the model; `generator` is not used."""
+        with sampling_modes(model, sample=False):
+            return Prediction.from_probs(class_probs(model(inputs)).unsqueeze(0))
+
+    def estimate_from_features(
+        self, model: nn.Module, features: Tensor, *, generator: torch.Generator | None = None
+    ) -> Prediction:
+        """One pass through the head; `generator` is not used."""
+        with sampling_modes(model.head, sample=False):  # type: ignore[arg-type]
+            return Prediction.from_probs(class_probs(model.head(features)).unsqueeze(0))  # type: ignore[operator]

@@ -1,0 +1,220 @@
+"""From names to objects, and one idempotent `run`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from uncertlr import provenance
+from uncertlr.config import EXECUTION_FIELDS, RunConfig
+from uncertlr.data import DataSet, load_data, steps_per_epoch
+from uncertlr.errors import ConfigError, RunError
+from uncertlr.estimators import Deterministic, Estimator, MCDropout
+from uncertlr.models import CNN, MLP, LSTMClassifier
+from uncertlr.progress import reporter
+from uncertlr.published import restore_published
+from uncertlr.runs import (
+    RunPaths,
+    claimed,
+    drop_checkpoints,
+    paths_of,
+    read_json,
+    read_metrics,
+    read_trace,
+    write_atomically,
+    write_json,
+)
+from uncertlr.schedulers import SCHEDULES, Rule, Threshold, UncertaintyLR
+from uncertlr.streams import derive_seed
+from uncertlr.summary import prediction_table, report_keys, summarize
+from uncertlr.training import Evaluation, Experiment, evaluate, fit, load_weights
+
+
+def run(config: RunConfig) -> RunPaths:
+    """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
+
+    Published runs (``results/``) are looked up first; they need neither data nor time.
+
+    Raises:
+        UncertlrError: bad configuration, missing data, a run in use, or training that diverged; the run's record then
+            says FAILED with the error, and its last good checkpoint is kept.
+    """
+    paths = paths_of(config)
+    if paths.complete or restore_published(paths):
+        return paths
+    with _numerics(config.threads):
+        experiment = build(config, load_config_data(config))
+        with claimed(paths):
+            if not paths.complete:  # another process may have finished it just before
+                _carry_out(experiment, paths)
+    return paths
+
+
+def build(config: RunConfig, data: DataSet) -> Experiment:
+    """The model, optimizer, scheduler and estimators that a configuration names."""
+    device = resolve_device(config.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, 0, "weights"))
+        model = build_model(config, data).to(device)
+    if data.kind == "image":
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(
+        model.parameters(), config.learning_rate, (config.beta1, config.beta2), config.eps, fused=True
+    )
+    steps = steps_per_epoch(len(data.train), config.batch_size)
+    schedule = SCHEDULES[config.schedule](config.epochs * steps) if config.schedule != "constant" else None
+    scheduler = UncertaintyLR(optimizer, build_rule(config, steps), schedule=schedule)
+    estimator, evaluator = build_estimators(config)
+    return Experiment(config, data, model, optimizer, scheduler, estimator, evaluator)
+
+
+def build_model(config: RunConfig, data: DataSet) -> nn.Module:
+    """The network, with torch's default initial weights from the global stream."""
+    name = config.model if config.model != "auto" else {"image": "cnn", "text": "lstm"}[data.kind]
+    if (name == "lstm") != (data.kind == "text"):
+        raise ConfigError(f"model={config.model!r} does not fit {data.kind} data; use model='auto'")
+    if name == "lstm":
+        return LSTMClassifier(
+            data.vocab_size, data.num_classes, config.embedding_size, config.hidden_size, config.dropout
+        )
+    channels, height, width = data.train.inputs.shape[1:]
+    if name == "mlp":
+        return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)
+    return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
+
+
+def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
+    """The rule, or None for a rate without feedback."""
+    if config.rule == "none":
+        return None
+    return Threshold(
+        threshold=config.threshold,
+        decrease=config.decrease,
+        increase=config.increase,
+        min_factor=config.min_factor,
+        max_factor=config.max_factor,
+        dead_band=config.dead_band,
+        every=config.decide_every or steps_per_epoch,
+    )
+
+
+def build_estimators(config: RunConfig) -> tuple[Estimator, Estimator]:
+    """The estimators of the training signal and of evaluation."""
+    if config.estimator == "deterministic":
+        return Deterministic(), Deterministic()
+    if config.dropout == 0:
+        raise ConfigError("estimator='mc_dropout' needs dropout > 0; set dropout, or estimator='deterministic'")
+    return MCDropout(config.num_samples), MCDropout(config.num_samples, shared_masks=True)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device a name stands for; ``auto`` is the GPU if there is one.
+
+    Raises:
+        ConfigError: torch has no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device={name!r} is not available here ({error}); use device='auto'") from None
+    return torch.device(name)
+
+
+def load_config_data(config: RunConfig) -> DataSet:
+    """The data set a configuration names, split and on its device."""
+    return load_data(
+        config.dataset,
+        kind=config.data_kind,
+        input_column=config.input_column,
+        label_column=config.label_column,
+        train_examples=config.train_examples,
+        val_fraction=config.val_fraction,
+        vocab_size=config.vocab_size,
+        max_tokens=config.max_tokens,
+        seed=config.seed,
+        device=str(resolve_device(config.device)),
+    )
+
+
+def _carry_out(experiment: Experiment, paths: RunPaths) -> None:
+    record = _open_record(experiment, paths)
+    try:
+        with reporter(experiment.config) as report:
+            fit(experiment, paths, report)
+        _finish(experiment, paths)
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "INTERRUPTED"
+        record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
+        write_json(paths.record, record)
+        raise
+    write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})
+
+
+def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
+    config, data = experiment.config, experiment.data
+    before = read_json(paths.record) if paths.record.is_file() else {}
+    if before and before["data"] != data.fingerprint:
+        raise RunError(
+            f"run {paths.run_id} was begun on data with fingerprint {before['data'][:12]}, but {config.dataset} now has "
+            f"{data.fingerprint[:12]}; restore the data, or remove {paths.directory}"
+        )
+    if not paths.config.is_file():
+        write_json(paths.config, config.model_dump(exclude=set(EXECUTION_FIELDS)))
+    if data.tokenizer:
+        write_atomically(paths.tokenizer, data.tokenizer.encode())
+    record = {
+        "run_id": paths.run_id,
+        "status": "RUNNING",
+        "owner": provenance.owner(),
+        "began": before.get("began", provenance.now()),
+        "resumed": [*before.get("resumed", []), provenance.now()] if before else [],
+        "data": data.fingerprint,
+        "examples": {"train": len(data.train), "val": len(data.val), "test": len(data.test)},
+        "class_names": list(data.class_names),
+        "num_parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
+        "threads": config.threads,
+        **provenance.environment(str(experiment.device)),
+    }
+    write_json(paths.record, record)
+    return record
+
+
+def _finish(experiment: Experiment, paths: RunPaths) -> None:
+    config, data = experiment.config, experiment.data
+    final = "test" if config.evaluate_test else "val"
+    evaluations: dict[str, Evaluation] = {}
+    if config.evaluate_test:
+        load_weights(experiment, paths, "best")
+        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test")
+        load_weights(experiment, paths, "last")
+        # the stream of the last epoch's row, so the same numbers
+        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val")
+    started = time.perf_counter()
+    evaluations[final] = evaluate(experiment, getattr(data, final), config.epochs, final)
+    seconds = time.perf_counter() - started
+    write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
+    summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)
+    write_json(paths.summary, summary | report_keys(config, evaluations[final], seconds))
+    drop_checkpoints(paths)
+
+
+@contextmanager
+def _numerics(threads: int) -> Iterator[None]:
+    """Settings of the process that a run's numbers and speed depend on.
+
+    Gradients of an LSTM vanish into denormal numbers, which a CPU handles twenty times slower: flush them to zero. The
+    flag holds for threads started later, so it comes first.
+    """
+    before = torch.get_num_threads()
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)

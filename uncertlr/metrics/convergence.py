@@ -1,0 +1,51 @@
+"""How fast training got somewhere; censored where it never did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Censored:
+    """A time that was observed, or the last time at which the event had not yet been seen."""
+
+    time: float
+    observed: bool
+
+
+def time_to_target(
+    values: Sequence[float], times: Sequence[float], target: float, higher_is_better: bool = True
+) -> Censored:
+    """When a curve first reached a target.
+
+    Args:
+        values: the curve, such as validation accuracy after each epoch.
+        times: epochs or seconds, one a value, rising.
+        target: level to reach.
+        higher_is_better: False for a loss.
+
+    >>> time_to_target([0.2, 0.5, 0.7], [1, 2, 3], 0.5)
+    Censored(time=2.0, observed=True)
+    >>> time_to_target([0.2, 0.5, 0.7], [1, 2, 3], 0.9)
+    Censored(time=3.0, observed=False)
+    """
+    _check(values, times)
+    for value, time in zip(values, times, strict=True):
+        if value >= target if higher_is_better else value <= target:
+            return Censored(float(time), True)
+    return Censored(float(times[-1]), False)
+
+
+def time_to_minimum(values: Sequence[float], times: Sequence[float]) -> Censored:
+    """When a curve was at its lowest; not observed where that is its last point, since it might have fallen further.
+
+    >>> time_to_minimum([0.9, 0.4, 0.6], [1, 2, 3])
+    Censored(time=2.0, observed=True)
+    """
+    _check(values, times)
+    lowest = min(range(len(values)), key=values.__getitem__)
+    return Censored(float(times[lowest]), lowest < len(values) - 1)
+
+
+def _check(values: Sequence[float], times: Sequence[float]) -> None:
+    if not values or len(values) != len(times):
+        raise ValueError(f"expected as many values as times, at least one; got {len(values)} and {len(times)}")

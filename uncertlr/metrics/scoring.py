@@ -1,0 +1,85 @@
+"""How good predicted class probabilities are; all in the field's usual definitions."""
+
+import torch
+from torch import Tensor
+
+from uncertlr.metrics.calibration import (
+    expected_calibration_error,
+    maximum_calibration_error,
+    reliability_curve,
+)
+from uncertlr.metrics.checks import check_probs_and_targets
+
+TINY = 1.1754944e-38
+"""Smallest normal float32: keeps the log-likelihood of an impossible event finite (87.3 nats)."""
+
+
+def accuracy(probs: Tensor, targets: Tensor) -> Tensor:
+    """Share of examples whose most probable class is the label; probs [B, C], targets [B].
+
+    >>> accuracy(torch.tensor([[0.9, 0.1], [0.8, 0.2]]), torch.tensor([0, 1]))
+    tensor(0.5000)
+    """
+    check_probs_and_targets(probs, targets)
+    return (probs.argmax(-1) == targets).float().mean()
+
+
+def negative_log_likelihood(probs: Tensor, targets: Tensor) -> Tensor:
+    """Mean negative log-probability of the label, in nats; finite even where that probability is 0.
+
+    >>> negative_log_likelihood(torch.tensor([[0.5, 0.5]]), torch.tensor([1]))
+    tensor(0.6931)
+    """
+    check_probs_and_targets(probs, targets)
+    return -probs.gather(1, targets[:, None]).clamp(min=TINY).log().mean()
+
+
+def brier(probs: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared distance of the probabilities from the one-hot label, summed over classes: 0 to 2 (Brier 1950).
+
+    >>> brier(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
+    tensor(2.)
+    """
+    check_probs_and_targets(probs, targets)
+    return (probs - torch.nn.functional.one_hot(targets, probs.shape[1])).square().sum(1).mean()
+
+
+def precision_recall_f1(probs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Precision, recall and F1: of class 1 where there are two classes, else the unweighted mean over the classes.
+
+    A ratio with an empty denominator counts as 0.
+    """
+    check_probs_and_targets(probs, targets)
+    num_classes = probs.shape[1]
+    predicted = probs.argmax(-1)
+    confusion = torch.bincount(targets * num_classes + predicted, minlength=num_classes**2)
+    confusion = confusion.view(num_classes, num_classes).double()
+    hits = confusion.diagonal()
+    precision = hits / confusion.sum(0).clamp(min=1)
+    recall = hits / confusion.sum(1).clamp(min=1)
+    f1 = 2 * hits / (confusion.sum(0) + confusion.sum(1)).clamp(min=1)
+    if num_classes == 2:
+        return precision[1], recall[1], f1[1]
+    return precision.mean(), recall.mean(), f1.mean()
+
+
+def scores(probs: Tensor, targets: Tensor, num_bins: int = 15) -> dict[str, float]:
+    """All scores of a set of predictions as plain numbers: loss, accuracy, brier, ece, mce, precision, recall, f1.
+
+    Args:
+        probs: [B, C].
+        targets: [B], class indices.
+        num_bins: bins of the calibration errors.
+    """
+    curve = reliability_curve(probs, targets, num_bins)
+    precision, recall, f1 = precision_recall_f1(probs, targets)
+    return {
+        "loss": float(negative_log_likelihood(probs, targets)),
+        "accuracy": float(accuracy(probs, targets)),
+        "brier": float(brier(probs, targets)),
+        "ece": float(expected_calibration_error(curve)),
+        "mce": float(maximum_calibration_error(curve)),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+    }

@@ -1,0 +1,143 @@
+"""The torch shell round a rule: a learning-rate scheduler that listens."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from uncertlr.schedulers.rules import Rule
+
+
+class UncertaintyLR(LRScheduler):
+    r"""Set the learning rate from readings of a signal, such as a network's predictive uncertainty.
+
+    For every parameter group :math:`g`, at step :math:`t`,
+
+    .. math:: \eta_g(t) = \eta_{g,0} \cdot \text{schedule}(t) \cdot f(\text{state}),
+
+    where :math:`f` is the rule's factor. The rate is computed from the initial rates, never from the current one, so it
+    composes with warm-up or annealing through `schedule`, and with nothing observed it equals
+    `torch.optim.lr_scheduler.LambdaLR`. The rule's bounds hold for the factor, not for the product with the schedule.
+
+    `observe` queues a reading; `step` consumes the mean of what is queued, once. So several readings (gradient
+    accumulation), or several steps (Accelerate calls `step` once per process), still make one decision. The rate lags the
+    reading by one step. Inside `SequentialLR`, readings queued before this scheduler's turn are discarded.
+    `ChainedScheduler` multiplies current rates and so gives a wrong one here: use `schedule` instead.
+
+    To restore: construct, load the optimizer, load the scheduler. The schedule, a function, is not saved.
+
+    Args:
+        optimizer: the optimizer whose rates are set; tensor rates are written in place.
+        rule: what turns readings into a factor; None keeps the factor at 1 and refuses no reading that is finite.
+        schedule: factor as a function of the step, counted from 0; None is constant 1.
+        last_epoch: as for every torch scheduler.
+
+    >>> import torch
+    >>> from uncertlr.schedulers import Threshold
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    >>> scheduler = UncertaintyLR(optimizer, Threshold(threshold=0.5))
+    >>> scheduler.observe(0.9)
+    >>> optimizer.step(); scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.05]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rule: Rule | None = None,
+        *,
+        schedule: Callable[[int], float] | None = None,
+        last_epoch: int = -1,
+    ) -> None:
+        # LRScheduler.__init__ already calls get_lr, which reads these.
+        self.rule = rule
+        self.schedule = schedule
+        self.rule_state = rule.init() if rule else {}
+        self.pending: list[float] = []
+        super().__init__(optimizer, last_epoch)
+
+    @property
+    def factor(self) -> float:
+        """The rule's present factor, without the schedule's."""
+        return self.rule.factor(self.rule_state) if self.rule else 1.0
+
+    def observe(self, signal: float | Tensor) -> None:
+        """Queue a reading for the next rate.
+
+        Args:
+            signal: a number or a tensor of one element, within the rule's `signal_range`.
+
+        Raises:
+            ValueError: the reading is not finite or is out of range; nothing is queued.
+        """
+        value = float(signal)
+        low, high = self.rule.signal_range if self.rule else (-math.inf, math.inf)
+        if not math.isfinite(value) or not low <= value <= high:
+            raise ValueError(
+                f"signal {value} was refused: a reading must be a finite number in [{low:g}, {high:g}]. A value that is "
+                "not finite usually means that the loss diverged; an entropy must be divided by its maximum, log C"
+            )
+        self.pending.append(value)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The rate of every parameter group; consumes the queued readings."""
+        if self.pending and self.rule:
+            mean = math.fsum(self.pending) / len(self.pending)
+            self.rule_state = self.rule.update(self.rule_state, mean)
+        self.pending = []
+        scheduled = self.schedule(self.last_epoch) if self.schedule else 1.0
+        return [base_lr * (scheduled * self.factor) for base_lr in self.base_lrs]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dicts: loads with ``torch.load(..., weights_only=True)``."""
+        return {
+            "base_lrs": [float(base_lr) for base_lr in self.base_lrs],
+            "last_lr": [float(lr) for lr in self._last_lr],
+            "last_epoch": self.last_epoch,
+            "step_count": self._step_count,
+            "rule": describe(self.rule),
+            "rule_state": dict(self.rule_state),
+            "pending": list(self.pending),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave.
+
+        Raises:
+            ValueError: the state belongs to a rule of another kind or with other settings, or to another number of
+                parameter groups; nothing is changed.
+        """
+        if state_dict["rule"] != describe(self.rule):
+            raise ValueError(
+                f"this state was saved with rule {state_dict['rule']}, but the scheduler has {describe(self.rule)}; "
+                "construct the scheduler with the rule it was saved with"
+            )
+        if len(state_dict["base_lrs"]) != len(self.base_lrs):
+            raise ValueError(
+                f"this state has {len(state_dict['base_lrs'])} parameter groups, the optimizer has {len(self.base_lrs)}"
+            )
+        self.base_lrs = list(state_dict["base_lrs"])
+        self._last_lr = list(state_dict["last_lr"])
+        self.last_epoch = state_dict["last_epoch"]
+        self._step_count = state_dict["step_count"]
+        self.rule_state = dict(state_dict["rule_state"])
+        self.pending = list(state_dict["pending"])
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        # SequentialLR hands over with _update_lr(0), past step(): what was read before is not this phase's.
+        if epoch is not None:
+            self.pending = []
+        super()._update_lr(epoch)
+
+
+def describe(rule: Rule | None) -> dict[str, Any]:
+    """A rule's name and settings as plain values; an empty dict for no rule."""
+    if rule is None:
+        return {}
+    settings = asdict(rule) if is_dataclass(rule) and not isinstance(rule, type) else dict(vars(rule))
+    return {"name": type(rule).__name__, **settings}

@@ -1,0 +1,246 @@
+"""The training loop: one code path for every arm, with or without feedback."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from uncertlr.config import RunConfig
+from uncertlr.data import Batch, DataSet, Split, eval_batches, steps_per_epoch, train_batches
+from uncertlr.errors import RunError
+from uncertlr.estimators import Deterministic, Estimator, Prediction
+from uncertlr.estimators.modes import sampling_modes
+from uncertlr.metrics import cross_entropy, reliability_curve, scores
+from uncertlr.runs import (
+    Arrays,
+    RunPaths,
+    append_metrics,
+    load_checkpoint,
+    load_state,
+    rewind,
+    save_arrays,
+    save_checkpoint,
+    save_state,
+)
+from uncertlr.schedulers import UncertaintyLR, read_signal
+from uncertlr.streams import derive_seed, generator
+
+Report = Callable[[dict[str, Any], dict[str, Any]], None]
+
+READINGS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information")
+
+
+@dataclass
+class Experiment:
+    """The objects a run is made of.
+
+    Attributes:
+        config: the description they were built from.
+        data: train, validation and test.
+        model: with `features` and `head`.
+        optimizer: steps the model.
+        scheduler: sets the optimizer's rates.
+        estimator: reads the training batch's uncertainty.
+        evaluator: reads the uncertainty of validation and test.
+    """
+
+    config: RunConfig
+    data: DataSet
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: UncertaintyLR
+    estimator: Estimator
+    evaluator: Estimator
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives."""
+        return next(self.model.parameters()).device
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions for a whole split, in its own order: without dropout, and averaged over samples."""
+
+    deterministic: Prediction
+    averaged: Prediction
+    targets: Tensor
+
+    def row(self) -> dict[str, Any]:
+        """Scores of both predictions (the second with the prefix ``mc_``), mean uncertainty, the reliability curve."""
+        averaged = scores(self.averaged.mean_probs, self.targets)
+        curve = reliability_curve(self.averaged.mean_probs, self.targets)
+        return {
+            **scores(self.deterministic.mean_probs, self.targets),
+            **{f"mc_{name}": value for name, value in averaged.items()},
+            "predictive_entropy": float(self.averaged.predictive_entropy.mean()),
+            "expected_entropy": float(self.averaged.expected_entropy.mean()),
+            "mutual_information": float(self.averaged.mutual_information.mean()),
+            "bin_counts": [int(count) for count in curve.counts],
+            "bin_confidence": _finite(curve.confidence),
+            "bin_accuracy": _finite(curve.accuracy),
+        }
+
+
+def fit(experiment: Experiment, paths: RunPaths, report: Report) -> None:
+    """Train for the configured epochs, from the newest good checkpoint if there is one.
+
+    Args:
+        experiment: what is trained; its model holds the last epoch's weights afterwards.
+        paths: where each epoch's metrics, trace and checkpoint are written.
+        report: called with the train and the validation row of every epoch.
+
+    Raises:
+        RunError: the loss or the signal is no longer finite; names the step.
+    """
+    config = experiment.config
+    state = load_checkpoint(paths)
+    done, elapsed, best = 0, 0.0, {"epoch": 0, "accuracy": -1.0}
+    if state:
+        experiment.model.load_state_dict(state["model"])
+        experiment.optimizer.load_state_dict(state["optimizer"])
+        experiment.scheduler.load_state_dict(state["scheduler"])
+        done, elapsed, best = state["epoch"], state["elapsed"], state["best"]
+    rewind(paths, done)
+    for epoch in range(done + 1, config.epochs + 1):
+        trace, train_row = train_epoch(experiment, epoch)
+        started = time.perf_counter()
+        evaluation = evaluate(experiment, experiment.data.val, epoch, "val")
+        val_row = {"epoch": epoch, "split": "val", **evaluation.row(), "seconds": time.perf_counter() - started}
+        elapsed += train_row["seconds"]
+        train_row["elapsed"] = val_row["elapsed"] = elapsed
+        save_arrays(paths.trace(epoch), trace)
+        append_metrics(paths, [train_row, val_row])
+        if val_row["accuracy"] > best["accuracy"]:
+            best = {"epoch": epoch, "accuracy": val_row["accuracy"]}
+            save_state(paths.weights("best"), {"epoch": epoch, "model": experiment.model.state_dict()})
+        state = {
+            "epoch": epoch,
+            "elapsed": elapsed,
+            "best": best,
+            "model": experiment.model.state_dict(),
+            "optimizer": experiment.optimizer.state_dict(),
+            "scheduler": experiment.scheduler.state_dict(),
+        }
+        save_checkpoint(paths, epoch, state)
+        report(train_row, val_row)
+    save_state(paths.weights("last"), {"epoch": config.epochs, "model": experiment.model.state_dict()})
+
+
+def load_weights(experiment: Experiment, paths: RunPaths, which: str) -> None:
+    """Put a run's last or best weights into the model."""
+    experiment.model.load_state_dict(load_state(paths.weights(which))["model"])
+
+
+def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, Any]]:
+    """One pass over the training set.
+
+    Returns:
+        The trace (an array a quantity, a number a step) and the epoch's row of metrics.
+    """
+    config, data, device = experiment.config, experiment.data, experiment.device
+    steps = steps_per_epoch(len(data.train), config.batch_size)
+    readings = torch.zeros(len(READINGS), steps, device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    rates, factors = [], []
+    samples = generator(config.seed, epoch, "signal", device)
+    started = time.perf_counter()
+    experiment.model.train()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(derive_seed(config.seed, epoch, "dropout"))
+        for step, batch in enumerate(train_batches(data, config.batch_size, config.seed, epoch, config.augment)):
+            rates.append(float(experiment.optimizer.param_groups[0]["lr"]))
+            factors.append(experiment.scheduler.factor)
+            hits = train_step(experiment, batch, samples, readings[:, step], where=f"epoch {epoch}, step {step}")
+            correct += hits
+    trace = {name: values for name, values in zip(READINGS, readings.cpu().numpy(), strict=True)}
+    seconds = time.perf_counter() - started
+    broken = np.flatnonzero(~np.isfinite(trace["loss"]))
+    if broken.size:
+        raise RunError(f"the loss is not finite at epoch {epoch}, step {broken[0]}; lower the learning rate")
+    trace |= {
+        "step": np.arange(steps, dtype=np.int64) + (epoch - 1) * steps,
+        "learning_rate": np.array(rates),
+        "factor": np.array(factors),
+    }
+    row = {
+        "epoch": epoch,
+        "split": "train",
+        "loss": float(trace["loss"].mean(dtype=np.float64)),
+        "accuracy": int(correct) / len(data.train),
+        "signal": float(trace["signal"].mean(dtype=np.float64)),
+        "learning_rate": float(np.exp(np.log(np.maximum(trace["learning_rate"], 1e-30)).mean())),
+        "seconds": seconds,
+    }
+    return trace, row
+
+
+def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator, readings: Tensor, where: str) -> Tensor:
+    """Forward, backward, update, and the next rate; fills `readings` in the order of `READINGS`.
+
+    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass.
+
+    Returns:
+        How many of the batch's examples were classified correctly (with dropout on), 0-dim.
+    """
+    model, optimizer, scheduler = experiment.model, experiment.optimizer, experiment.scheduler
+    features: Tensor = model.features(batch.inputs)  # type: ignore[operator]
+    logits: Tensor = model.head(features)  # type: ignore[operator]
+    loss = cross_entropy(logits, batch.targets)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    prediction = experiment.estimator.estimate_from_features(model, features.detach(), generator=samples)
+    signal = read_signal(experiment.config.signal, prediction)
+    optimizer.step()
+    if scheduler.rule:
+        try:
+            scheduler.observe(signal)
+        except ValueError as error:
+            raise RunError(f"{where}: {error}") from error
+    scheduler.step()
+    readings[0], readings[1] = loss.detach(), signal
+    readings[2], readings[3] = prediction.predictive_entropy.mean(), prediction.expected_entropy.mean()
+    readings[4] = prediction.mutual_information.mean()
+    predicted = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
+    return (predicted == batch.targets).sum()
+
+
+def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> Evaluation:
+    """Predict a whole split; one pass through the trunk serves both predictions.
+
+    Args:
+        experiment: whose model is evaluated; its modes and the global random stream stay as they were.
+        split: validation or test.
+        epoch: and `purpose`: name the random stream of the samples.
+        purpose: what the evaluation is for.
+    """
+    samples = generator(experiment.config.seed, epoch, f"evaluate-{purpose}", experiment.device)
+    model, plain, averaged, indices = experiment.model, [], [], []
+    for batch in eval_batches(experiment.data, split, 256):
+        with sampling_modes(model, sample=False):
+            features = model.features(batch.inputs)  # type: ignore[operator]
+        plain.append(Deterministic().estimate_from_features(model, features))
+        averaged.append(experiment.evaluator.estimate_from_features(model, features, generator=samples))
+        indices.append(batch.indices)
+    order = torch.argsort(torch.cat(indices))
+    return Evaluation(_join(plain, order), _join(averaged, order), split.targets)
+
+
+def _join(parts: Iterable[Prediction], order: Tensor) -> Prediction:
+    parts = list(parts)
+    return Prediction(
+        torch.cat([part.mean_probs for part in parts])[order],
+        torch.cat([part.predictive_entropy for part in parts])[order],
+        torch.cat([part.expected_entropy for part in parts])[order],
+        torch.cat([part.mutual_information for part in parts])[order],
+        parts[0].num_samples,
+    )
+
+
+def _finite(values: Tensor) -> list[float | None]:
+    """JSON has no NaN: an empty bin is null."""
+    return [round(float(value), 7) if value == value else None for value in values]
