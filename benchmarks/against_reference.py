@@ -1,6 +1,6 @@
 """Hold the library's CNN against the plain loop: the losses of 20 steps, and the accuracy after whole runs.
 
-    python benchmarks/against_reference.py --seeds 0 1 2 --output results/reference_loop.json
+python benchmarks/against_reference.py --seeds 0 1 2 --output results/reference_loop.json
 """
 
 import argparse
@@ -49,9 +49,7 @@ def main() -> None:
         config = preset("cifar10", options.profile, seed=seed)
         data = load_data("cifar10", train_examples=config.train_examples, seed=seed)
         started = time.perf_counter()
-        plain = train(
-            (data.train.inputs, data.train.targets), (data.val.inputs, data.val.targets), config.epochs, seed
-        )
+        plain = train((data.train.inputs, data.train.targets), (data.val.inputs, data.val.targets), config.epochs, seed)
         seconds = time.perf_counter() - started
         summary = load_run(run(config)).summary
         rows.append(

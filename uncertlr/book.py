@@ -17,8 +17,16 @@ from uncertlr.runs import project_folder, write_atomically
 
 NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
     "quickstart": {"quick": {}, "standard": {}, "full": {}},
-    "cifar10": {"quick": {}, "standard": {}, "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"})},
-    "imdb": {"quick": {}, "standard": {}, "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"})},
+    "cifar10": {
+        "quick": {},
+        "standard": {},
+        "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"}),
+    },
+    "imdb": {
+        "quick": {},
+        "standard": {},
+        "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"}),
+    },
 }
 """The parameters that each profile injects. A notebook's own defaults are the published `standard` runs."""
 

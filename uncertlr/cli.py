@@ -44,7 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
-    book.add_argument("--profile", default="quick", choices=["quick", "standard", "full"], help="what is trained if it is missing")
+    book.add_argument(
+        "--profile", default="quick", choices=["quick", "standard", "full"], help="what is trained if it is missing"
+    )
     book.set_defaults(command=_book)
 
     results = commands.add_parser("results", help="publish finished runs", allow_abbrev=False)

@@ -20,6 +20,9 @@ RESULT_VERSION = 1
 EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 """Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""
 
+RULE_FIELDS = ("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every")
+"""Fields that only the rule reads."""
+
 Count = Annotated[int, Ge(0)]
 Size = Annotated[int, Ge(1)]
 Share = Annotated[float, Ge(0), Le(1)]
@@ -51,7 +54,9 @@ class RunConfig(BaseModel):
 
     # model
     model: Literal["auto", "cnn", "lstm", "mlp"] = Field("auto", description="network; auto is cnn or lstm by kind of data")
-    channels: Annotated[list[Size], Field(min_length=2, max_length=2)] = Field([32, 64], description="channels of the CNN's two convolutions")
+    channels: Annotated[list[Size], Field(min_length=2, max_length=2)] = Field(
+        [32, 64], description="channels of the CNN's two convolutions"
+    )
     hidden_size: Size = Field(128, description="width of the dense layer, or of the LSTM's state")
     embedding_size: Size = Field(128, description="width of the word embedding")
     dropout: Annotated[float, Ge(0), Lt(1)] = Field(0.5, description="probability of dropout before the last layer")
@@ -63,7 +68,9 @@ class RunConfig(BaseModel):
     beta1: Annotated[float, Ge(0), Lt(1)] = Field(0.9, description="decay of Adam's first moment")
     beta2: Annotated[float, Ge(0), Lt(1)] = Field(0.999, description="decay of Adam's second moment")
     eps: Rate = Field(1e-7, description="epsilon of Adam")
-    schedule: Literal["constant", "cosine", "one_cycle"] = Field("constant", description="course of the rate fixed in advance; the rule's factor multiplies it")
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        "constant", description="course of the rate fixed in advance; the rule's factor multiplies it"
+    )
 
     # uncertainty and the rule that listens to it
     estimator: Literal["mc_dropout", "deterministic"] = Field("mc_dropout", description="how uncertainty is estimated")
@@ -71,7 +78,9 @@ class RunConfig(BaseModel):
     signal: Literal["predictive_entropy", "expected_entropy", "mutual_information", "one_minus_max_prob"] = Field(
         "predictive_entropy", description="reading of the training batch that steers the rate, over its maximum"
     )
-    rule: Literal["none", "threshold"] = Field("none", description="none for a rate without feedback, threshold for the report's rule")
+    rule: Literal["none", "threshold"] = Field(
+        "none", description="none for a rate without feedback, threshold for the report's rule"
+    )
     threshold: Share = Field(0.5, description="level of the signal above which the rate shrinks, below which it grows")
     decrease: Annotated[float, Gt(0), Le(1)] = Field(0.5, description="factor on the rate above the threshold")
     increase: Annotated[float, Ge(1)] = Field(1.1, description="factor on the rate below the threshold")
@@ -87,7 +96,9 @@ class RunConfig(BaseModel):
     device: str = Field("auto", description="auto, cpu, cuda, or another device of torch")
     threads: Size = Field(1, description="CPU threads of torch; another number agrees to rounding only")
     root: str = Field("", description="folder of the runs; empty for runs/ in the project")
-    progress: Literal["auto", "bar", "text", "quiet"] = Field("auto", description="auto is a bar in a terminal, text elsewhere")
+    progress: Literal["auto", "bar", "text", "quiet"] = Field(
+        "auto", description="auto is a bar in a terminal, text elsewhere"
+    )
 
     def __init__(self, **values: Any) -> None:
         unknown = [name for name in values if name not in type(self).model_fields]
@@ -116,6 +127,11 @@ class RunConfig(BaseModel):
     def replace(self, **changes: Any) -> "RunConfig":
         """A copy with other values, validated like a new one."""
         return RunConfig(**{**self.model_dump(), **changes})
+
+    def without_rule(self) -> "RunConfig":
+        """The fixed-rate run of the same seed: the rule and its settings back to their defaults."""
+        defaults = {name: type(self).model_fields[name].default for name in RULE_FIELDS}
+        return self.replace(**defaults)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -17,9 +17,11 @@ from uncertlr.models import CNN, MLP, LSTMClassifier
 from uncertlr.progress import reporter
 from uncertlr.published import restore_published
 from uncertlr.runs import (
+    Run,
     RunPaths,
     claimed,
     drop_checkpoints,
+    load_run,
     paths_of,
     read_json,
     read_metrics,
@@ -53,6 +55,12 @@ def run(config: RunConfig) -> RunPaths:
     return paths
 
 
+def find(config: RunConfig) -> Run | None:
+    """A finished run, published or local, or None; trains nothing."""
+    paths = paths_of(config)
+    return load_run(paths) if paths.complete or restore_published(paths) else None
+
+
 def build(config: RunConfig, data: DataSet) -> Experiment:
     """The model, optimizer, scheduler and estimators that a configuration names."""
     device = resolve_device(config.device)
@@ -60,7 +68,7 @@ def build(config: RunConfig, data: DataSet) -> Experiment:
         torch.manual_seed(derive_seed(config.seed, 0, "weights"))
         model = build_model(config, data).to(device)
     if data.kind == "image":
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
         model.parameters(), config.learning_rate, (config.beta1, config.beta2), config.eps, fused=True
     )
@@ -77,9 +85,7 @@ def build_model(config: RunConfig, data: DataSet) -> nn.Module:
     if (name == "lstm") != (data.kind == "text"):
         raise ConfigError(f"model={config.model!r} does not fit {data.kind} data; use model='auto'")
     if name == "lstm":
-        return LSTMClassifier(
-            data.vocab_size, data.num_classes, config.embedding_size, config.hidden_size, config.dropout
-        )
+        return LSTMClassifier(data.vocab_size, data.num_classes, config.embedding_size, config.hidden_size, config.dropout)
     channels, height, width = data.train.inputs.shape[1:]
     if name == "mlp":
         return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)

@@ -30,9 +30,7 @@ def flip_and_crop(images: Tensor, flip: Tensor, top: Tensor, left: Tensor, paddi
     return padded.flatten(2).gather(2, places).view_as(images)
 
 
-def draw_flips_and_crops(
-    count: int, generator: torch.Generator, padding: int = PADDING
-) -> tuple[Tensor, Tensor, Tensor]:
+def draw_flips_and_crops(count: int, generator: torch.Generator, padding: int = PADDING) -> tuple[Tensor, Tensor, Tensor]:
     """Random arguments of `flip_and_crop`: a fair coin, and two offsets, for each of `count` images."""
     device = generator.device
     flip = torch.rand(count, generator=generator, device=device) < 0.5

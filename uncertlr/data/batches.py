@@ -61,7 +61,7 @@ def eval_batches(data: DataSet, split: Split, batch_size: int) -> Iterator[Batch
     order = torch.arange(len(split))
     if data.kind == "text":
         order = torch.argsort(_lengths(split).cpu(), stable=True)
-    for indices in order.split(batch_size):
+    for indices in torch.split(order, batch_size):
         yield _batch(data, split, indices.to(split.targets.device), None)
 
 
@@ -81,7 +81,7 @@ def _lengths(split: Split) -> Tensor:
 
 
 def _chunks(order: Tensor, batch_size: int) -> list[Tensor]:
-    chunks = list(order.split(batch_size))
+    chunks = list(torch.split(order, batch_size))
     if len(chunks) > 1 and len(chunks[-1]) == 1:
         last = chunks.pop()
         chunks[-1] = torch.cat([chunks[-1], last])
@@ -89,7 +89,7 @@ def _chunks(order: Tensor, batch_size: int) -> list[Tensor]:
 
 
 def _bucketed(order: Tensor, lengths: Tensor, batch_size: int, stream: torch.Generator) -> list[Tensor]:
-    pools = order.split(POOL * batch_size)
+    pools = torch.split(order, POOL * batch_size)
     sorted_pools = torch.cat([pool[torch.argsort(lengths[pool], stable=True)] for pool in pools])
     chunks = _chunks(sorted_pools, batch_size)
     return [chunks[index] for index in torch.randperm(len(chunks), generator=stream).tolist()]

@@ -7,12 +7,72 @@ from uncertlr.data.types import Source
 LABEL_NOISE = 0.1
 """Share of `toy_reviews` whose label is flipped at random."""
 
-_POSITIVE = "great wonderful moving brilliant funny charming superb touching clever delightful honest gripping".split()
-_NEGATIVE = "dull awful boring clumsy tedious weak shallow silly lifeless annoying predictable hollow".split()
-_NEUTRAL = (
-    "the a this film movie story plot actor scene director camera music ending of and with was is in it long short first "
-    "last time people city night day work cast screen script part role year".split()
-)
+_POSITIVE = [
+    "great",
+    "wonderful",
+    "moving",
+    "brilliant",
+    "funny",
+    "charming",
+    "superb",
+    "touching",
+    "clever",
+    "delightful",
+    "honest",
+    "gripping",
+]
+_NEGATIVE = [
+    "dull",
+    "awful",
+    "boring",
+    "clumsy",
+    "tedious",
+    "weak",
+    "shallow",
+    "silly",
+    "lifeless",
+    "annoying",
+    "predictable",
+    "hollow",
+]
+_NEUTRAL = [
+    "the",
+    "a",
+    "this",
+    "film",
+    "movie",
+    "story",
+    "plot",
+    "actor",
+    "scene",
+    "director",
+    "camera",
+    "music",
+    "ending",
+    "of",
+    "and",
+    "with",
+    "was",
+    "is",
+    "in",
+    "it",
+    "long",
+    "short",
+    "first",
+    "last",
+    "time",
+    "people",
+    "city",
+    "night",
+    "day",
+    "work",
+    "cast",
+    "screen",
+    "script",
+    "part",
+    "role",
+    "year",
+]
 
 
 def digits() -> Source:

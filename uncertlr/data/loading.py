@@ -65,7 +65,7 @@ def load_data(
     if source.kind == "text":
         tokenizer = build_tokenizer([inputs[index] for index in chosen], vocab_size)
         vocabulary, tokenizer_json = vocabulary_of(tokenizer), tokenizer.to_str()
-        parts = [encode(tokenizer, texts, max_tokens) for texts in _parts(source, chosen, held_out)]
+        parts = [encode(tokenizer, list(texts), max_tokens) for texts in _parts(source, chosen, held_out)]
     else:
         parts = [np.asarray(images) for images in _parts(source, chosen, held_out)]
     targets = [labels[chosen], labels[held_out], source.test[1]]

@@ -40,9 +40,7 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
     key = _file_hash(location) if isinstance(location, Path) else hashlib.sha256(location.encode()).hexdigest()
     columns = hashlib.sha256(f"{kind}/{input_column}/{label_column}".encode()).hexdigest()
     stem = name.rstrip("/").rpartition("/")[2]
-    arrays = cached(
-        f"{stem}-{key[:16]}-{columns[:8]}", lambda: _decode(location, name, kind, input_column, label_column)
-    )
+    arrays = cached(f"{stem}-{key[:16]}-{columns[:8]}", lambda: _decode(location, name, kind, input_column, label_column))
     return _from_arrays(arrays)
 
 
@@ -132,8 +130,10 @@ def _columns(split: Any, name: str, kind: str, input_column: str, label_column: 
     elif input_column in texts:
         actual = "text"
     else:
-        raise DataError(f"{name}: column {input_column!r} holds {kinds.get(found[input_column], found[input_column])} "
-                        "values, neither images nor texts; name another input_column")
+        raise DataError(
+            f"{name}: column {input_column!r} holds {kinds.get(found[input_column], found[input_column])} "
+            "values, neither images nor texts; name another input_column"
+        )
     if kind not in ("auto", actual):
         raise DataError(f"{name}: column {input_column!r} holds {actual}s, but data_kind={kind!r}; use data_kind='auto'")
     return input_column, label_column, actual

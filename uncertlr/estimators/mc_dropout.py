@@ -69,21 +69,26 @@ class MCDropout:
         if not layers or len(layers) != len(stochastic_layers(model)):
             raise ValueError("estimate_from_features needs dropout in model.head and nowhere else; use estimate(inputs)")
         features = features.detach()
-        if is_dropout_linear(head):
+        if fast := dropout_and_linear(head):
+            dropout, linear = fast
             generator = generator or torch.Generator(features.device).manual_seed(0)
             rows = 1 if self.shared_masks else len(features)
-            masks = draw_masks((self.num_samples, rows, features.shape[1]), head[0].p, generator)
+            masks = draw_masks((self.num_samples, rows, features.shape[1]), dropout.p, generator)
             with torch.no_grad():
-                return Prediction.from_probs(class_probs(masked_logits(features, masks, head[1], head[0].p)))
+                return Prediction.from_probs(class_probs(masked_logits(features, masks, linear, dropout.p)))
         with sampling_modes(head, sample=True), own_stream(features.device, generator):
             repeated = features.expand(self.num_samples, *features.shape).flatten(0, 1)
             probs = class_probs(head(repeated))
-        return Prediction.from_probs(probs.unflatten(0, (self.num_samples, -1)))
+        return Prediction.from_probs(probs.view(self.num_samples, len(features), -1))
 
 
-def is_dropout_linear(head: nn.Module) -> bool:
-    """Whether a head is exactly a dropout followed by a dense layer."""
-    return isinstance(head, nn.Sequential) and [type(layer) for layer in head] == [nn.Dropout, nn.Linear]
+def dropout_and_linear(head: nn.Module) -> tuple[nn.Dropout, nn.Linear] | None:
+    """The two layers of a head that is exactly a dropout followed by a dense layer, else None."""
+    if isinstance(head, nn.Sequential) and len(head) == 2:
+        dropout, linear = head
+        if type(dropout) is nn.Dropout and type(linear) is nn.Linear:
+            return dropout, linear
+    return None
 
 
 def draw_masks(shape: tuple[int, ...], p: float, generator: torch.Generator) -> Tensor:

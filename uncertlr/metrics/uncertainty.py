@@ -17,7 +17,8 @@ def categorical_entropy(probs: Tensor) -> Tensor:
     >>> categorical_entropy(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
     tensor([0.6931, 0.0000])
     """
-    return torch.special.entr(probs).sum(-1)
+    entropy: Tensor = torch.special.entr(probs).sum(-1)
+    return entropy
 
 
 def predictive_entropy(probs: Tensor) -> Tensor:

@@ -74,8 +74,8 @@ class LSTMClassifier(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_size, 1 if num_classes == 2 else num_classes))
         with torch.no_grad():
             # torch adds two biases and orders the gates input, forget, cell, output
-            self.lstm.bias_ih_l0[hidden_size : 2 * hidden_size] = 1.0
-            self.lstm.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
+            for name, value in (("bias_ih_l0", 1.0), ("bias_hh_l0", 0.0)):
+                self.lstm.get_parameter(name)[hidden_size : 2 * hidden_size] = value
 
     def features(self, inputs: Tensor) -> Tensor:
         """[B, L] token ids, 0 for padding, to [B, hidden_size]."""

@@ -1,0 +1,71 @@
+"""What the pages need beyond Jupyter Book: drawings in a light and a dark form, and the table of parameters."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import drawings
+from docutils import nodes
+from docutils.parsers.rst.directives.images import Figure
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from uncertlr.config import parameter_table
+
+GENERATED = Path("book") / "_generated"
+
+
+class Drawing(Figure):
+    """A figure made by `drawings`: ``{drawing} name``, with the options, the caption and the number of a figure.
+
+    Its dark form stands beside the light one; the theme shows one of the two.
+    """
+
+    def run(self) -> list[nodes.Node]:
+        """A figure node that holds both images."""
+        name = self.arguments[0]
+        if name not in drawings.DRAWINGS:
+            raise self.error(f"no drawing {name!r}; there are {', '.join(drawings.DRAWINGS)}")
+        self.arguments[0] = f"/{(GENERATED / name).as_posix()}-light.svg"
+        (figure,) = super().run()
+        light = next(figure.findall(nodes.image))
+        dark = light.deepcopy()
+        dark["uri"] = light["uri"].replace("-light.svg", "-dark.svg")
+        light["classes"] = ["only-light"]
+        dark["classes"] = ["only-dark"]
+        light.parent.insert(light.parent.index(light) + 1, dark)
+        return [figure]
+
+
+class ParameterTable(SphinxDirective):
+    """All fields of `RunConfig`, read from the code when the page is built."""
+
+    has_content: ClassVar[bool] = False
+
+    def run(self) -> list[nodes.Node]:
+        """The table, parsed as Markdown."""
+        self.env.note_reread()
+        container = nodes.container(classes=["parameters"])
+        lines = StringList(parameter_table().splitlines(), source="uncertlr.config")
+        self.state.nested_parse(lines, self.content_offset, container)
+        return [container]
+
+
+def keep_first_line(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon in an attribute's first line for its type; an empty comment prevents it."""
+    if what in {"attribute", "data", "property"}:
+        lines[:0] = ["..", ""]
+
+
+def draw(app: Sphinx) -> None:
+    """Make the drawings before any page is read."""
+    drawings.draw_all(Path(app.srcdir) / GENERATED)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("drawing", Drawing)
+    app.add_directive("parameter-table", ParameterTable)
+    app.connect("builder-inited", draw)
+    app.connect("autodoc-process-docstring", keep_first_line, priority=400)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

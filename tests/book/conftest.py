@@ -1,0 +1,126 @@
+"""A headless Chromium, driven through its DevTools protocol."""
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # no network, whatever a page asks for
+    "--remote-debugging-port=0",
+]
+READY = """
+(async () => {
+  for (const image of document.images) { image.loading = 'eager'; }
+  await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
+  if (window.MathJax && MathJax.startup) { await MathJax.startup.promise; }
+  await document.fonts.ready;
+})()
+"""
+
+
+class Tab:
+    """One page of the browser: what it did since it was opened is in `requests` and `errors`."""
+
+    def __init__(self, address: str) -> None:
+        import websocket
+
+        self._socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
+        self._calls = 0
+        self._loaded = False
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        for domain in ("Page", "Network", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Let go of the browser."""
+        self._socket.close()
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result."""
+        self._calls += 1
+        self._socket.send(json.dumps({"id": self._calls, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv())
+            if message.get("id") == self._calls:
+                assert "error" not in message, f"{method}: {message['error']}"
+                return message["result"]
+            self._note(message)
+
+    def open(self, url: str, width: int = 1024) -> None:
+        """Load a page afresh and wait until its images, fonts and mathematics are there."""
+        self.resize(width)
+        self.call("Page.navigate", url="about:blank")
+        self._loaded, self.requests, self.errors = False, [], []
+        self.call("Page.navigate", url=url)
+        while not self._loaded:
+            self._note(json.loads(self._socket.recv()))
+        self.evaluate(READY)
+
+    def resize(self, width: int) -> None:
+        """Give the page a width in CSS pixels."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression, awaited where it is a promise."""
+        result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def _note(self, message: dict[str, Any]) -> None:
+        method, content = message["method"], message["params"]
+        if method == "Page.loadEventFired":
+            self._loaded = True
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(content["request"]["url"])
+        elif method == "Runtime.exceptionThrown":
+            details = content["exceptionDetails"]
+            self.errors.append(f"{details['text']} {details.get('exception', {}).get('description', '')}")
+        elif method == "Runtime.consoleAPICalled" and content["type"] in {"error", "assert"}:
+            self.errors.append(" ".join(str(value.get("value", value)) for value in content["args"]))
+        elif method == "Log.entryAdded" and content["entry"]["level"] == "error":
+            self.errors.append(content["entry"]["text"])
+
+
+@pytest.fixture(scope="session")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """A tab of a fresh browser without network."""
+    program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    pytest.importorskip("websocket", reason="install websocket-client")
+    profile = tmp_path_factory.mktemp("chromium")
+    command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            tab = Tab(_address(profile / "DevToolsActivePort", process))
+            yield tab
+            tab.close()
+        finally:
+            process.terminate()
+
+
+def _address(port_file: Path, process: "subprocess.Popen[bytes]") -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if port_file.is_file() and (lines := port_file.read_text().splitlines()):
+            with urllib.request.urlopen(f"http://127.0.0.1:{lines[0]}/json/list", timeout=30) as answer:
+                pages = [target for target in json.load(answer) if target["type"] == "page"]
+            return str(pages[0]["webSocketDebuggerUrl"])
+        time.sleep(0.1)
+    raise RuntimeError(f"{process.args[0]!r} did not start; its exit status is {process.poll()}")

@@ -1,0 +1,98 @@
+"""Every page of the built site in a browser without network: no error, no request, mathematics, images, no sideways scroll."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = [390, 1024, 1600]
+PROJECT = Path(__file__).resolve().parents[2]
+SITE = Path(os.environ.get("UNCERTLR_SITE") or PROJECT / "book" / "_build" / "html").resolve()
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+CHAPTERS = [page for page in PAGES if page.startswith("book/")]
+AXE = os.environ.get("UNCERTLR_AXE", "")
+
+if not PAGES:
+    pytest.skip(f"no built site in {SITE}: build the book, or set UNCERTLR_SITE", allow_module_level=True)
+
+TOO_WIDE = """(() => {
+  const page = document.documentElement;
+  if (page.scrollWidth <= page.clientWidth) { return ''; }
+  const far = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > page.clientWidth + 1);
+  return `${page.scrollWidth} > ${page.clientWidth}: ` + far.slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join(' ');
+})()"""
+BROKEN_IMAGES = "[...document.images].filter(i => !(i.complete && i.naturalWidth > 0)).map(i => i.src)"
+UNRENDERED_MATHS = "[...document.querySelectorAll('.math')].filter(m => !m.querySelector('mjx-container')).map(m => m.id)"
+FAILED_MATHS = "[...document.querySelectorAll('mjx-merror')].map(e => e.textContent)"
+SHOWN_DRAWINGS = """[...document.querySelectorAll('figure img.only-light, figure img.only-dark')]
+  .filter(image => image.checkVisibility()).map(image => image.className.includes('only-dark') ? 'dark' : 'light')"""
+
+
+def address(page: str) -> str:
+    """A page's file: address."""
+    return (SITE / page).as_uri()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_whole_and_asks_for_nothing(tab: Any, page: str) -> None:
+    tab.open(address(page), width=WIDTHS[0])
+    for width in WIDTHS:
+        tab.resize(width)
+        assert tab.evaluate(TOO_WIDE) == "", f"at {width} px"
+    assert tab.evaluate(BROKEN_IMAGES) == []
+    assert tab.evaluate(UNRENDERED_MATHS) == []
+    assert tab.evaluate(FAILED_MATHS) == []
+    assert tab.errors == []
+    assert [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
+
+
+def test_mathematics_is_drawn_with_our_own_fonts(tab: Any) -> None:
+    tab.open(address("book/report.html"))
+    assert tab.evaluate("document.querySelectorAll('mjx-container').length") > 10
+    fonts = [url for url in tab.requests if url.endswith(".woff")]
+    assert fonts
+    assert all(url.startswith(SITE.as_uri()) for url in fonts)
+
+
+def test_first_page_leads_to_the_book(tab: Any) -> None:
+    tab.open(address("index.html"))
+    tab.evaluate("new Promise(done => setTimeout(done, 500))")
+    assert tab.evaluate("location.href") == address("book/index.html")
+
+
+def test_search_finds_a_page(tab: Any) -> None:
+    tab.open(address("search.html") + "?q=threshold")
+    found = "new Promise(done => setTimeout(() => done([...document.querySelectorAll('#search-results li a')].length), 2000))"
+    assert tab.evaluate(found) > 0
+    assert tab.errors == []
+
+
+def test_exercises_have_solutions_that_open(tab: Any) -> None:
+    tab.open(address("book/report.html"))
+    script = "[...document.querySelectorAll('.exercise')].map(e => e.querySelectorAll('details:not([open])').length)"
+    closed = tab.evaluate(script)
+    assert len(closed) >= 2
+    assert set(closed) == {1}
+    tab.evaluate("document.querySelector('.exercise summary').click()")
+    assert tab.evaluate("document.querySelector('.exercise details').open")
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_drawings_follow_the_theme(tab: Any, mode: str) -> None:
+    tab.open(address("book/report.html"))
+    tab.evaluate(f"document.documentElement.dataset.theme = {mode!r}")
+    assert set(tab.evaluate(SHOWN_DRAWINGS)) == {mode}
+
+
+@pytest.mark.skipif(not AXE, reason="set UNCERTLR_AXE to the file axe.min.js of the npm package axe-core")
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("page", [*CHAPTERS, "search.html", "genindex.html"])
+def test_page_is_accessible(tab: Any, page: str, mode: str) -> None:
+    tab.open(address(page))
+    tab.evaluate(f"document.documentElement.dataset.theme = {mode!r}")
+    tab.evaluate(Path(AXE).read_text(encoding="utf-8") + "; 0")
+    found = tab.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.impact, v.nodes.slice(0, 4).map(n => n.html)]))")
+    assert [finding for finding in found if finding[1] in {"serious", "critical"}] == []

@@ -1,0 +1,183 @@
+"""Figures: arrays in, Axes out. Nothing here computes a result; colours read on a light and on a dark page."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
+COLOURS = ("#3a8fd9", "#e07b2d", "#2a9d78", "#c45ba3", "#8a8a2a", "#d1495b")
+"""Told apart by colour-blind readers (after Okabe & Ito 2008), and legible on white and on near-black."""
+
+INK = "#767d86"
+"""Axes, labels and grids: a grey with enough contrast on both pages."""
+
+STYLE: dict[str, Any] = {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "savefig.transparent": True,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": INK,
+    "grid.alpha": 0.25,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "lines.linewidth": 1.8,
+}
+
+
+def use_style() -> None:
+    """Give every later figure of this process the book's look."""
+    import matplotlib as mpl
+    from cycler import cycler
+
+    style: Any = {**STYLE, "axes.prop_cycle": cycler(color=COLOURS)}
+    mpl.rcParams.update(style)
+
+
+def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str) -> "Axes":
+    """One labelled line a series.
+
+    Args:
+        ax: where to draw.
+        series: name to (x, y), each [N].
+        xlabel: with the unit.
+        ylabel: with the unit.
+    """
+    for (name, (x, y)), colour in zip(series.items(), _cycle(), strict=False):
+        ax.plot(x, y, color=colour, label=name, marker="o" if len(x) <= 15 else None, markersize=3.5)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    _whole_epochs(ax, series)
+    if len(series) > 1:
+        ax.legend()
+    return ax
+
+
+def bands(ax: "Axes", series: Mapping[str, tuple[Sequence[float], np.ndarray]], xlabel: str, ylabel: str) -> "Axes":
+    """The mean over seeds as a line, and every seed as a thin one.
+
+    Args:
+        ax: where to draw.
+        series: name to (x [N], y [seeds, N]).
+        xlabel: with the unit.
+        ylabel: with the unit.
+    """
+    for (name, (x, y)), colour in zip(series.items(), _cycle(), strict=False):
+        ax.plot(x, np.transpose(y), color=colour, linewidth=0.7, alpha=0.5)
+        ax.plot(x, np.mean(y, axis=0), color=colour, label=f"{name} (n = {len(y)})")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend()
+    return ax
+
+
+def rate(ax: "Axes", series: Series, bounds: tuple[float, float] | None = None) -> "Axes":
+    """Learning rates over the steps, on a logarithmic axis, with the rule's bounds as dotted lines.
+
+    Args:
+        ax: where to draw.
+        series: name to (step [N], rate [N]).
+        bounds: lowest and highest rate that the rule allows.
+    """
+    curves(ax, series, "step", "learning rate")
+    ax.set_yscale("log")
+    for bound in bounds or ():
+        ax.axhline(bound, color=INK, linestyle=":", linewidth=1)
+    return ax
+
+
+def uncertainty(ax: "Axes", series: Series, threshold: float | None = None) -> "Axes":
+    """A signal over the steps, as a share of its maximum, with the threshold as a dashed line.
+
+    Args:
+        ax: where to draw.
+        series: name to (step [N], share [N]).
+        threshold: the rule's, as a share.
+    """
+    curves(ax, series, "step", "uncertainty / maximum")
+    ax.set_ylim(0, 1.02)
+    if threshold is not None:
+        ax.axhline(threshold, color=INK, linestyle="--", linewidth=1)
+        ax.annotate("threshold", (1, threshold), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=INK)
+    return ax
+
+
+def reliability(
+    ax: "Axes",
+    counts: np.ndarray,
+    confidence: np.ndarray,
+    accuracy: np.ndarray,
+    note: str = "",
+    colour: str = COLOURS[0],
+) -> "Axes":
+    """A reliability diagram: accuracy against confidence in bins of equal width, and how many examples each bin holds.
+
+    Args:
+        ax: where to draw.
+        counts: [n], examples in each bin.
+        confidence: [n], mean confidence; NaN in an empty bin.
+        accuracy: [n], share that is right; NaN in an empty bin.
+        note: written into the upper left corner, such as the ECE.
+        colour: of the bars.
+    """
+    counts, confidence, accuracy = (np.asarray(values, dtype=float) for values in (counts, confidence, accuracy))
+    width = 1 / len(counts)
+    centres = (np.arange(len(counts)) + 0.5) * width
+    full = counts > 0
+    ax.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
+    ax.bar(centres[full], accuracy[full], width * 0.92, color=colour, alpha=0.75)
+    ax.plot(confidence[full], accuracy[full], color=colour, marker="o", markersize=3.5, linewidth=0)
+    share = ax.twinx()
+    share.bar(centres, counts / counts.sum(), width * 0.92, color=INK, alpha=0.3)
+    share.set(ylim=(0, 3), yticks=[])
+    share.grid(visible=False)
+    share.spines["right"].set_visible(False)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", box_aspect=1)
+    ax.annotate(
+        f"{note}\nn = {int(counts.sum()):,}".strip(),
+        (0.04, 0.96),
+        xycoords="axes fraction",
+        ha="left",
+        va="top",
+        color=INK,
+    )
+    return ax
+
+
+def gallery(axes: Sequence["Axes"], images: np.ndarray, titles: Sequence[str]) -> Sequence["Axes"]:
+    """Small pictures with a title each.
+
+    Args:
+        axes: one a picture.
+        images: uint8 [N, C, H, W], grey or colour.
+        titles: one a picture.
+    """
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        ax.imshow(np.transpose(image, (1, 2, 0)).squeeze(), cmap="gray", interpolation="nearest")
+        ax.set_title(title, fontsize=8)
+        ax.axis("off")
+    return axes
+
+
+def _cycle() -> list[str]:
+    return [*COLOURS, *COLOURS, *COLOURS]
+
+
+def _whole_epochs(ax: "Axes", series: Series) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    if all(float(value).is_integer() for x, _ in series.values() for value in x):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,74 @@
+"""Tables of results: finished runs in, tidy pandas frames out."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from uncertlr.metrics import time_to_target
+from uncertlr.runs import Run
+
+
+def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:
+    """One row an arm: final scores, what the rate did, and how fast training went.
+
+    Args:
+        runs: name of the arm to its run, all of one data set and seed.
+        target: validation accuracy that counts as reached.
+    """
+    return pd.DataFrame({name: _describe(run, target) for name, run in runs.items()}).T
+
+
+def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
+    """One row an arm over its seeds: number, mean and each seed's accuracy, mean loss and ECE.
+
+    Args:
+        runs: name of the arm to its runs, one a seed.
+    """
+    rows = {}
+    for name, of_seed in runs.items():
+        if not of_seed:
+            continue
+        final = [final_scores(run) for run in of_seed]
+        accuracies = [scores["accuracy"] for scores in final]
+        rows[name] = {
+            "seeds": len(final),
+            "accuracy, mean": sum(accuracies) / len(final),
+            "accuracy, each seed": "  ".join(f"{value:.3f}" for value in accuracies),
+            "loss, mean": sum(scores["loss"] for scores in final) / len(final),
+            "ECE, mean": sum(scores["mc_ece"] for scores in final) / len(final),
+        }
+    return pd.DataFrame(rows).T
+
+
+def final_scores(run: Run) -> dict[str, float]:
+    """The scores of the last weights: on test where the run has seen it, else on validation."""
+    scores: dict[str, float] = run.summary["test"] or run.summary["val"]
+    return scores
+
+
+def _describe(run: Run, target: float) -> dict[str, object]:
+    scores, summary = final_scores(run), run.summary
+    low, high = summary["intervals"]["accuracy"]
+    val = run.metrics.query("split == 'val'")
+    reached = time_to_target(val["accuracy"].tolist(), val["epoch"].tolist(), target)
+    minimum = summary["convergence"]
+    row: dict[str, object] = {
+        "accuracy": f"{scores['accuracy']:.3f} [{low:.3f}, {high:.3f}]",
+        "accuracy, MC": f"{scores['mc_accuracy']:.3f}",
+        "loss": f"{scores['loss']:.3f}",
+        "Brier, MC": f"{scores['mc_brier']:.3f}",
+        "ECE, MC": f"{scores['mc_ece']:.3f}",
+        "MCE, MC": f"{scores['mc_mce']:.3f}",
+        "best epoch": summary["best_epoch"],
+        "epochs to target": _epochs(reached.time, reached.observed),
+        "epochs to lowest loss": _epochs(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
+        "last rate": f"{summary['rate']['final']:.1e}",
+        "minutes": f"{summary['seconds'] / 60:.1f}",
+    }
+    if len(run.record["class_names"]) == 2:
+        row |= {name: f"{scores[name]:.3f}" for name in ("precision", "recall", "f1")}
+    return row
+
+
+def _epochs(epochs: float, observed: bool) -> str:
+    return f"{epochs:.0f}" if observed else f"> {epochs:.0f}"
