@@ -41,11 +41,12 @@ class Tab:
 
         self._socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
         self._calls = 0
-        self._loaded = False
+        self._loaded: set[str] = set()
         self.requests: list[str] = []
         self.errors: list[str] = []
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def close(self) -> None:
         """Let go of the browser."""
@@ -63,12 +64,10 @@ class Tab:
             self._note(message)
 
     def open(self, url: str, width: int = 1024) -> None:
-        """Load a page afresh and wait until its images, fonts and mathematics are there."""
+        """Load a page and wait until its images, fonts and mathematics are there."""
         self.resize(width)
-        self.call("Page.navigate", url="about:blank")
-        self._loaded, self.requests, self.errors = False, [], []
-        self.call("Page.navigate", url=url)
-        while not self._loaded:
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        while loader not in self._loaded:
             self._note(json.loads(self._socket.recv()))
         self.evaluate(READY)
 
@@ -84,8 +83,8 @@ class Tab:
 
     def _note(self, message: dict[str, Any]) -> None:
         method, content = message["method"], message["params"]
-        if method == "Page.loadEventFired":
-            self._loaded = True
+        if method == "Page.lifecycleEvent" and content["name"] == "load":
+            self._loaded.add(content["loaderId"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(content["request"]["url"])
         elif method == "Runtime.exceptionThrown":
@@ -94,33 +93,44 @@ class Tab:
         elif method == "Runtime.consoleAPICalled" and content["type"] in {"error", "assert"}:
             self.errors.append(" ".join(str(value.get("value", value)) for value in content["args"]))
         elif method == "Log.entryAdded" and content["entry"]["level"] == "error":
-            self.errors.append(content["entry"]["text"])
+            self.errors.append(f"{content['entry']['text']} {content['entry'].get('url', '')}")
 
 
 @pytest.fixture(scope="session")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """A tab of a fresh browser without network."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address at which a fresh browser without network is told what to do."""
     program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
     if program is None:
         pytest.skip("no Chromium on this machine: install the package chromium")
-    pytest.importorskip("websocket", reason="install websocket-client")
     profile = tmp_path_factory.mktemp("chromium")
     command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            tab = Tab(_address(profile / "DevToolsActivePort", process))
-            yield tab
-            tab.close()
+            yield f"http://127.0.0.1:{_port(profile / 'DevToolsActivePort', process)}"
         finally:
             process.terminate()
 
 
-def _address(port_file: Path, process: "subprocess.Popen[bytes]") -> str:
+@pytest.fixture
+def tab(browser: str) -> Iterator[Tab]:
+    """An empty page."""
+    pytest.importorskip("websocket", reason="install websocket-client")
+    target = _ask(f"{browser}/json/new?about:blank", "PUT")
+    tab = Tab(target["webSocketDebuggerUrl"])
+    yield tab
+    tab.call("Page.close")
+    tab.close()
+
+
+def _ask(address: str, method: str) -> dict[str, Any]:
+    with urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=30) as answer:
+        return json.load(answer)
+
+
+def _port(file: Path, process: "subprocess.Popen[bytes]") -> str:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        if port_file.is_file() and (lines := port_file.read_text().splitlines()):
-            with urllib.request.urlopen(f"http://127.0.0.1:{lines[0]}/json/list", timeout=30) as answer:
-                pages = [target for target in json.load(answer) if target["type"] == "page"]
-            return str(pages[0]["webSocketDebuggerUrl"])
+        if file.is_file() and (lines := file.read_text().splitlines()):
+            return lines[0]
         time.sleep(0.1)
     raise RuntimeError(f"{process.args[0]!r} did not start; its exit status is {process.poll()}")

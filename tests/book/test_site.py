@@ -11,7 +11,8 @@ pytestmark = pytest.mark.browser
 WIDTHS = [390, 1024, 1600]
 PROJECT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("UNCERTLR_SITE") or PROJECT / "book" / "_build" / "html").resolve()
-PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+FILES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+PAGES = [page for page in FILES if not page.startswith("_static/") and page != "index.html"]  # that one only points on
 CHAPTERS = [page for page in PAGES if page.startswith("book/")]
 AXE = os.environ.get("UNCERTLR_AXE", "")
 
@@ -21,7 +22,7 @@ if not PAGES:
 TOO_WIDE = """(() => {
   const page = document.documentElement;
   if (page.scrollWidth <= page.clientWidth) { return ''; }
-  const far = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > page.clientWidth + 1);
+  const far = [...document.querySelectorAll('body :not(pre *)')].filter(e => e.getBoundingClientRect().right > page.clientWidth + 1);
   return `${page.scrollWidth} > ${page.clientWidth}: ` + far.slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join(' ');
 })()"""
 BROKEN_IMAGES = "[...document.images].filter(i => !(i.complete && i.naturalWidth > 0)).map(i => i.src)"

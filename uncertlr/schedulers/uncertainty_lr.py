@@ -79,7 +79,7 @@ class UncertaintyLR(LRScheduler):
         low, high = self.rule.signal_range if self.rule else (-math.inf, math.inf)
         if not math.isfinite(value) or not low <= value <= high:
             raise ValueError(
-                f"signal {value} was refused: a reading must be a finite number in [{low:g}, {high:g}]. A value that is "
+                f"signal {value:.6g} was refused: a reading must be a finite number in [{low:g}, {high:g}]. A value that is "
                 "not finite usually means that the loss diverged; an entropy must be divided by its maximum, log C"
             )
         self.pending.append(value)

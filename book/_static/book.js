@@ -1,0 +1,17 @@
+"use strict";
+
+// Runs deferred: after the page is parsed, before the theme's own scripts.
+
+// A page opened from a folder may not read its neighbours: there, search lists titles without excerpts.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
+const removeAttribute = (selector, name) =>
+  document.querySelectorAll(selector).forEach((element) => element.removeAttribute(name));
+
+// Screen readers: a button's name must hold what is seen on it, and a list without items is no list.
+removeAttribute(".search-button-field[aria-label]", "aria-label");
+removeAttribute(".theme-switch[title]", "title");
+document.querySelectorAll(".theme-switch > title").forEach((title) => title.remove());
+removeAttribute(".citation-list[role]", "role");

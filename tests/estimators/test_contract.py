@@ -1,0 +1,121 @@
+"""One suite over all estimators: what every one of them promises."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from uncertlr.estimators import Deterministic, MCDropout, Prediction
+from uncertlr.models import CNN, MLP, LSTMClassifier
+
+ESTIMATORS = {
+    "deterministic": Deterministic(),
+    "mc_dropout": MCDropout(8),
+    "mc_dropout, one sample": MCDropout(1),
+    "mc_dropout, shared masks": MCDropout(8, shared_masks=True),
+}
+MODELS = {
+    "cnn": (lambda: CNN(8, 1, 10, (4, 8), 16), lambda: torch.randn(5, 1, 8, 8)),
+    "lstm": (lambda: LSTMClassifier(50, 2, 8, 12), lambda: torch.randint(1, 50, (5, 7))),
+    "lstm, three classes": (lambda: LSTMClassifier(50, 3, 8, 12), lambda: torch.randint(1, 50, (5, 7))),
+    "mlp": (lambda: MLP(64, 10, 16), lambda: torch.randn(5, 1, 8, 8)),
+    "no split": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Dropout(0.3), nn.Linear(16, 4)),
+                 lambda: torch.randn(5, 1, 8, 8)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=MODELS)
+def case(request):
+    torch.manual_seed(0)
+    model, inputs = MODELS[request.param]
+    return model(), inputs()
+
+
+@pytest.fixture(params=ESTIMATORS)
+def estimator(request):
+    return ESTIMATORS[request.param]
+
+
+def check(prediction, count):
+    num_classes = prediction.mean_probs.shape[1]
+    total, expected, information = (
+        prediction.predictive_entropy,
+        prediction.expected_entropy,
+        prediction.mutual_information,
+    )
+    assert prediction.mean_probs.shape == (count, num_classes)
+    assert torch.allclose(prediction.mean_probs.sum(1), torch.ones(count), atol=1e-5)
+    assert total.shape == expected.shape == information.shape == (count,)
+    assert (information >= 0).all()
+    assert (information <= total + 1e-6).all()
+    assert (total <= math.log(num_classes) + 1e-5).all()
+    assert torch.allclose(total, expected + information, atol=1e-5)
+
+
+def test_bounds_and_decomposition(case, estimator):
+    model, inputs = case
+    prediction = estimator.estimate(model, inputs)
+    check(prediction, len(inputs))
+    if prediction.num_samples == 1:
+        assert (prediction.mutual_information == 0).all()
+
+
+def test_from_features_obeys_the_same_contract(case, estimator):
+    model, inputs = case
+    if not hasattr(model, "head"):
+        pytest.skip("this model has no features and head")
+    check(estimator.estimate_from_features(model, model.features(inputs)), len(inputs))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_modes_buffers_gradients_and_the_global_stream_come_back(case, estimator, training):
+    model, inputs = case
+    model.train(training)
+    list(model.modules())[-1].training = not training  # a mode of its own must survive too
+    modes = [module.training for module in model.modules()]
+    buffers = [buffer.clone() for buffer in model.buffers()]
+    state = torch.random.get_rng_state()
+    estimator.estimate(model, inputs)
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(before, after) for before, after in zip(buffers, model.buffers(), strict=True))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_all_comes_back_when_the_model_raises(case, estimator):
+    model, inputs = case
+    model.train()
+
+    def fail(*arguments):
+        torch.rand(3)
+        raise RuntimeError("broken layer")
+
+    next(module for module in model.modules() if not list(module.children())).register_forward_pre_hook(fail)
+    state = torch.random.get_rng_state()
+    with pytest.raises(RuntimeError, match="broken layer"):
+        estimator.estimate(model, inputs)
+    assert all(module.training for module in model.modules())
+    if not hasattr(model, "head"):  # sampled passes: what the failing layer drew is given back too
+        assert isinstance(estimator, Deterministic) or torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_the_same_stream_gives_the_same_prediction(case, estimator):
+    model, inputs = case
+    one, two = (estimator.estimate(model, inputs, generator=torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(one.mean_probs, two.mean_probs)
+
+
+def test_the_order_of_the_members_does_not_matter():
+    probs = torch.randn(6, 4, 5).softmax(-1)
+    one, two = Prediction.from_probs(probs), Prediction.from_probs(probs.flip(0))
+    assert torch.allclose(one.mutual_information, two.mutual_information, atol=1e-6)
+    assert torch.allclose(one.mean_probs, two.mean_probs, atol=1e-6)
+
+
+def test_decomposition_by_hand():
+    # two members that are sure of different classes: all uncertainty is disagreement
+    prediction = Prediction.from_probs(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]))
+    assert float(prediction.predictive_entropy) == pytest.approx(math.log(2))
+    assert float(prediction.expected_entropy) == 0.0
+    assert float(prediction.mutual_information) == pytest.approx(math.log(2))

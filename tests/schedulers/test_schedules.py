@@ -1,0 +1,40 @@
+import pytest
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+
+from uncertlr.schedulers import SCHEDULES, cosine, one_cycle
+
+STEPS = 40
+
+
+def rates(scheduler, optimizer):
+    values = []
+    for _ in range(STEPS):
+        values.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return values
+
+
+def sgd():
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+
+
+def test_cosine_is_torchs():
+    optimizer = sgd()
+    theirs = rates(CosineAnnealingLR(optimizer, STEPS), optimizer)
+    assert [cosine(STEPS)(step) for step in range(STEPS)] == pytest.approx(theirs)
+
+
+def test_one_cycle_is_torchs():
+    optimizer = sgd()
+    scheduler = OneCycleLR(optimizer, max_lr=1.0, total_steps=STEPS + 1, cycle_momentum=False)
+    theirs = rates(scheduler, optimizer)
+    assert [one_cycle(STEPS + 1)(step) for step in range(STEPS)] == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+@pytest.mark.parametrize("steps", [1, 2, 3, 100])
+def test_factors_stay_between_0_and_1(name, steps):
+    schedule = SCHEDULES[name](steps)
+    assert all(0.0 <= schedule(step) <= 1.0 + 1e-12 for step in range(steps + 3))

@@ -1,0 +1,141 @@
+import copy
+import io
+import math
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR, LinearLR, SequentialLR
+
+from uncertlr.schedulers import Threshold, UncertaintyLR, cosine
+
+
+def optimizer(rates=(0.1, 0.01), tensor=False):
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": torch.tensor(r) if tensor else r} for r in rates]
+    return torch.optim.SGD(groups)
+
+
+def advance(scheduler, *readings):
+    for reading in readings:
+        scheduler.observe(reading)
+    scheduler.optimizer.step()
+    scheduler.step()
+    return scheduler.get_last_lr()
+
+
+@pytest.mark.parametrize("rule", [None, Threshold()])
+def test_with_nothing_observed_it_is_lambda_lr(rule):
+    schedule = cosine(10)
+    ours = UncertaintyLR(optimizer(), rule, schedule=schedule)
+    theirs = LambdaLR(optimizer(), schedule)
+    for _ in range(12):
+        assert ours.get_last_lr() == theirs.get_last_lr()
+        advance(ours)
+        advance(theirs)
+
+
+def test_every_group_keeps_its_own_initial_rate():
+    scheduler = UncertaintyLR(optimizer((0.1, 0.01)), Threshold())
+    assert advance(scheduler, 0.9) == pytest.approx([0.05, 0.005])
+    assert advance(scheduler, 0.1) == pytest.approx([0.055, 0.0055])
+
+
+def test_readings_make_one_decision_on_their_mean():
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold(threshold=0.5))
+    assert advance(scheduler, 0.1, 0.2, 0.9) == pytest.approx([1.1])  # mean 0.4, though the last is above
+
+
+def test_steps_without_a_reading_decide_nothing():
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+    advance(scheduler, 0.9)
+    for _ in range(5):
+        assert advance(scheduler) == [0.5]
+
+
+def test_the_schedule_multiplies_the_factor():
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold(), schedule=lambda step: 1 / (1 + step))
+    assert advance(scheduler, 0.9) == pytest.approx([0.25])
+    assert advance(scheduler, 0.9) == pytest.approx([0.25 / 3])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -0.1, 1.5])
+def test_a_refused_reading_is_named_and_changes_nothing(bad):
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+    advance(scheduler, 0.9)
+    before = copy.deepcopy(scheduler.state_dict())
+    with pytest.raises(ValueError, match=f"signal {bad} was refused"):
+        scheduler.observe(torch.tensor(bad))
+    assert scheduler.state_dict() == before
+
+
+def test_without_a_rule_any_finite_reading_passes_and_counts_for_nothing():
+    scheduler = UncertaintyLR(optimizer((1.0,)))
+    assert advance(scheduler, 42.0) == [1.0]
+    with pytest.raises(ValueError, match="nan was refused"):
+        scheduler.observe(math.nan)
+
+
+def test_a_twin_restores_every_attribute_through_weights_only_loading():
+    scheduler = UncertaintyLR(optimizer(), Threshold(every=3), schedule=cosine(50))
+    for reading in (0.9, 0.2, 0.8, 0.7):
+        advance(scheduler, reading)
+    scheduler.observe(0.3)
+    buffer = io.BytesIO()
+    torch.save({"scheduler": scheduler.state_dict(), "optimizer": scheduler.optimizer.state_dict()}, buffer)
+    buffer.seek(0)
+    saved = torch.load(buffer, weights_only=True)
+    twin = UncertaintyLR(optimizer((0.7, 0.7)), Threshold(every=3), schedule=cosine(50))
+    twin.optimizer.load_state_dict(saved["optimizer"])
+    twin.load_state_dict(saved["scheduler"])
+    skip = {"optimizer", "schedule"}
+    for name in set(vars(scheduler)) - skip:
+        assert getattr(twin, name) == getattr(scheduler, name), name
+    for reading in (0.9, 0.1, 0.6):
+        assert advance(twin, reading) == advance(scheduler, reading)
+
+
+@pytest.mark.parametrize("other", [None, Threshold(threshold=0.6), Threshold(every=2)])
+def test_a_state_of_another_rule_is_refused(other):
+    state = UncertaintyLR(optimizer(), Threshold()).state_dict()
+    twin = UncertaintyLR(optimizer(), other)
+    before = twin.state_dict()
+    with pytest.raises(ValueError, match="saved with rule"):
+        twin.load_state_dict(state)
+    assert twin.state_dict() == before
+
+
+def test_a_state_of_another_number_of_groups_is_refused():
+    state = UncertaintyLR(optimizer((1.0,))).state_dict()
+    with pytest.raises(ValueError, match="1 parameter groups, the optimizer has 2"):
+        UncertaintyLR(optimizer()).load_state_dict(state)
+
+
+def test_tensor_rates_are_written_in_place():
+    opt = optimizer((0.5,), tensor=True)
+    rate = opt.param_groups[0]["lr"]
+    scheduler = UncertaintyLR(opt, Threshold())
+    advance(scheduler, 0.9)
+    assert opt.param_groups[0]["lr"] is rate
+    assert float(rate) == pytest.approx(0.25)
+
+
+def test_inside_sequential_lr_readings_of_the_warm_up_are_discarded():
+    opt = optimizer((1.0,))
+    warm_up = LinearLR(opt, start_factor=0.1, total_iters=3)
+    scheduler = UncertaintyLR(opt, Threshold())
+    both = SequentialLR(opt, [warm_up, scheduler], milestones=[3])
+    for _ in range(3):
+        scheduler.observe(0.9)
+        opt.step()
+        both.step()
+    assert both.get_last_lr() == [1.0]
+    scheduler.observe(0.9)
+    opt.step()
+    both.step()
+    assert both.get_last_lr() == [0.5]
+
+
+def test_step_takes_no_argument_when_called_as_trainers_call_it():
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+    scheduler.optimizer.step()
+    scheduler.step()
+    assert scheduler.last_epoch == 1

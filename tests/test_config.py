@@ -1,0 +1,118 @@
+import json
+
+import pytest
+
+from uncertlr import config as module
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, parameter_cell, parameter_table, preset
+from uncertlr.errors import ConfigError
+
+
+def test_unknown_field_suggests_the_nearest():
+    with pytest.raises(ConfigError, match=r"unknown parameter 'learningrate'; did you mean 'learning_rate'\?"):
+        RunConfig(learningrate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"epochs": 0}, "epochs=0"),
+        ({"epochs": 2.5}, "epochs=2.5"),
+        ({"rule": "magic"}, "rule='magic'"),
+        ({"learning_rate": "fast"}, "learning_rate='fast'"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan"),
+        ({"min_factor": 2.0}, "min_factor=2.0"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"channels": [32]}, r"channels=\[32\]"),
+    ],
+)
+def test_a_bad_value_is_named(values, word):
+    with pytest.raises(ConfigError, match=word):
+        RunConfig(**values)
+
+
+def test_values_are_coerced_as_yaml_and_the_command_line_write_them():
+    assert RunConfig(learning_rate="1e-3", epochs="3", augment="true").identity == {"epochs": 3, "augment": True}
+
+
+def test_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        RunConfig().epochs = 3
+
+
+def test_identity_ignores_where_a_run_is_carried_out():
+    base = RunConfig()
+    moved = RunConfig(device="cpu", threads=8, root="elsewhere", progress="quiet")
+    assert set(EXECUTION_FIELDS) == {"device", "threads", "root", "progress"}
+    assert base.run_id == moved.run_id
+
+
+def test_one_and_one_point_zero_are_the_same_run():
+    assert RunConfig(max_factor=1, epochs=3.0).run_id == RunConfig(max_factor=1.0, epochs=3).run_id
+
+
+@pytest.mark.parametrize("name", sorted(set(RunConfig.model_fields) - EXECUTION_FIELDS))
+def test_every_other_field_changes_the_identity(name):
+    changes = {"bool": True, "int": 77, "float": 0.25, "str": "digits", "list[int]": [8, 8]}
+    field = RunConfig.model_fields[name]
+    choices = getattr(field.annotation, "__args__", None)
+    value = choices[-1] if isinstance(field.default, str) and choices else changes[module.type_name(field.annotation)]
+    if field.default is True:
+        value = False
+    if name in ("increase", "max_factor"):
+        value = 3.0
+    assert RunConfig(**{name: value}).run_id != RunConfig().run_id
+
+
+def test_run_ids_are_stable():
+    """Published runs are found by these names: a change of any is a change of RESULT_VERSION."""
+    assert module.RESULT_VERSION == 1
+    assert preset("cifar10", "standard").run_id == "cifar10-none-s0-41985c58e75d"
+    assert preset("cifar10", "standard", rule="threshold").run_id == "cifar10-threshold-s0-9a8d57fdbdc5"
+
+
+def test_another_result_version_is_another_run(monkeypatch):
+    before = RunConfig().run_id
+    monkeypatch.setattr(module, "RESULT_VERSION", 2)
+    assert RunConfig().run_id != before
+
+
+def test_round_trip_through_json():
+    config = preset("imdb", "standard", rule="threshold", seed=3)
+    assert RunConfig(**json.loads(json.dumps(config.model_dump()))) == config
+
+
+def test_the_reports_hyperparameters_are_the_defaults():
+    config = RunConfig()
+    assert (config.learning_rate, config.batch_size, config.epochs, config.dropout) == (1e-3, 64, 50, 0.5)
+    assert (config.beta1, config.beta2, config.eps) == (0.9, 0.999, 1e-7)
+    assert (config.decrease, config.increase) == (0.5, 1.1)
+
+
+def test_without_rule_is_the_baseline_of_the_same_seed():
+    config = preset("digits", rule="threshold", threshold=0.7, decide_every=0, seed=5)
+    assert config.without_rule() == preset("digits", seed=5)
+
+
+def test_presets_and_profiles_are_valid():
+    for profile in PROFILES:
+        for name in PRESETS:
+            assert preset(name, profile).dataset == name
+    with pytest.raises(ConfigError, match="unknown profile 'fast'"):
+        preset("digits", "fast")
+
+
+def test_parameter_cell_runs_and_gives_the_configuration_back():
+    config = preset("cifar10", "standard", rule="threshold")
+    names = {}
+    exec(parameter_cell(config), names)
+    assert RunConfig(**{name: names[name] for name in RunConfig.model_fields}) == config
+
+
+def test_parameter_cell_has_one_equals_sign_a_line():
+    """papermill's inspector drops a line with a second one."""
+    assert all(line.count("=") == 1 for line in parameter_cell(RunConfig()).splitlines())
+
+
+def test_parameter_table_has_every_field():
+    rows = parameter_table().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(RunConfig.model_fields)
