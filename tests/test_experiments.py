@@ -14,7 +14,8 @@ from uncertlr import experiments, training
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError, DataError, RunError
 from uncertlr.experiments import build, find, load_config_data, run
-from uncertlr.runs import load_run, load_state, paths_of, read_json
+from uncertlr.files import load_state, read_json
+from uncertlr.runs import load_run, paths_of
 
 CNN = preset("digits", "quick", epochs=4, rule="threshold", threshold=0.9, decide_every=3, progress="quiet")
 LSTM = preset("toy_reviews", "quick", epochs=4, rule="threshold", decide_every=0, progress="quiet")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from uncertlr import runs
+from uncertlr import checkpoints, files, runs
 from uncertlr.config import preset
 from uncertlr.errors import RunError
 from uncertlr.runs import RunPaths
@@ -24,25 +24,25 @@ def state(epoch):
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_litter(paths, monkeypatch):
-    runs.write_atomically(paths.summary, b"old")
+    files.write_atomically(paths.summary, b"old")
     monkeypatch.setattr(os, "replace", lambda *arguments: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        runs.write_atomically(paths.summary, b"new")
+        files.write_atomically(paths.summary, b"new")
     assert paths.summary.read_bytes() == b"old"
     assert [path.name for path in paths.directory.iterdir() if path.is_file()] == ["summary.json"]
 
 
 def test_two_generations_are_kept(paths):
     for epoch in range(1, 6):
-        runs.save_checkpoint(paths, epoch, state(epoch))
+        checkpoints.save_checkpoint(paths, epoch, state(epoch))
     assert sorted(path.name for path in paths.checkpoints.glob("*.pt")) == ["epoch-0004.pt", "epoch-0005.pt"]
-    assert runs.load_checkpoint(paths)["epoch"] == 5
+    assert checkpoints.load_checkpoint(paths)["epoch"] == 5
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "no checksum"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(paths, damage):
     for epoch in (1, 2):
-        runs.save_checkpoint(paths, epoch, state(epoch))
+        checkpoints.save_checkpoint(paths, epoch, state(epoch))
     newest = paths.checkpoints / "epoch-0002.pt"
     content = bytearray(newest.read_bytes())
     if damage == "truncate":
@@ -52,35 +52,35 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(paths, damage):
         newest.write_bytes(content)
     else:
         (paths.checkpoints / "epoch-0002.json").unlink()
-    assert runs.load_checkpoint(paths)["epoch"] == 1
+    assert checkpoints.load_checkpoint(paths)["epoch"] == 1
 
 
 def test_no_checkpoint(paths):
-    assert runs.load_checkpoint(paths) is None
+    assert checkpoints.load_checkpoint(paths) is None
 
 
 def test_nothing_is_unpickled_from_a_run(paths):
     torch.save({"evil": os.system}, paths.weights("last"))
     with pytest.raises(Exception, match="weights_only|Weights only"):
-        runs.load_state(paths.weights("last"))
+        files.load_state(paths.weights("last"))
 
 
 def test_rewind_forgets_later_epochs_and_a_line_cut_short(paths):
     for epoch in (1, 2, 3):
-        runs.append_metrics(paths, [{"epoch": epoch, "split": "train"}, {"epoch": epoch, "split": "val"}])
-        runs.save_arrays(paths.trace(epoch), {"loss": np.zeros(2)})
-        runs.save_checkpoint(paths, epoch, state(epoch))
+        checkpoints.append_metrics(paths, [{"epoch": epoch, "split": "train"}, {"epoch": epoch, "split": "val"}])
+        files.save_arrays(paths.trace(epoch), {"loss": np.zeros(2)})
+        checkpoints.save_checkpoint(paths, epoch, state(epoch))
     with paths.metrics.open("a") as file:
         file.write('{"epoch": 4, "spl')
-    runs.rewind(paths, 2)
+    checkpoints.rewind(paths, 2)
     assert [json.loads(line)["epoch"] for line in paths.metrics.read_text().splitlines()] == [1, 1, 2, 2]
     assert sorted(path.name for path in paths.directory.glob("trace-*")) == ["trace-0001.npz", "trace-0002.npz"]
-    assert runs.load_checkpoint(paths)["epoch"] == 2
+    assert checkpoints.load_checkpoint(paths)["epoch"] == 2
 
 
 def _hold(paths, ready, release):
     with runs.claimed(paths):
-        runs.write_json(paths.record, {"owner": {"host": "here", "pid": os.getpid()}})
+        files.write_json(paths.record, {"owner": {"host": "here", "pid": os.getpid()}})
         ready.set()
         release.wait(30)
 

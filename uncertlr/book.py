@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
+from uncertlr.files import write_atomically
 from uncertlr.published import results_folder
-from uncertlr.runs import project_folder, write_atomically
+from uncertlr.runs import project_folder
 
 NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
     "quickstart": {"quick": {}, "standard": {}, "full": {}},
@@ -91,6 +93,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
         RunError: a cell failed.
     """
     import papermill
+    from traitlets.config import Config
 
     known = papermill.inspect_notebook(str(source))
     unknown = sorted(set(parameters) - set(known))
@@ -98,12 +101,21 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
         raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".part.ipynb")
-    try:
-        papermill.execute_notebook(
-            str(source), str(unfinished), parameters, kernel_name="python3", progress_bar=False, cwd=str(source.parent)
-        )
-    except papermill.PapermillExecutionError as error:
-        raise RunError(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+    with tempfile.TemporaryDirectory() as sockets:
+        # sockets in the file system: two kernels that start at once cannot race for a port
+        transport = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(unfinished),
+                parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(source.parent),
+                config=transport,
+            )
+        except papermill.PapermillExecutionError as error:
+            raise RunError(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
     unfinished.replace(target)
 
 

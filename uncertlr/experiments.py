@@ -9,26 +9,16 @@ import torch
 from torch import nn
 
 from uncertlr import provenance
+from uncertlr.checkpoints import drop_checkpoints
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.data import DataSet, load_data, steps_per_epoch
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.estimators import Deterministic, Estimator, MCDropout
+from uncertlr.files import read_json, write_atomically, write_json
 from uncertlr.models import CNN, MLP, LSTMClassifier
 from uncertlr.progress import reporter
 from uncertlr.published import restore_published
-from uncertlr.runs import (
-    Run,
-    RunPaths,
-    claimed,
-    drop_checkpoints,
-    load_run,
-    paths_of,
-    read_json,
-    read_metrics,
-    read_trace,
-    write_atomically,
-    write_json,
-)
+from uncertlr.runs import Run, RunPaths, claimed, load_run, paths_of, read_metrics, read_trace
 from uncertlr.schedulers import SCHEDULES, Rule, Threshold, UncertaintyLR
 from uncertlr.streams import derive_seed
 from uncertlr.summary import prediction_table, report_keys, summarize

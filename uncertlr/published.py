@@ -15,7 +15,8 @@ import numpy as np
 
 from uncertlr.config import RESULT_VERSION
 from uncertlr.errors import RunError
-from uncertlr.runs import Arrays, Run, RunPaths, project_folder, save_arrays, write_atomically, write_json
+from uncertlr.files import Arrays, save_arrays, write_atomically, write_json
+from uncertlr.runs import Run, RunPaths, project_folder
 
 TRACE_POINTS = 400
 LIMIT_BYTES = 10_000_000
@@ -89,7 +90,7 @@ def restore_published(paths: RunPaths) -> bool:
     for stale in paths.directory.glob("trace-*.npz"):
         stale.unlink()
     save_arrays(paths.trace(1), {name: np.array(values) for name, values in row["trace"].items()})
-    save_arrays(paths.directory / "factor.npz", {"factor": np.array(row["factor"])})
+    save_arrays(paths.factor, {"factor": np.array(row["factor"])})
     if row["predictions"]:
         write_atomically(paths.predictions, row["predictions"])
     write_json(paths.summary, json.loads(row["summary"]))

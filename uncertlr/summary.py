@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from uncertlr.config import RESULT_VERSION, RunConfig
+from uncertlr.files import Arrays
 from uncertlr.metrics import bootstrap_intervals, time_to_minimum
-from uncertlr.runs import Arrays
 from uncertlr.training import Evaluation
 
 Row = dict[str, Any]

@@ -9,23 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from uncertlr.checkpoints import append_metrics, load_checkpoint, rewind, save_checkpoint
 from uncertlr.config import RunConfig
 from uncertlr.data import Batch, DataSet, Split, eval_batches, steps_per_epoch, train_batches
 from uncertlr.errors import RunError
 from uncertlr.estimators import Deterministic, Estimator, Prediction
 from uncertlr.estimators.modes import sampling_modes
+from uncertlr.files import Arrays, load_state, save_arrays, save_state
 from uncertlr.metrics import cross_entropy, reliability_curve, scores
-from uncertlr.runs import (
-    Arrays,
-    RunPaths,
-    append_metrics,
-    load_checkpoint,
-    load_state,
-    rewind,
-    save_arrays,
-    save_checkpoint,
-    save_state,
-)
+from uncertlr.runs import RunPaths
 from uncertlr.schedulers import UncertaintyLR, read_signal
 from uncertlr.streams import derive_seed, generator
 

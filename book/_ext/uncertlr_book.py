@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import drawings
 from docutils import nodes
-from docutils.parsers.rst.directives.images import Figure
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.directives.patches import Figure
 from sphinx.util.docutils import SphinxDirective
 
 from uncertlr.config import parameter_table
@@ -27,14 +27,15 @@ class Drawing(Figure):
         if name not in drawings.DRAWINGS:
             raise self.error(f"no drawing {name!r}; there are {', '.join(drawings.DRAWINGS)}")
         self.arguments[0] = f"/{(GENERATED / name).as_posix()}-light.svg"
-        (figure,) = super().run()
+        self.options.setdefault("figclass", []).append("drawing")
+        figure, *rest = super().run()
         light = next(figure.findall(nodes.image))
         dark = light.deepcopy()
         dark["uri"] = light["uri"].replace("-light.svg", "-dark.svg")
         light["classes"] = ["only-light"]
         dark["classes"] = ["only-dark"]
         light.parent.insert(light.parent.index(light) + 1, dark)
-        return [figure]
+        return [figure, *rest]
 
 
 class ParameterTable(SphinxDirective):

@@ -17,7 +17,8 @@ def test_cnn_is_the_reports_layer_for_layer():
         "Flatten", "Linear", "ReLU", "Dropout", "Linear",
     ]  # fmt: skip
     assert [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)] == [32, 64]
-    assert [tuple(layer.weight.shape) for layer in model.modules() if isinstance(layer, nn.Linear)] == [(128, 4096), (10, 128)]
+    dense = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    assert [tuple(layer.weight.shape) for layer in dense] == [(128, 4096), (10, 128)]
     assert model.head[0].p == 0.5
 
 

@@ -1,8 +1,8 @@
 """Decoded data on disk, so that a set is decoded once; safe for several processes."""
 
 import os
-import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import filelock
@@ -22,36 +22,34 @@ def cache_folder() -> Path:
 def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays stored under a key, or those that `make` gives, which are then stored.
 
-    Only one of several processes makes them; the others wait. A damaged file is made again.
+    Only one of several processes makes them; the others wait. Reading takes no lock and no right to write. A damaged
+    file is made again.
 
     Args:
         key: names the content; part of the file's name.
-        make: called at most once.
+        make: called at most once; what it raises is passed on.
 
     Raises:
         DataError: the cache folder cannot be written.
     """
     path = cache_folder() / f"{key}.npz"
+    stored = _read(path)
+    if stored is not None:
+        return stored
+    with _lock(path):
+        stored = _read(path)  # another process may have been first
+        if stored is None:
+            stored = make()
+            _write(path, stored)
+    return stored
+
+
+def _lock(path: Path) -> AbstractContextManager[object]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_suffix(".lock")):
-            stored = _read(path)
-            if stored is None:
-                stored = make()
-                _write(path, stored)
-            return stored
-    except PermissionError as error:
-        raise _unwritable(path.parent, error) from error
+        return filelock.FileLock(path.with_suffix(".lock")).acquire()
     except OSError as error:
-        if error.filename is None or not str(error.filename).startswith(str(path.parent)):
-            raise
         raise _unwritable(path.parent, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> DataError:
-    return DataError(
-        f"the cache folder {folder} cannot be written ({error.strerror}); set UNCERTLR_CACHE to a folder that can"
-    )
 
 
 def _read(path: Path) -> Arrays | None:
@@ -65,11 +63,17 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    temporary = path.with_suffix(".part")  # one name is enough: the lock is held
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    reason = error.strerror or str(error)
+    return DataError(f"the cache folder {folder} cannot be written ({reason}); set UNCERTLR_CACHE to a folder that can")

@@ -99,6 +99,7 @@ def toy_reviews() -> Source:
     ``true_probs`` says how certain it may be.
     """
     rng = np.random.default_rng(20_260_101)
+    positive, negative, neutral = np.array(_POSITIVE), np.array(_NEGATIVE), np.array(_NEUTRAL)
     texts, probs = [], []
     for _ in range(3_000):
         length, mood = int(rng.integers(5, 41)), rng.normal(0.0, 1.0)
@@ -106,16 +107,16 @@ def toy_reviews() -> Source:
         good = rng.random(length) < 1.0 / (1.0 + np.exp(-mood))
         words = np.where(
             opinion,
-            np.where(good, rng.choice(_POSITIVE, length), rng.choice(_NEGATIVE, length)),
-            rng.choice(_NEUTRAL, length),
+            np.where(good, rng.choice(positive, length), rng.choice(negative, length)),
+            rng.choice(neutral, length),
         )
         balance = float((opinion & good).sum()) - float((opinion & ~good).sum())
         clean = 1.0 / (1.0 + np.exp(-0.8 * balance))
         probs.append(LABEL_NOISE + (1.0 - 2.0 * LABEL_NOISE) * clean)
         texts.append(" ".join(words))
-    positive = np.array(probs)
-    labels = (rng.random(len(positive)) < positive).astype(np.int64)
-    true_probs = np.stack([1.0 - positive, positive], 1).astype(np.float32)
+    favourable = np.array(probs)
+    labels = (rng.random(len(favourable)) < favourable).astype(np.int64)
+    true_probs = np.stack([1.0 - favourable, favourable], 1).astype(np.float32)
     return Source(
         "text",
         ("negative", "positive"),

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from uncertlr.data.cache import cached
 from uncertlr.data.embedded import digits, toy_reviews
+from uncertlr.data.packing import pack_texts, unpack_texts
 from uncertlr.data.sources import HUB, read_source
-from uncertlr.data.text import build_tokenizer, encode, vocabulary_of
-from uncertlr.data.types import DataSet, Inputs, Source, Split
+from uncertlr.data.text import Corpus, build_tokenizer, choose_vocabulary, encode, split_words
+from uncertlr.data.types import DataSet, Source, Split
 from uncertlr.errors import DataError
 from uncertlr.streams import generator
 
@@ -51,23 +53,19 @@ def load_data(
     Raises:
         DataError: no such set, no network, damaged files, unusable columns, or more examples asked for than there are.
     """
-    if name in EMBEDDED:
-        source = EMBEDDED[name]()
-    elif name in HUB or Path(name).is_dir():
-        source = read_source(name, kind, input_column, label_column)
-    else:
-        raise DataError(_unknown(name))
+    _check_sizes(name, train_examples, val_fraction, vocab_size, max_tokens)
+    source = _source(name, kind, input_column, label_column)
     labels = source.train[1]
     chosen, held_out = _split(name, len(labels), train_examples, val_fraction, seed)
-    inputs = source.train[0]
+    fingerprint = _fingerprint(source)
     vocabulary: tuple[str, ...] = ()
-    tokenizer_json = ""
-    if source.kind == "text":
-        tokenizer = build_tokenizer([inputs[index] for index in chosen], vocab_size)
-        vocabulary, tokenizer_json = vocabulary_of(tokenizer), tokenizer.to_str()
-        parts = [encode(tokenizer, list(texts), max_tokens) for texts in _parts(source, chosen, held_out)]
+    if isinstance(source.train[0], list):
+        corpus = _corpus(source, "" if name in EMBEDDED else fingerprint)
+        vocabulary = choose_vocabulary(corpus, chosen, vocab_size)
+        tested = np.arange(len(labels), len(corpus.lengths))
+        parts = [encode(corpus, examples, vocabulary, max_tokens) for examples in (chosen, held_out, tested)]
     else:
-        parts = [np.asarray(images) for images in _parts(source, chosen, held_out)]
+        parts = [source.train[0][chosen], source.train[0][held_out], np.asarray(source.test[0])]
     targets = [labels[chosen], labels[held_out], source.test[1]]
     known: list[np.ndarray] | list[None] = [None] * 3
     if source.true_probs:
@@ -88,12 +86,51 @@ def load_data(
         train,
         val,
         test,
-        _fingerprint(source),
+        fingerprint,
         mean.to(device),
         std.to(device),
         vocabulary,
-        tokenizer_json,
+        build_tokenizer(vocabulary).to_str() if vocabulary else "",
     )
+
+
+def _check_sizes(name: str, train_examples: int, val_fraction: float, vocab_size: int, max_tokens: int) -> None:
+    if train_examples < 0:
+        raise DataError(f"{name}: train_examples={train_examples} is negative; use 0 for all")
+    if not 0 < val_fraction < 1:
+        raise DataError(f"{name}: val_fraction={val_fraction} must lie between 0 and 1")
+    if vocab_size < 3:
+        raise DataError(f"{name}: vocab_size={vocab_size} must be at least 3: padding, unknown, and a word")
+    if max_tokens < 1:
+        raise DataError(f"{name}: max_tokens={max_tokens} must be at least 1")
+
+
+def _source(name: str, kind: str, input_column: str, label_column: str) -> Source:
+    if name in EMBEDDED:
+        source = EMBEDDED[name]()
+        if input_column or label_column:
+            raise DataError(f"{name} is embedded and has no columns; leave input_column and label_column empty")
+    elif name in HUB or Path(name).is_dir():
+        source = read_source(name, kind, input_column, label_column)
+    else:
+        raise DataError(_unknown(name))
+    if kind not in ("auto", source.kind):
+        raise DataError(f"{name} holds {source.kind}s, but data_kind={kind!r}; use data_kind='auto'")
+    return source
+
+
+def _corpus(source: Source, fingerprint: str) -> Corpus:
+    """The words of training and test texts; kept in the cache where there is a fingerprint to keep them under."""
+    texts = [*source.train[0], *source.test[0]]
+    if not fingerprint:
+        return split_words(texts)
+
+    def make() -> dict[str, np.ndarray]:
+        corpus = split_words(texts)
+        return {"words": pack_texts(corpus.words), "ids": corpus.ids, "lengths": corpus.lengths}
+
+    stored = cached(f"words-{fingerprint[:24]}", make)
+    return Corpus(tuple(unpack_texts(stored["words"])), stored["ids"], stored["lengths"])
 
 
 def _split(name: str, count: int, train_examples: int, val_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -106,13 +143,6 @@ def _split(name: str, count: int, train_examples: int, val_fraction: float, seed
             f"{validation} for validation; ask for fewer, or lower val_fraction"
         )
     return order[: train_examples or left], order[left:]
-
-
-def _parts(source: Source, chosen: np.ndarray, held_out: np.ndarray) -> list[Inputs]:
-    inputs = source.train[0]
-    if isinstance(inputs, list):
-        return [[inputs[index] for index in chosen], [inputs[index] for index in held_out], source.test[0]]
-    return [inputs[chosen], inputs[held_out], source.test[0]]
 
 
 def _statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,5 +1,6 @@
 """Read a data set from the Hugging Face hub or from a folder in the hub's Parquet layout, and decode it once."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from uncertlr.data.cache import Arrays, cached
+from uncertlr.data.packing import pack_texts, unpack_texts
 from uncertlr.data.types import Inputs, Source
 from uncertlr.errors import DataError
 
@@ -20,6 +22,10 @@ HUB: dict[str, tuple[str, str, str, str]] = {
 
 TEST_SHARE = 0.2
 """Share of a set without a test split that is held out as test; which examples depends on nothing but their number."""
+
+
+HUB_SECONDS = 10.0
+"""How long the hub may take to answer at all."""
 
 
 def read_source(name: str, kind: str, input_column: str, label_column: str) -> Source:
@@ -54,7 +60,10 @@ def _file_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.glob("**/*.parquet")):
         digest.update(str(path.relative_to(folder)).encode())
-        digest.update(path.read_bytes())
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}); mend its permissions, or fetch it again") from error
     return digest.hexdigest()
 
 
@@ -83,9 +92,10 @@ def _load(location: Path | str, name: str) -> Any:
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is told once, by the error below
     try:
         if isinstance(location, str):
+            _reach_hub(location)
             return datasets.load_dataset(location)
         with tempfile.TemporaryDirectory() as scratch:  # the decoded form is cached, so Arrow copies are not kept
             return datasets.load_dataset(str(location), cache_dir=scratch, keep_in_memory=True)
@@ -101,12 +111,27 @@ def _load(location: Path | str, name: str) -> Any:
         ) from error
 
 
+def _reach_hub(repository: str) -> None:
+    """Ask the hub once, since `datasets` asks for half a minute; what the hub answers is for `datasets` to judge."""
+    import datasets
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if datasets.config.HF_HUB_OFFLINE:  # then datasets looks in its own cache only, at once
+        return
+    with contextlib.suppress(HfHubHTTPError):
+        HfApi(endpoint=datasets.config.HF_ENDPOINT).dataset_info(repository, timeout=HUB_SECONDS)
+
+
 def _train_and_test(splits: Any, name: str) -> tuple[Any, Any]:
-    if "train" not in splits:
+    if "train" not in splits and len(splits) > 1:
         raise DataError(f"{name} has no split named 'train'; it has {', '.join(splits)}")
-    if "test" in splits:
+    if "test" in splits and "train" in splits:
         return splits["train"], splits["test"]
-    held_out = splits["train"].train_test_split(TEST_SHARE, seed=0)
+    (whole,) = (splits["train"],) if "train" in splits else splits.values()
+    if len(whole) < 2:
+        raise DataError(f"{name} has no test split, and with {len(whole)} examples none can be held out; add examples")
+    held_out = whole.train_test_split(TEST_SHARE, seed=0)
     return held_out["train"], held_out["test"]
 
 
@@ -158,11 +183,16 @@ def _labels(split: Any, column: str, name: str) -> np.ndarray:
 
 
 def _images(split: Any, column: str, name: str) -> np.ndarray:
-    grey = split[0][column].mode in ("1", "L")
-    mode, images, shapes = "L" if grey else "RGB", [], set()
-    for row in split.select_columns([column]):
-        images.append(np.asarray(row[column].convert(mode), dtype=np.uint8))
-        shapes.add(images[-1].shape[:2])
+    pictures = split.select_columns([column])
+    try:
+        grey = pictures[0][column].mode in ("1", "L")
+        images = [np.asarray(row[column].convert("L" if grey else "RGB"), dtype=np.uint8) for row in pictures]
+    except Exception as error:  # Pillow raises many kinds for a damaged image, and a missing one is None
+        raise DataError(
+            f"{name}: column {column!r} has an image that is missing or cannot be decoded ({_first_line(error)}); "
+            "remove it, or fetch the file again"
+        ) from error
+    shapes = {image.shape[:2] for image in images}
     if len(shapes) > 1 or any(height != width for height, width in shapes):
         sizes = ", ".join(f"{height} x {width}" for height, width in sorted(shapes)[:3])
         raise DataError(f"{name}: images must be square and all of one size, found {sizes}; resize them first")
@@ -174,20 +204,7 @@ def _texts(split: Any, column: str, name: str) -> np.ndarray:
     texts = split[column][:]
     if any(text is None for text in texts):
         raise DataError(f"{name}: column {column!r} has rows without a text; remove them")
-    # bytes and offsets: numpy's own strings would pad every text to the longest
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    header = np.array([len(encoded), *(len(text) for text in encoded)], dtype=np.int64).tobytes()
-    return np.frombuffer(header + b"".join(encoded), dtype=np.uint8)
-
-
-def _unpack_texts(packed: np.ndarray) -> list[str]:
-    count = int(packed[:8].view(np.int64)[0])
-    lengths = packed[8 : 8 + 8 * count].view(np.int64)
-    body, texts, start = packed[8 + 8 * count :].tobytes(), [], 0
-    for length in lengths.tolist():
-        texts.append(body[start : start + length].decode("utf-8", "surrogatepass"))
-        start += length
-    return texts
+    return pack_texts(texts)
 
 
 def _from_arrays(arrays: Arrays) -> Source:
@@ -195,7 +212,7 @@ def _from_arrays(arrays: Arrays) -> Source:
 
     def part(which: str) -> tuple[Inputs, np.ndarray]:
         inputs = arrays[f"{which}_inputs"]
-        return (inputs if kind == "image" else _unpack_texts(inputs)), arrays[f"{which}_labels"]
+        return (inputs if kind == "image" else unpack_texts(inputs)), arrays[f"{which}_labels"]
 
     return Source(kind, tuple(arrays["class_names"].tolist()), part("train"), part("test"))
 

@@ -1,9 +1,10 @@
 """Texts to token ids: lower case, words and punctuation marks, the training set's most frequent ones."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from tokenizers import Regex, Tokenizer
+from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase, Replace
 from tokenizers.normalizers import Sequence as NormalizerSequence
@@ -11,46 +12,93 @@ from tokenizers.pre_tokenizers import Split
 from tokenizers.trainers import WordLevelTrainer
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
+CHUNK = 5_000
+"""Texts that are split at once: bounds the memory that the tokenizer's own objects take."""
 
 
-def build_tokenizer(texts: Sequence[str], vocab_size: int) -> Tokenizer:
-    """A word-level tokenizer whose vocabulary is the most frequent words of `texts`.
+@dataclass(frozen=True)
+class Corpus:
+    """Texts split into words, before any vocabulary is chosen: the same for every seed and every size of vocabulary.
 
-    Words are runs of letters and digits, or single punctuation marks; line breaks of HTML count as spaces. Ties are broken
-    by the alphabet, so the vocabulary is a function of the texts alone.
+    Attributes:
+        words: all words that occur, in alphabetical order.
+        ids: int32, the texts' words one text after another, as places in `words`.
+        lengths: int64 [N], words of each text.
+    """
+
+    words: tuple[str, ...]
+    ids: np.ndarray
+    lengths: np.ndarray
+
+
+def split_words(texts: Sequence[str]) -> Corpus:
+    """Split texts into lower-case words: runs of letters and digits, or single punctuation marks.
+
+    Line breaks of HTML count as spaces.
+    """
+    tokenizer = _tokenizer(WordLevel(unk_token=UNKNOWN))
+    tokenizer.train_from_iterator(texts, WordLevelTrainer(vocab_size=2**31, special_tokens=[], show_progress=False))
+    vocabulary = tokenizer.get_vocab()
+    words = tuple(sorted(vocabulary))
+    places = np.empty(len(words), dtype=np.int32)
+    places[[vocabulary[word] for word in words]] = np.arange(len(words), dtype=np.int32)
+    ids, lengths = [np.zeros(0, dtype=np.int32)], []
+    for start in range(0, len(texts), CHUNK):
+        for encoding in tokenizer.encode_batch_fast(list(texts[start : start + CHUNK])):
+            ids.append(np.array(encoding.ids, dtype=np.int32))
+            lengths.append(len(ids[-1]))
+    return Corpus(words, places[np.concatenate(ids)], np.array(lengths, dtype=np.int64))
+
+
+def choose_vocabulary(corpus: Corpus, examples: np.ndarray, vocab_size: int) -> tuple[str, ...]:
+    """The most frequent words of some texts, by token id; ties are broken by the alphabet.
 
     Args:
-        texts: the training texts.
+        corpus: all texts.
+        examples: which of them are for training; no others have a say.
         vocab_size: most token ids to use; id 0 is padding and id 1 any other word.
     """
-    tokenizer = _tokenizer()
-    tokenizer.train_from_iterator(
-        texts, WordLevelTrainer(vocab_size=vocab_size, special_tokens=[PAD, UNKNOWN], show_progress=False)
-    )
-    return tokenizer
+    ids, _ = _words_of(corpus, examples)
+    counts = np.bincount(ids, minlength=len(corpus.words))
+    frequent = np.argsort(-counts, kind="stable")[: min(vocab_size - 2, np.count_nonzero(counts))]
+    return (PAD, UNKNOWN, *(corpus.words[place] for place in frequent.tolist()))
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> np.ndarray:
-    """Token ids of texts, int32 [N, L], padded with 0; only the first `max_tokens` words of each are kept.
+def encode(corpus: Corpus, examples: np.ndarray, vocabulary: tuple[str, ...], max_tokens: int) -> np.ndarray:
+    """Token ids of some texts, int32 [N, L], padded with 0; only the first `max_tokens` words of each are kept.
 
     An empty text becomes one unknown word, so that every text has a last word.
     """
-    tokenizer.enable_truncation(max_tokens)
-    rows = [encoding.ids or [1] for encoding in tokenizer.encode_batch_fast(list(texts))]
-    ids = np.zeros((len(rows), max((len(row) for row in rows), default=1)), dtype=np.int32)
-    for index, row in enumerate(rows):
-        ids[index, : len(row)] = row
-    return ids
+    places = {word: place for place, word in enumerate(corpus.words)}
+    token_of = np.ones(len(corpus.words), dtype=np.int32)
+    token_of[[places[word] for word in vocabulary[2:]]] = np.arange(2, len(vocabulary), dtype=np.int32)
+    ids, lengths = _words_of(corpus, examples, max_tokens)
+    tokens = np.zeros((len(examples), max(1, int(lengths.max(initial=0)))), dtype=np.int32)
+    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = token_of[ids]
+    tokens[lengths == 0, 0] = 1
+    return tokens
 
 
-def vocabulary_of(tokenizer: Tokenizer) -> tuple[str, ...]:
-    """The words in the order of their ids."""
-    ids = tokenizer.get_vocab()
-    return tuple(sorted(ids, key=ids.__getitem__))
+def build_tokenizer(vocabulary: tuple[str, ...]) -> Tokenizer:
+    """A tokenizer that gives any text the token ids that `encode` gives the data set's."""
+    ids = {word: token for token, word in enumerate(vocabulary)}
+    tokenizer = _tokenizer(WordLevel(ids, unk_token=UNKNOWN))
+    tokenizer.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in (PAD, UNKNOWN)])
+    return tokenizer
 
 
-def _tokenizer() -> Tokenizer:
-    tokenizer = Tokenizer(WordLevel(unk_token=UNKNOWN))
+def _words_of(corpus: Corpus, examples: np.ndarray, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The words of some texts, one text after another, and how many each has; at most `limit` of each."""
+    starts = np.concatenate([[0], np.cumsum(corpus.lengths)])[examples]
+    lengths = corpus.lengths[examples]
+    if limit is not None:
+        lengths = np.minimum(lengths, limit)
+    before = np.cumsum(lengths) - lengths
+    return corpus.ids[np.repeat(starts - before, lengths) + np.arange(lengths.sum())], lengths
+
+
+def _tokenizer(model: WordLevel) -> Tokenizer:
+    tokenizer = Tokenizer(model)
     tokenizer.normalizer = NormalizerSequence([Replace("<br />", " "), Lowercase()])
     tokenizer.pre_tokenizer = Split(Regex(r"\w+|[^\w\s]"), behavior="removed", invert=True)
     return tokenizer

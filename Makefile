@@ -1,0 +1,35 @@
+# Everything happens in an environment inside the project; each target does only what is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: book test lab lint lock clean
+
+book: $(READY)  ## run the quickstart, render the published runs, build the site
+	$(BIN)/uncertlr book
+
+test: $(READY)  ## the tests that people run all day
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+lock: $(READY)  ## write down the environment's exact versions
+	$(BIN)/pip freeze --exclude-editable > requirements-lock.txt
+
+clean:
+	rm -rf .venv book/executed book/_build book/_generated
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[dev]'
+	touch $@

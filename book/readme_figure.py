@@ -1,0 +1,42 @@
+"""Draw the README's figure from the published runs: python book/readme_figure.py."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+from uncertlr import plots
+from uncertlr.config import preset
+from uncertlr.experiments import find
+
+ARMS = {
+    "fixed rate": {},
+    "rule, every step": {"rule": "threshold"},
+    "rule, once an epoch": {"rule": "threshold", "decide_every": 0},
+}
+
+
+def main() -> None:
+    """Three panels: what the rule reads, what it does, what comes of it."""
+    runs = {name: find(preset("cifar10", "standard", **changes)) for name, changes in ARMS.items()}
+    missing = [name for name, run in runs.items() if run is None]
+    if missing:
+        raise SystemExit(f"not published yet: {', '.join(missing)}")
+    plots.use_style()
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2))
+    traces = {name: run.trace for name, run in runs.items()}
+    plots.uncertainty(left, {name: (trace["step"], trace["signal"]) for name, trace in traces.items()}, threshold=0.5)
+    plots.rate(middle, {name: (trace["step"], trace["learning_rate"]) for name, trace in traces.items()}, (1e-5, 1e-2))
+    curves = {name: run.metrics.query("split == 'val'") for name, run in runs.items()}
+    plots.curves(right, {name: (rows["epoch"], rows["accuracy"]) for name, rows in curves.items()}, "epoch", "accuracy")
+    for ax, title in ((left, "what it reads"), (middle, "what it does"), (right, "what comes of it")):
+        ax.set_title(title)
+        if ax is not right:
+            ax.get_legend().remove()
+    figure.savefig(Path(__file__).parent / "_static" / "readme-figure.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()

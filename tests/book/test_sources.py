@@ -1,0 +1,119 @@
+"""The book's sources: complete, in order, free of other hosts, and right in what their examples print."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+BOOK = PROJECT / "book"
+PAGES = sorted(BOOK.glob("*.md"))
+ENTRY = re.compile(r"@\w+\{([^,\s]+),(.*?)\n\}", re.DOTALL)
+FENCE = re.compile(r"^(`{3,}|:{3,}).*?^\1[`:]*$", re.DOTALL | re.MULTILINE)
+
+
+def toc_files() -> list[str]:
+    """Every file that the table of contents names, without its ending."""
+    toc = yaml.safe_load((PROJECT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+
+
+def config() -> dict:
+    return yaml.safe_load((PROJECT / "_config.yml").read_text(encoding="utf-8"))
+
+
+def bibliography() -> dict[str, str]:
+    """Key to the rest of the entry."""
+    return dict(ENTRY.findall((BOOK / "references.bib").read_text(encoding="utf-8")))
+
+
+def cited() -> set[str]:
+    texts = [page.read_text(encoding="utf-8") for page in [*PAGES, *(PROJECT / "notebooks").glob("*.ipynb")]]
+    return {key for text in texts for keys in re.findall(r"\{cite[^}]*\}`([^`]+)`", text) for key in keys.split(",")}
+
+
+def test_table_of_contents_and_pages_agree() -> None:
+    pages = {f"book/{page.stem}" for page in PAGES}
+    executed = {name for name in toc_files() if name.startswith("book/executed/")}
+    assert set(toc_files()) - executed == pages
+    notebooks = {f"book/executed/{notebook.stem}" for notebook in (PROJECT / "notebooks").glob("*.ipynb")}
+    assert executed == notebooks
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_headings_are_in_order(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_figure_has_alternative_text(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    figures = re.findall(r"^`{3,}\{(?:figure|image|drawing)\}(.*?)^`{3,}$", text, re.DOTALL | re.MULTILINE)
+    assert [figure.split("\n")[0] for figure in figures if not re.search(r"^:alt: \S", figure, re.MULTILINE)] == []
+    assert re.findall(r"!\[\s*\]\([^)]*\)", text) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_print_what_the_page_says(page: Path) -> None:
+    blocks = re.findall(r"^```pycon\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
+    report: list[str] = []
+    result = doctest.DocTestRunner(verbose=False).run(test, out=report.append)
+    assert result.failed == 0, "".join(report)
+
+
+def test_there_are_examples_to_check() -> None:
+    assert sum(page.read_text(encoding="utf-8").count("```pycon") for page in PAGES) > 5
+
+
+def test_bibliography_and_citations_agree() -> None:
+    entries = bibliography()
+    assert len(entries) > 20
+    assert cited() == set(entries)
+
+
+@pytest.mark.parametrize("key", bibliography())
+def test_entry_is_complete_and_named_after_its_year(key: str) -> None:
+    fields = dict(re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", bibliography()[key], re.MULTILINE))
+    assert {"title", "author", "year"} <= set(fields)
+    assert fields.keys() & {"booktitle", "journal", "howpublished", "institution"}
+    assert fields["year"] in key
+
+
+def test_nothing_names_another_host() -> None:
+    own = [PROJECT / "_config.yml", PROJECT / "_toc.yml", *BOOK.glob("_static/*.*"), *BOOK.glob("_ext/*.py")]
+    assert [path.name for path in own if re.search(r"//[\w-]+\.[\w.-]+/", path.read_text(encoding="utf-8"))] == []
+
+
+def test_mathematics_is_in_the_tree_with_its_licence() -> None:
+    static = PROJECT / config()["sphinx"]["config"]["html_static_path"][0]
+    script = static / config()["sphinx"]["config"]["mathjax_path"]
+    assert script.is_file()
+    assert (script.parent / "LICENSE").is_file()
+    assert len(list((script.parent / "output" / "chtml" / "fonts" / "woff-v2").glob("*.woff"))) == 23
+
+
+def test_build_executes_nothing_and_keeps_the_theme_options() -> None:
+    assert config()["execute"]["execute_notebooks"] == "off"
+    assert config()["sphinx"]["recursive_update"] is True
+    assert config()["only_build_toc_files"] is True
+
+
+def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BOOK / "_ext")
+    import drawings
+
+    used = {name for page in PAGES for name in re.findall(r"^```\{drawing\} (\w+)$", page.read_text("utf-8"), re.MULTILINE)}
+    assert used == set(drawings.DRAWINGS)
+    drawings.draw_all(tmp_path)
+    expected = {f"{name}-{mode}.svg" for name in used for mode in drawings.PALETTES}
+    assert {path.name for path in tmp_path.iterdir()} == expected
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    drawings.draw_all(tmp_path)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -1,0 +1,69 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from uncertlr.cli import build_parser, main
+from uncertlr.config import RunConfig, preset
+from uncertlr.runs import load_run, paths_of
+
+QUICK = ["run", "digits", "--profile", "quick", "--epochs", "1", "--progress", "quiet"]
+
+
+def test_run_trains_and_says_where(capsys):
+    assert main([*QUICK, "--rule", "threshold", "--threshold", "0.8", "--channels", "4", "8", "--no-augment"]) == 0
+    config = preset("digits", "quick", epochs=1, rule="threshold", threshold=0.8, channels=[4, 8])
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == str(paths_of(config).directory)
+    assert f"test accuracy {load_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
+
+
+def test_every_field_is_a_flag_with_its_help(capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["run", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name, field in RunConfig.model_fields.items():
+        if name != "dataset":
+            assert "--" + name.replace("_", "-") in text
+            assert " ".join(field.description.split()[:3]) in text.replace("- ", "-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([*QUICK, "--epoch", "3"], "unknown parameter 'epoch'; did you mean 'epochs'?"),
+        ([*QUICK, "--thresold=0.3"], "unknown parameter 'thresold'; did you mean 'threshold'?"),
+        ([*QUICK, "--rule", "magic"], "invalid parameter rule='magic'"),
+        (["run", "digitz"], "unknown data set 'digitz'; did you mean 'digits'?"),
+        (["run", "digits", "--profile", "fast"], "unknown profile 'fast'"),
+        (["results", "add", "study", "no-such-run"], "run no-such-run is not complete"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_exit_2(arguments, words, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_results_add(capsys):
+    main(QUICK)
+    run_id = preset("digits", "quick", epochs=1).run_id
+    assert main(["results", "add", "study", run_id, "--predictions", run_id]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("study.parquet")
+
+
+def test_help_needs_no_torch():
+    """The help must come at once: nothing that it imports may import torch, pandas or matplotlib."""
+    code = (
+        "import sys, json, uncertlr.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'datasets', 'papermill'}\n"
+        "print(json.dumps(sorted(heavy & set(sys.modules))))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(result.stdout.splitlines()[-1]) == []
+    assert "usage: uncertlr" in result.stdout

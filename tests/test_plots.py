@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from uncertlr import plots
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+SERIES = {"one": ([1, 2, 3], [0.1, 0.2, 0.3]), "two": ([1, 2, 3], [0.3, 0.2, 0.1])}
+
+
+def test_curves_draw_what_they_are_given(ax):
+    assert plots.curves(ax, SERIES, "epoch", "accuracy") is ax
+    assert [line.get_label() for line in ax.get_lines()] == ["one", "two"]
+    np.testing.assert_array_equal(ax.get_lines()[1].get_ydata(), [0.3, 0.2, 0.1])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "accuracy")
+    assert all(tick == int(tick) for tick in ax.get_xticks())
+
+
+def test_rates_are_logarithmic_with_the_bounds(ax):
+    plots.rate(ax, SERIES, (1e-5, 1e-2))
+    assert ax.get_yscale() == "log"
+    assert [line.get_ydata()[0] for line in ax.get_lines()[2:]] == [1e-5, 1e-2]
+
+
+def test_uncertainty_is_a_share_with_the_threshold(ax):
+    plots.uncertainty(ax, SERIES, 0.5)
+    assert ax.get_ylim() == (0, 1.02)
+    assert ax.get_lines()[-1].get_ydata()[0] == 0.5
+    assert ax.texts[0].get_text() == "threshold"
+
+
+def test_reliability_leaves_empty_bins_empty_and_counts(ax):
+    counts, confidence, accuracy = [0, 3, 1], [np.nan, 0.5, 0.9], [np.nan, 0.4, 1.0]
+    plots.reliability(ax, counts, confidence, accuracy, note="ECE 0.1")
+    assert [bar.get_height() for bar in ax.patches] == [0.4, 1.0]
+    assert ax.texts[0].get_text() == "ECE 0.1\nn = 4"
+    shares = [bar.get_height() for bar in ax.figure.axes[1].patches]
+    assert shares == [0.0, 0.75, 0.25]
+    assert ax.get_xlim() == ax.get_ylim() == (0, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gallery_shows_grey_and_colour(channels):
+    axes = Figure().subplots(1, 2)
+    plots.gallery(axes, np.zeros((2, channels, 8, 8), dtype=np.uint8), ["cat", "dog"])
+    assert [ax.get_title() for ax in axes] == ["cat", "dog"]
+    assert all(ax.images for ax in axes)
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#121212"])
+@pytest.mark.parametrize("colour", [plots.INK, *plots.COLOURS])
+def test_colours_stand_out_on_a_light_and_a_dark_page(colour, page):
+    """WCAG 2.1 asks for a contrast of 3 for graphics and for large text."""
+    light, dark = sorted((luminance(colour), luminance(page)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3.0
+
+
+def test_style_is_complete():
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        plots.use_style()
+        assert mpl.rcParams["axes.prop_cycle"].by_key()["color"] == list(plots.COLOURS)
