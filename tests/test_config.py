@@ -52,13 +52,13 @@ def test_one_and_one_point_zero_are_the_same_run():
 
 @pytest.mark.parametrize("name", sorted(set(RunConfig.model_fields) - EXECUTION_FIELDS))
 def test_every_other_field_changes_the_identity(name):
-    changes = {"bool": True, "int": 77, "float": 0.25, "str": "digits", "list[int]": [8, 8]}
+    changes = {"bool": True, "int": 77, "float": 0.25, "str": "digits", "list[int]": [8, 8], "list[str]": ["a"]}
     field = RunConfig.model_fields[name]
     choices = getattr(field.annotation, "__args__", None)
     value = choices[-1] if isinstance(field.default, str) and choices else changes[module.type_name(field.annotation)]
     if field.default is True:
         value = False
-    if name in ("increase", "max_factor"):
+    if name in ("increase", "max_factor", "memory"):
         value = 3.0
     assert RunConfig(**{name: value}).run_id != RunConfig().run_id
 

@@ -8,12 +8,12 @@ import pytest
 import uncertlr
 
 LAYERS = [
-    {"errors", "streams", "provenance", "files"},
-    {"config", "metrics", "schedulers", "models", "data"},
+    {"errors", "streams", "provenance"},
+    {"files", "config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
     {"checkpoints"},
     {"published", "plots", "tables", "progress", "training"},
-    {"summary"},
+    {"summary", "rules_from_config"},
     {"experiments"},
     {"book"},
     {"cli"},

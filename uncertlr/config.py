@@ -20,7 +20,11 @@ RESULT_VERSION = 1
 EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 """Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""
 
-RULE_FIELDS = ("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every")
+RULE_FIELDS = (
+    *("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every", "flip"),
+    *("relative_to", "scale", "quantile", "memory", "exponent", "reference", "warm_up", "smoothing", "set_point", "gain"),
+    "donors",
+)
 """Fields that only the rule reads."""
 
 Count = Annotated[int, Ge(0)]
@@ -73,13 +77,19 @@ class RunConfig(BaseModel):
     )
 
     # uncertainty and the rule that listens to it
-    estimator: Literal["mc_dropout", "deterministic"] = Field("mc_dropout", description="how uncertainty is estimated")
-    num_samples: Size = Field(32, description="Monte Carlo samples a prediction")
-    signal: Literal["predictive_entropy", "expected_entropy", "mutual_information", "one_minus_max_prob"] = Field(
-        "predictive_entropy", description="reading of the training batch that steers the rate, over its maximum"
+    estimator: Literal["mc_dropout", "analytic_dropout", "deterministic"] = Field(
+        "mc_dropout", description="how uncertainty is estimated"
     )
-    rule: Literal["none", "threshold"] = Field(
-        "none", description="none for a rate without feedback, threshold for the report's rule"
+    num_samples: Size = Field(32, description="Monte Carlo samples a prediction")
+    signal: Literal["predictive_entropy", "expected_entropy", "mutual_information", "one_minus_max_prob", "loss"] = Field(
+        "predictive_entropy", description="reading that steers the rate, over its maximum; the loss has none"
+    )
+    signal_source: Literal["batch", "probe"] = Field(
+        "batch", description="what is read: the training batch, or one fixed batch of the validation set"
+    )
+    signal_every: Size = Field(1, description="steps between two readings")
+    rule: Literal["none", "threshold", "relative", "proportional", "integral", "bold_driver", "replay", "shuffled"] = Field(
+        "none", description="what turns readings into a factor on the rate; threshold is the report's"
     )
     threshold: Share = Field(0.5, description="level of the signal above which the rate shrinks, below which it grows")
     decrease: Annotated[float, Gt(0), Le(1)] = Field(0.5, description="factor on the rate above the threshold")
@@ -87,7 +97,19 @@ class RunConfig(BaseModel):
     min_factor: Annotated[float, Gt(0), Le(1)] = Field(0.01, description="lowest product of all decisions")
     max_factor: Annotated[float, Ge(1)] = Field(10.0, description="highest product of all decisions")
     dead_band: Share = Field(0.0, description="half-width of the band round the threshold without a decision")
-    decide_every: Count = Field(1, description="steps between two decisions; 0 for one decision an epoch")
+    decide_every: Count = Field(1, description="readings between two decisions; 0 for one decision an epoch")
+    flip: bool = Field(False, description="turn the sign of a threshold rule round")
+    relative_to: Literal["mean", "quantile"] = Field("mean", description="running reference of the relative rule")
+    scale: Rate = Field(1.1, description="relative rule: the threshold over the running mean")
+    quantile: Annotated[float, Gt(0), Lt(1)] = Field(0.5, description="relative rule: level of the running quantile")
+    memory: Annotated[float, Ge(1)] = Field(100.0, description="relative rule: readings that the reference remembers")
+    exponent: float = Field(-1.0, description="proportional rule: power of uncertainty; negative has the report's sign")
+    reference: Share = Field(1.0, description="proportional rule: reading at which the factor is 1; 0 for its warm-up's")
+    warm_up: Size = Field(100, description="proportional rule: readings until the reference is taken, if it is 0")
+    smoothing: Annotated[float, Ge(0), Lt(1)] = Field(0.99, description="proportional rule: weight of past readings")
+    set_point: Share = Field(0.5, description="integral rule: the reading to steer to")
+    gain: float = Field(0.01, description="integral rule: change of the log rate a reading, for a unit of error")
+    donors: list[str] = Field([], description="replay and shuffled rules: names of the runs whose traces are used")
 
     seed: Count = Field(0, description="fixes initial weights, batch order, augmentation, split and samples")
     evaluate_test: bool = Field(True, description="evaluate the test set, once, after training")

@@ -11,15 +11,16 @@ from torch import nn
 from uncertlr import provenance
 from uncertlr.checkpoints import drop_checkpoints
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
-from uncertlr.data import DataSet, load_data, steps_per_epoch
+from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
 from uncertlr.errors import ConfigError, RunError
-from uncertlr.estimators import Deterministic, Estimator, MCDropout
+from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout
 from uncertlr.files import read_json, write_atomically, write_json
 from uncertlr.models import CNN, MLP, LSTMClassifier
 from uncertlr.progress import reporter
 from uncertlr.published import restore_published
+from uncertlr.rules_from_config import build_rule
 from uncertlr.runs import Run, RunPaths, claimed, load_run, paths_of, read_metrics, read_trace
-from uncertlr.schedulers import SCHEDULES, Rule, Threshold, UncertaintyLR
+from uncertlr.schedulers import SCHEDULES, UncertaintyLR
 from uncertlr.streams import derive_seed
 from uncertlr.summary import prediction_table, report_keys, summarize
 from uncertlr.training import Evaluation, Experiment, evaluate, fit, load_weights
@@ -66,7 +67,8 @@ def build(config: RunConfig, data: DataSet) -> Experiment:
     schedule = SCHEDULES[config.schedule](config.epochs * steps) if config.schedule != "constant" else None
     scheduler = UncertaintyLR(optimizer, build_rule(config, steps), schedule=schedule)
     estimator, evaluator = build_estimators(config)
-    return Experiment(config, data, model, optimizer, scheduler, estimator, evaluator)
+    probe = next(eval_batches(data, data.val, config.batch_size)) if config.signal_source == "probe" else None
+    return Experiment(config, data, model, optimizer, scheduler, estimator, evaluator, probe)
 
 
 def build_model(config: RunConfig, data: DataSet) -> nn.Module:
@@ -82,27 +84,14 @@ def build_model(config: RunConfig, data: DataSet) -> nn.Module:
     return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
 
 
-def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
-    """The rule, or None for a rate without feedback."""
-    if config.rule == "none":
-        return None
-    return Threshold(
-        threshold=config.threshold,
-        decrease=config.decrease,
-        increase=config.increase,
-        min_factor=config.min_factor,
-        max_factor=config.max_factor,
-        dead_band=config.dead_band,
-        every=config.decide_every or steps_per_epoch,
-    )
-
-
 def build_estimators(config: RunConfig) -> tuple[Estimator, Estimator]:
     """The estimators of the training signal and of evaluation."""
     if config.estimator == "deterministic":
         return Deterministic(), Deterministic()
     if config.dropout == 0:
-        raise ConfigError("estimator='mc_dropout' needs dropout > 0; set dropout, or estimator='deterministic'")
+        raise ConfigError(f"estimator={config.estimator!r} needs dropout > 0; set dropout, or estimator='deterministic'")
+    if config.estimator == "analytic_dropout":
+        return AnalyticDropout(config.num_samples), AnalyticDropout(config.num_samples)
     return MCDropout(config.num_samples), MCDropout(config.num_samples, shared_masks=True)
 
 
@@ -196,6 +185,8 @@ def _finish(experiment: Experiment, paths: RunPaths) -> None:
     write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
     summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)
     write_json(paths.summary, summary | report_keys(config, evaluations[final], seconds))
+    for warning in summary["warnings"] if config.progress != "quiet" else []:
+        print(f"note: {warning}", flush=True)
     drop_checkpoints(paths)
 
 

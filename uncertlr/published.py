@@ -1,7 +1,7 @@
 """Published runs: many runs in one Parquet file a sweep, small enough for the repository.
 
-A published run keeps its configuration, record, summary and metrics whole and the rule's factor at every step (lossless,
-in 64 bits: a yoked run replays it); the other readings of the trace are kept at evenly spaced steps.
+A published run keeps its configuration, record, summary and metrics whole. It keeps the factor and, of a rule with feedback,
+the signal at every step, since controls replay them; the other readings of the trace at evenly spaced steps.
 """
 
 import io
@@ -90,7 +90,8 @@ def restore_published(paths: RunPaths) -> bool:
     for stale in paths.directory.glob("trace-*.npz"):
         stale.unlink()
     save_arrays(paths.trace(1), {name: np.array(values) for name, values in row["trace"].items()})
-    save_arrays(paths.factor, {"factor": np.array(row["factor"])})
+    whole = {name: np.array(row[name]) for name in ("factor", "signal") if row[name] is not None}
+    save_arrays(paths.factor, whole)
     if row["predictions"]:
         write_atomically(paths.predictions, row["predictions"])
     write_json(paths.summary, json.loads(row["summary"]))
@@ -108,6 +109,7 @@ def _pack(run: Run, with_predictions: bool) -> dict[str, Any]:
         "summary": json.dumps(run.summary),
         "metrics": run.paths.metrics.read_text(encoding="utf-8"),
         "factor": trace["factor"].tolist(),
+        "signal": trace["signal"].tolist() if run.config.rule not in ("none", "replay", "shuffled") else None,
         "trace": thin(trace, TRACE_POINTS),
         "predictions": run.paths.predictions.read_bytes() if with_predictions else None,
     }

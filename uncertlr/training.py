@@ -38,6 +38,7 @@ class Experiment:
         scheduler: sets the optimizer's rates.
         estimator: reads the training batch's uncertainty.
         evaluator: reads the uncertainty of validation and test.
+        probe: a batch that is read instead of the training batch.
     """
 
     config: RunConfig
@@ -47,6 +48,7 @@ class Experiment:
     scheduler: UncertaintyLR
     estimator: Estimator
     evaluator: Estimator
+    probe: Batch | None = None
 
     @property
     def device(self) -> torch.device:
@@ -132,11 +134,11 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     """One pass over the training set.
 
     Returns:
-        The trace (an array a quantity, a number a step) and the epoch's row of metrics.
+        The trace (an array a quantity, a number a step; NaN where nothing was read) and the epoch's row of metrics.
     """
     config, data, device = experiment.config, experiment.data, experiment.device
     steps = steps_per_epoch(len(data.train), config.batch_size)
-    readings = torch.zeros(len(READINGS), steps, device=device)
+    readings = torch.full((len(READINGS), steps), torch.nan, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     rates, factors = [], []
     samples = generator(config.seed, epoch, "signal", device)
@@ -147,9 +149,12 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
         for step, batch in enumerate(train_batches(data, config.batch_size, config.seed, epoch, config.augment)):
             rates.append(float(experiment.optimizer.param_groups[0]["lr"]))
             factors.append(experiment.scheduler.factor)
-            hits = train_step(experiment, batch, samples, readings[:, step], where=f"epoch {epoch}, step {step}")
-            correct += hits
-    trace = {name: values for name, values in zip(READINGS, readings.cpu().numpy(), strict=True)}
+            stream = samples if step % config.signal_every == 0 else None
+            try:
+                correct += train_step(experiment, batch, stream, readings[:, step])
+            except ValueError as error:
+                raise RunError(f"epoch {epoch}, step {step}: {error}") from error
+    trace = dict(zip(READINGS, readings.cpu().numpy(), strict=True))
     seconds = time.perf_counter() - started
     broken = np.flatnonzero(~np.isfinite(trace["loss"]))
     if broken.size:
@@ -164,41 +169,57 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
         "split": "train",
         "loss": float(trace["loss"].mean(dtype=np.float64)),
         "accuracy": int(correct) / len(data.train),
-        "signal": float(trace["signal"].mean(dtype=np.float64)),
+        "signal": float(np.nanmean(trace["signal"], dtype=np.float64)),
         "learning_rate": float(np.exp(np.log(np.maximum(trace["learning_rate"], 1e-30)).mean())),
         "seconds": seconds,
     }
     return trace, row
 
 
-def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator, readings: Tensor, where: str) -> Tensor:
-    """Forward, backward, update, and the next rate; fills `readings` in the order of `READINGS`.
+def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | None, readings: Tensor) -> Tensor:
+    """Forward, backward, update, and the next rate.
 
-    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass.
+    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass; a probe batch
+    costs one pass through the trunk.
+
+    Args:
+        experiment: whose model is trained.
+        batch: inputs and targets.
+        samples: stream of the estimator; None to read nothing at this step.
+        readings: filled in the order of `READINGS`.
 
     Returns:
         How many of the batch's examples were classified correctly (with dropout on), 0-dim.
+
+    Raises:
+        ValueError: the rule refuses the reading.
     """
-    model, optimizer, scheduler = experiment.model, experiment.optimizer, experiment.scheduler
+    model, scheduler, name = experiment.model, experiment.scheduler, experiment.config.signal
     features: Tensor = model.features(batch.inputs)  # type: ignore[operator]
     logits: Tensor = model.head(features)  # type: ignore[operator]
     loss = cross_entropy(logits, batch.targets)
-    optimizer.zero_grad()
+    experiment.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    prediction = experiment.estimator.estimate_from_features(model, features.detach(), generator=samples)
-    signal = read_signal(experiment.config.signal, prediction)
-    optimizer.step()
-    if scheduler.rule:
-        try:
-            scheduler.observe(signal)
-        except ValueError as error:
-            raise RunError(f"{where}: {error}") from error
+    readings[0] = loss.detach()
+    if samples is not None:
+        prediction = _read(experiment, features.detach(), samples)
+        readings[1] = loss.detach() if name == "loss" else read_signal(name, prediction)
+        readings[2], readings[3] = prediction.predictive_entropy.mean(), prediction.expected_entropy.mean()
+        readings[4] = prediction.mutual_information.mean()
+    experiment.optimizer.step()
+    if scheduler.rule and samples is not None:
+        scheduler.observe(readings[1])
     scheduler.step()
-    readings[0], readings[1] = loss.detach(), signal
-    readings[2], readings[3] = prediction.predictive_entropy.mean(), prediction.expected_entropy.mean()
-    readings[4] = prediction.mutual_information.mean()
     predicted = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
     return (predicted == batch.targets).sum()
+
+
+def _read(experiment: Experiment, features: Tensor, samples: torch.Generator) -> Prediction:
+    model = experiment.model
+    if experiment.probe is not None:
+        with sampling_modes(model, sample=False):
+            features = model.features(experiment.probe.inputs)  # type: ignore[operator]
+    return experiment.estimator.estimate_from_features(model, features, generator=samples)
 
 
 def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> Evaluation:

@@ -11,7 +11,7 @@ const removeAttribute = (selector, name) =>
   document.querySelectorAll(selector).forEach((element) => element.removeAttribute(name));
 
 // Screen readers: a button's name must hold what is seen on it, and a list without items is no list.
-removeAttribute(".search-button-field[aria-label]", "aria-label");
+removeAttribute(".search-button-field[aria-label], summary[aria-label]", "aria-label");
 removeAttribute(".theme-switch[title]", "title");
 document.querySelectorAll(".theme-switch > title").forEach((title) => title.remove());
 removeAttribute(".citation-list[role]", "role");

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from uncertlr.estimators import Deterministic, MCDropout, Prediction
+from uncertlr.estimators import AnalyticDropout, Deterministic, MCDropout, Prediction
 from uncertlr.models import CNN, MLP, LSTMClassifier
 
 ESTIMATORS = {
@@ -14,6 +14,7 @@ ESTIMATORS = {
     "mc_dropout": MCDropout(8),
     "mc_dropout, one sample": MCDropout(1),
     "mc_dropout, shared masks": MCDropout(8, shared_masks=True),
+    "analytic_dropout": AnalyticDropout(8),
 }
 MODELS = {
     "cnn": (lambda: CNN(8, 1, 10, (4, 8), 16), lambda: torch.randn(5, 1, 8, 8)),
@@ -25,16 +26,20 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=MODELS)
-def case(request):
-    torch.manual_seed(0)
-    model, inputs = MODELS[request.param]
-    return model(), inputs()
-
-
 @pytest.fixture(params=ESTIMATORS)
 def estimator(request):
     return ESTIMATORS[request.param]
+
+
+@pytest.fixture(params=MODELS)
+def case(request, estimator):
+    if isinstance(estimator, AnalyticDropout) and request.param == "no split":
+        with pytest.raises(ValueError, match="analytic_dropout needs a model whose only dropout"):
+            estimator.estimate(MODELS[request.param][0](), MODELS[request.param][1]())
+        pytest.skip("refuses a model without a head, as it should")
+    torch.manual_seed(0)
+    model, inputs = MODELS[request.param]
+    return model(), inputs()
 
 
 def check(prediction, count):

@@ -56,7 +56,8 @@ def _read(path: Path) -> Arrays | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # opened here, because numpy leaves a damaged file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except Exception:  # numpy and zipfile raise half a dozen kinds for a damaged file
         return None

@@ -145,7 +145,7 @@ def _columns(split: Any, name: str, kind: str, input_column: str, label_column: 
     candidates = [
         column
         for column, feature in found.items()
-        if (feature == "Image" and kind != "text") or (column in texts and kind != "image")
+        if column != label_column and ((feature == "Image" and kind != "text") or (column in texts and kind != "image"))
     ]
     input_column = input_column or _only(candidates, name, "input_column", found)
     labels = [column for column, feature in found.items() if feature == "ClassLabel"]

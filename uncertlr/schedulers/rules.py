@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from uncertlr.schedulers.checks import check_ranges
+
 State = dict[str, float]
 
 
@@ -77,18 +79,16 @@ class Threshold:
 
     def __post_init__(self) -> None:
         """Refuse values that make no rule."""
-        checks = {
-            "threshold": 0.0 <= self.threshold <= 1.0,
-            "decrease": 0.0 < self.decrease <= 1.0,
-            "increase": 1.0 <= self.increase < math.inf,
-            "min_factor": 0.0 < self.min_factor <= 1.0,
-            "max_factor": 1.0 <= self.max_factor < math.inf,
-            "dead_band": 0.0 <= self.dead_band <= 1.0,
-            "every": self.every >= 1 and self.every == int(self.every),
-        }
-        for name, valid in checks.items():
-            if not valid:
-                raise ValueError(f"Threshold: {name}={getattr(self, name)!r} is out of range; see help(Threshold)")
+        check_ranges(
+            self,
+            threshold=0.0 <= self.threshold <= 1.0,
+            decrease=0.0 < self.decrease <= 1.0,
+            increase=1.0 <= self.increase < math.inf,
+            min_factor=0.0 < self.min_factor <= 1.0,
+            max_factor=1.0 <= self.max_factor < math.inf,
+            dead_band=0.0 <= self.dead_band <= 1.0,
+            every=self.every >= 1 and self.every == int(self.every),
+        )
 
     def init(self) -> State:
         """Factor 1, no reading yet."""

@@ -1,0 +1,169 @@
+"""What can be wrong with a data set, and what a user is told then."""
+
+import datasets
+import httpx
+import huggingface_hub
+import numpy as np
+import pytest
+
+from uncertlr.data import load_data
+from uncertlr.errors import DataError
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+TEXTS = {"text": ["good film", "bad film"] * 10, "label": [1, 0] * 10}
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise httpx.ConnectError("[Errno -2] Name or service not known")
+
+    monkeypatch.delenv("UNCERTLR_DATA", raising=False)
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", fail)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_: pytest.fail("asked a hub that cannot be reached"))
+
+
+def refusal(folder, **columns):
+    with pytest.raises(DataError) as caught:
+        load_data(str(folder), **columns)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "near"), [("cifar100", "cifar10"), ("imbd", "imdb"), ("digit", "digits")])
+def test_an_unknown_name_suggests_the_nearest(name, near):
+    with pytest.raises(DataError, match=f"unknown data set '{name}'; did you mean '{near}'"):
+        load_data(name)
+
+
+def test_a_missing_folder_is_told_with_what_there_is():
+    assert "choose cifar10, imdb, digits, toy_reviews, or an existing folder" in refusal("./no/such/folder")
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_set_that_uncertlr_data_lacks(tmp_path, monkeypatch, made):
+    folder = tmp_path / "data"
+    if made:
+        (folder / "imdb").mkdir(parents=True)
+    monkeypatch.setenv("UNCERTLR_DATA", str(folder))
+    assert f"UNCERTLR_DATA={folder} has no 'imdb': expected Parquet files in {folder / 'imdb'}" in refusal("imdb")
+
+
+def test_no_network_says_so_at_once_and_names_uncertlr_data(no_network):
+    message = refusal("cifar10")
+    assert "cifar10 could not be fetched" in message
+    assert "Name or service not known" in message
+    assert "set UNCERTLR_DATA to a folder that holds cifar10/" in message
+
+
+def test_offline_mode_says_so_at_once(tmp_path, monkeypatch):
+    monkeypatch.delenv("UNCERTLR_DATA", raising=False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "empty")
+    message = refusal("imdb")
+    assert "OfflineModeIsEnabled" in message
+    assert "set UNCERTLR_DATA" in message
+
+
+def test_the_hub_and_a_folder_give_the_same_set(write_set, text_features, monkeypatch):
+    folder = write_set("imdb", text_features, train=TEXTS, test=TEXTS)
+    splits = datasets.load_dataset(str(folder), cache_dir=str(folder / "arrow"))
+    monkeypatch.setenv("UNCERTLR_DATA", str(folder.parent))
+    local = load_data("imdb")
+    monkeypatch.delenv("UNCERTLR_DATA")
+    asked = []
+    splits["unsupervised"] = splits["train"].map(lambda _: {"label": -1})
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(datasets, "load_dataset", lambda name: asked.append(name) or splits)
+    hub = load_data("imdb")
+    load_data("imdb")
+    assert asked == ["stanfordnlp/imdb"]
+    assert hub.fingerprint == local.fingerprint
+    assert np.array_equal(hub.train.inputs, local.train.inputs)
+
+
+@pytest.mark.parametrize("keep", [0, 0.5, 0.98])
+def test_a_truncated_parquet(write_set, text_features, keep):
+    folder = write_set("cut", text_features, train=TEXTS)
+    (file,) = folder.glob("**/*.parquet")
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * keep)])
+    message = refusal(folder)
+    assert f"could not be read from {folder}" in message
+    assert "a file is damaged or cut short: fetch it again" in message
+
+
+@pytest.mark.parametrize("columns", [{"input_column": "review"}, {"label_column": "stars"}])
+def test_a_wrong_column_names_those_there_are(write_set, text_features, columns):
+    folder = write_set("reviews", text_features, train=TEXTS)
+    assert f"has no column '{next(iter(columns.values()))}'; it has text, label" in refusal(folder, **columns)
+
+
+def test_columns_that_cannot_be_told_apart(write_set):
+    folder = write_set("two", train={"title": ["a", "b"] * 10, "body": ["c", "d"] * 10, "label": [0, 1] * 10})
+    assert "set input_column, which cannot be told from the columns: title (Value), body (Value)" in refusal(folder)
+    assert "set label_column" in refusal(folder, input_column="body")
+    data = load_data(str(folder), input_column="body", label_column="label")
+    assert {data.decode(tokens) for tokens in data.train.inputs} == {"c", "d"}
+
+
+def test_a_column_of_another_kind(write_set, text_features):
+    folder = write_set("reviews", text_features, train=TEXTS)
+    assert "holds texts, but data_kind='image'" in refusal(folder, input_column="text", kind="image")
+    assert "neither images nor texts" in refusal(folder, input_column="label")
+    assert "digits holds images, but data_kind='text'" in refusal("digits", kind="text")
+    assert "digits is embedded and has no columns" in refusal("digits", input_column="img")
+
+
+@pytest.mark.parametrize("labels", [[-1, 1], [None, 1], [0.5, 1.0], ["no", "yes"], ["0", "1"]])
+def test_labels_must_be_class_indices(write_set, labels):
+    folder = write_set("labels", train={"text": ["a", "b"] * 10, "label": labels * 10})
+    assert "column 'label' must hold a class index of 0 or more in every row" in refusal(folder, label_column="label")
+
+
+def test_one_class_is_too_few(write_set):
+    folder = write_set("one", train={"text": ["a", "b"] * 10, "label": [0] * 20})
+    assert "at least two classes" in refusal(folder, label_column="label")
+
+
+def test_missing_texts(write_set, text_features):
+    folder = write_set("gaps", text_features, train={"text": ["a", None] * 10, "label": [0, 1] * 10})
+    assert "column 'text' has rows without a text; remove them" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"), [([(8, 9)], "found 8 x 9"), ([(8, 8), (6, 6)], "found 6 x 6, 8 x 8"), ([(8, 8), (8, 6)], "8 x 6")]
+)
+def test_images_must_be_square_and_of_one_size(write_set, image_features, pictures, sizes, found):
+    images = [image for size in sizes for image in pictures(20 // len(sizes), *size)]
+    folder = write_set("shapes", image_features, train={"img": images, "label": [0, 1] * 10})
+    message = refusal(folder)
+    assert "images must be square and all of one size" in message
+    assert found in message
+
+
+def test_training_and_test_images_must_agree(write_set, image_features, pictures):
+    splits = {name: {"img": pictures(20, size, size), "label": [0, 1] * 10} for name, size in (("train", 8), ("test", 6))}
+    assert "training images are (3, 8, 8), test images (3, 6, 6)" in refusal(write_set("sizes", image_features, **splits))
+
+
+@pytest.mark.parametrize("image", [{"bytes": b"no image", "path": None}, None])
+def test_an_image_that_cannot_be_decoded(write_set, image_features, pictures, image):
+    folder = write_set("broken", image_features, train={"img": [*pictures(19), image], "label": [0, 1] * 10})
+    assert "column 'img' has an image that is missing or cannot be decoded" in refusal(folder)
+
+
+def test_several_splits_without_train(write_set, text_features):
+    folder = write_set("odd", text_features, test=TEXTS, validation=TEXTS)
+    assert "has no split named 'train'; it has" in refusal(folder)
+
+
+def test_too_small_to_hold_out_a_test_set(write_set, text_features):
+    folder = write_set("lonely", text_features, train={"text": ["a"], "label": [0]})
+    assert "with 1 examples none can be held out" in refusal(folder)
+
+
+def test_decoding_leaves_nothing_in_the_cache_of_datasets(write_set, text_features, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    load_data(str(write_set("reviews", text_features, train=TEXTS)))
+    assert not (tmp_path / "hf").exists()

@@ -1,0 +1,83 @@
+"""Controls without feedback: the same kind of curve, whatever the network says."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from uncertlr.schedulers.checks import check_ranges
+from uncertlr.schedulers.rules import Rule, State, simulate
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The factors of another run, step by step; readings are counted and otherwise ignored.
+
+    Replaying a run's own trace gives that run again, bit for bit.
+
+    Args:
+        factors: factor in force at step 0, 1, ...; the last one stays in force beyond the end.
+
+    Raises:
+        ValueError: there is none, or one is not positive and finite.
+
+    >>> rule = Replay((1.0, 0.5, 0.25))
+    >>> simulate(rule, [0.9, 0.1, 0.4])
+    [0.5, 0.25, 0.25]
+    """
+
+    factors: tuple[float, ...]
+
+    signal_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+
+    def __post_init__(self) -> None:
+        """Refuse an empty or impossible trace."""
+        check_ranges(self, factors=bool(self.factors) and all(0.0 < value < math.inf for value in self.factors))
+
+    def init(self) -> State:
+        """At step 0."""
+        return {"step": 0}
+
+    def update(self, state: State, signal: float) -> State:
+        """One step on."""
+        return {"step": state["step"] + 1}
+
+    def factor(self, state: State) -> float:
+        """The trace's factor at this step."""
+        return self.factors[min(int(state["step"]), len(self.factors) - 1)]
+
+
+def geometric_mean(traces: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """The geometric mean of several runs' factors, step by step: "only the average shape".
+
+    Args:
+        traces: factors of each run, all of the same length.
+
+    Raises:
+        ValueError: no trace, or lengths that differ.
+    """
+    if not traces or len({len(trace) for trace in traces}) != 1:
+        raise ValueError(f"the traces must be of one length, got {sorted({len(trace) for trace in traces})}")
+    return tuple(np.exp(np.log(np.asarray(traces, dtype=np.float64)).mean(0)).tolist())
+
+
+def shuffled_within_epochs(rule: Rule, signals: Sequence[float], steps_per_epoch: int, seed: int) -> tuple[float, ...]:
+    """The factors that a rule gives on a run's own readings in a random order within each epoch.
+
+    Keeps the trend from epoch to epoch and destroys what a single step knew.
+
+    Args:
+        rule: what turned the readings into factors.
+        signals: the run's readings, one a step.
+        steps_per_epoch: readings that are shuffled together.
+        seed: of the shuffling.
+
+    Returns:
+        The factor in force at every step, for `Replay`.
+    """
+    stream = np.random.default_rng(seed)
+    epochs = [np.asarray(signals[at : at + steps_per_epoch]) for at in range(0, len(signals), steps_per_epoch)]
+    order = np.concatenate([stream.permutation(epoch) for epoch in epochs]).tolist()
+    return (rule.factor(rule.init()), *simulate(rule, order))[: len(order)]
