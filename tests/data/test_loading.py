@@ -148,5 +148,5 @@ def test_imdb():
     assert data.class_names == ("neg", "pos")
     assert data.train.inputs.shape == (22_500, 400)
     assert data.vocab_size == 20_000
-    assert data.vocabulary[:6] == ("[PAD]", "[UNK]", "the", ",", ".", "and")
+    assert data.vocabulary[:6] == ("[PAD]", "[UNK]", "the", ".", ",", "and")
     assert torch.bincount(data.test.targets).tolist() == [12_500, 12_500]

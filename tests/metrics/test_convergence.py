@@ -1,0 +1,38 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uncertlr.metrics import Censored, time_to_minimum, time_to_target
+
+curves = st.lists(st.floats(0, 1), min_size=1, max_size=20)
+
+
+@given(curves, st.floats(0, 1))
+def test_the_first_time_at_or_beyond_the_target(values, target):
+    times = list(range(1, len(values) + 1))
+    found = time_to_target(values, times, target)
+    if found.observed:
+        assert values[int(found.time) - 1] >= target
+        assert all(value < target for value in values[: int(found.time) - 1])
+    else:
+        assert max(values) < target
+        assert found.time == times[-1]
+
+
+@given(curves)
+def test_a_loss_is_reached_from_above(values):
+    times = list(range(len(values)))
+    mirrored = time_to_target([-value for value in values], times, -0.5)
+    assert time_to_target(values, times, 0.5, higher_is_better=False) == mirrored
+
+
+def test_minimum():
+    assert time_to_minimum([3.0, 1.0, 2.0, 1.0], [10, 20, 30, 40]) == Censored(20.0, True)
+    assert time_to_minimum([3.0, 2.0], [10, 20]) == Censored(20.0, False)
+    assert time_to_minimum([3.0], [10]) == Censored(10.0, False)
+
+
+@pytest.mark.parametrize(("values", "times"), [([], []), ([1.0], [1, 2])])
+def test_curves_that_are_none_are_refused(values, times):
+    with pytest.raises(ValueError, match=f"got {len(values)} and {len(times)}"):
+        time_to_minimum(values, times)
