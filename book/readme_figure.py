@@ -6,6 +6,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
 from uncertlr.config import preset
@@ -25,12 +26,14 @@ def main() -> None:
     if missing:
         raise SystemExit(f"not published yet: {', '.join(missing)}")
     plots.use_style()
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.4))
     traces = {name: run.trace for name, run in runs.items()}
     plots.uncertainty(left, {name: (trace["step"], trace["signal"]) for name, trace in traces.items()}, threshold=0.5)
     plots.rate(middle, {name: (trace["step"], trace["learning_rate"]) for name, trace in traces.items()}, (1e-5, 1e-2))
     curves = {name: run.metrics.query("split == 'val'") for name, run in runs.items()}
     plots.curves(right, {name: (rows["epoch"], rows["accuracy"]) for name, rows in curves.items()}, "epoch", "accuracy")
+    for ax in (left, middle):
+        ax.xaxis.set_major_locator(MaxNLocator(5))
     for ax, title in ((left, "what it reads"), (middle, "what it does"), (right, "what comes of it")):
         ax.set_title(title)
         if ax is not right:
