@@ -13,9 +13,11 @@ LAYERS = [
     {"estimators", "runs"},
     {"checkpoints"},
     {"published", "plots", "tables", "progress", "training"},
-    {"summary", "rules_from_config"},
+    {"summary", "rules_from_config", "listing", "evidence"},
     {"experiments"},
     {"book"},
+    {"sweep"},
+    {"cli_sweep"},
     {"cli"},
 ]
 FORBIDDEN = {("schedulers", "estimators"), ("schedulers", "metrics"), ("metrics", "config"), ("models", "config"),
@@ -43,12 +45,7 @@ def breaches(importer: str, source: str) -> set[str]:
     level = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
     others = imported(source) - {importer, "__version__"}
     return {
-        other
-        for other in others
-        if other not in level
-        or level[other] >= level[importer]
-        and importer not in {"cli"}
-        or (importer, other) in FORBIDDEN
+        other for other in others if other not in level or level[other] >= level[importer] or (importer, other) in FORBIDDEN
     }
 
 

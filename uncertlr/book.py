@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -51,9 +50,9 @@ def build_book(profile: str = "quick") -> Path:
         raise RunError("the book is built from a checkout of the project; there is none here")
     with ProcessPoolExecutor(max_workers=2) as pool:
         list(pool.map(execute, NOTEBOOKS, [profile] * len(NOTEBOOKS)))
-    command = [sys.executable, "-m", "jupyter_book", "build", str(project), "--path-output", str(project / "book")]
-    # the notebooks' kernels and sphinx read no locale of the user's
-    result = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], env={**os.environ, "PYTHONWARNINGS": ""})
+    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    options = ["--path-output", str(project / "book"), "-W", "-n", "--keep-going", "-q"]
+    result = subprocess.run([*jupyter_book, "build", str(project), *options])
     if result.returncode:
         raise RunError("the site was not built: see the warnings above; each must be mended")
     return project / "book" / "_build" / "html" / "index.html"

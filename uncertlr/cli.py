@@ -1,10 +1,11 @@
-"""The command line: ``uncertlr run | book | results``. Flags and their help come from RunConfig."""
+"""The command line: ``uncertlr run | sweep | runs | book | results``. Flags and their help come from RunConfig."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
+from uncertlr.cli_sweep import add_commands
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, type_name
 from uncertlr.errors import ConfigError, UncertlrError
 
@@ -42,6 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
         if name != "dataset":
             _add_field(run, name)
     run.set_defaults(command=_run)
+
+    add_commands(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
     book.add_argument(

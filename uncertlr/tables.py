@@ -4,8 +4,21 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from uncertlr.config import RunConfig
 from uncertlr.metrics import time_to_target
 from uncertlr.runs import Run
+
+
+def arm_name(config: RunConfig) -> str:
+    """What a table or a legend calls a run's arm.
+
+    >>> arm_name(RunConfig(rule="threshold", decide_every=0))
+    'rule, once an epoch'
+    """
+    if config.rule == "none":
+        return "fixed rate" if config.schedule == "constant" else config.schedule
+    rule = "rule" if config.rule == "threshold" else config.rule
+    return f"{rule}, " + {0: "once an epoch", 1: "every step"}.get(config.decide_every, f"every {config.decide_every} steps")
 
 
 def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:

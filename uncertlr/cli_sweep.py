@@ -1,0 +1,78 @@
+"""The commands ``uncertlr sweep`` and ``uncertlr runs``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from uncertlr.config import PROFILES, describe_field
+from uncertlr.errors import ConfigError, RunError
+
+
+def add_commands(commands: Any) -> None:
+    """Add the two commands to a parser's subparsers."""
+    sweep = commands.add_parser("sweep", help="carry out what is missing of a grid of runs", allow_abbrev=False)
+    sweep.add_argument("grid", type=Path, help="YAML file, such as those of sweeps/")
+    sweep.add_argument("--profile", default="", help=f"in place of the file's own ({', '.join(PROFILES)})")
+    sweep.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes, of one thread each (%(default)s)"
+    )
+    sweep.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a running Dask cluster, in place of processes")
+    sweep.add_argument("--notebook", type=Path, metavar="FILE", help="leave this notebook executed beside each run")
+    sweep.add_argument("--dry-run", action="store_true", help="print the runs, their states and an estimate of the time")
+    sweep.add_argument("--root", default="", help=describe_field("root"))
+    sweep.add_argument("--device", default="auto", help=describe_field("device"))
+    sweep.set_defaults(command=_sweep)
+
+    runs = commands.add_parser("runs", help="list local and published runs", allow_abbrev=False)
+    runs.add_argument("--dataset", default="", help="only the runs on this data set")
+    runs.add_argument("--rule", default="", help="only the runs with this rule")
+    runs.add_argument("--status", default="", help="only published, completed, running, interrupted, failed or damaged runs")
+    runs.add_argument("--csv", type=Path, metavar="FILE", help="write the table with all its columns")
+    runs.add_argument("--root", default="", help=describe_field("root"))
+    runs.set_defaults(command=_runs)
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    if options.workers < 1:
+        raise ConfigError(f"--workers {options.workers}: at least one is needed")
+    if options.notebook and not options.notebook.is_file():
+        raise ConfigError(f"--notebook {options.notebook}: there is no such file")
+
+    from uncertlr.sweep import check_jobs, missing_jobs, read_sweep, run_sweep, with_fixed_rates
+    from uncertlr.sweep.progress import failures, plan, sweep_progress
+
+    jobs = read_sweep(options.grid, options.root, options.profile, options.device)
+    jobs = with_fixed_rates(jobs) if options.notebook else jobs
+    check_jobs(jobs)
+    missing = missing_jobs(jobs, options.notebook)
+    if options.dry_run:
+        print(plan(jobs, missing, options.workers))
+        return
+    print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done", flush=True)
+    where = {"workers": options.workers, "scheduler": options.scheduler, "notebook": options.notebook}
+    with sweep_progress(len(missing)) as report:
+        outcomes = run_sweep(jobs, **where, report=report)
+    if failed := sum(bool(outcome.error) for outcome in outcomes):
+        print(failures(jobs, outcomes), file=sys.stderr)
+        raise RunError(f"{failed} of {len(outcomes)} runs failed, as listed; the others are done")
+
+
+def _runs(options: argparse.Namespace) -> None:
+    from uncertlr.listing import BRIEF, STATUSES, list_runs
+
+    if options.status and options.status not in STATUSES:
+        raise ConfigError(f"unknown status {options.status!r}; choose one of {', '.join(STATUSES)}")
+    root = Path(options.root) if options.root else None
+    table = list_runs(root, dataset=options.dataset, rule=options.rule, status=options.status)
+    if options.csv:
+        try:
+            table.to_csv(options.csv, index=False)
+        except OSError as error:
+            raise ConfigError(f"--csv {options.csv}: {error.strerror or error}") from None
+        print(f"{len(table)} runs: {options.csv}")
+    elif len(table):
+        print(table[list(BRIEF)].to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+    else:
+        print("no runs")

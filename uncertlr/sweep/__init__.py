@@ -1,0 +1,15 @@
+"""A grid of runs from a YAML file, carried out side by side."""
+
+from uncertlr.sweep.execute import Outcome, check_jobs, executed_notebook, missing_jobs, run_sweep, with_fixed_rates
+from uncertlr.sweep.grid import Job, read_sweep
+
+__all__ = [
+    "Job",
+    "Outcome",
+    "check_jobs",
+    "executed_notebook",
+    "missing_jobs",
+    "read_sweep",
+    "run_sweep",
+    "with_fixed_rates",
+]
