@@ -1,0 +1,152 @@
+"""The statistics on simulated data whose truth is known."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from uncertlr.evidence import (
+    Interval,
+    compare,
+    equivalence_p_value,
+    holm,
+    paired_interval,
+    probability_of_improvement,
+    sensitivity_to_rate,
+    share_not_yet_there,
+    sign_flip_p_value,
+    spread_between_donors,
+    verdict,
+)
+
+numbers = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=2, max_size=9)
+
+
+def seeds(values):
+    return dict(enumerate(values))
+
+
+def test_the_interval_is_scipys_and_covers_as_promised():
+    rng = np.random.default_rng(0)
+    sample = rng.normal(0.3, 1.0, (4_000, 10))
+    one = paired_interval(sample[0])
+    assert (one.low, one.high) == pytest.approx(tuple(stats.ttest_1samp(sample[0], 0).confidence_interval(0.95)))
+    half = stats.t.ppf(0.975, 9) * sample.std(1, ddof=1) / np.sqrt(10)
+    assert one.high - one.estimate == pytest.approx(half[0])
+    covered = np.mean([interval.low <= 0.3 <= interval.high for interval in map(paired_interval, sample)])
+    assert 0.93 < covered < 0.97
+
+
+@given(numbers)
+def test_sign_flips_are_those_of_a_plain_loop(values):
+    observed = abs(sum(values))
+    flips = [
+        abs(sum(s * v for s, v in zip(signs, values, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(values))
+    ]
+    assert sign_flip_p_value(values) == pytest.approx(np.mean([flip >= observed - 1e-9 for flip in flips]))
+
+
+def test_five_pairs_cannot_go_below_a_sixteenth_and_ten_can():
+    assert sign_flip_p_value([1.0] * 5) == 2 / 2**5
+    assert sign_flip_p_value([1.0] * 10) == 2 / 2**10
+
+
+def test_holm_by_hand_and_against_a_plain_loop():
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
+    assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
+    assert list(holm({"z": 0.5, "a": 0.1})) == ["z", "a"]
+
+
+def simulate(rng, effects, spread=0.01, count=10):
+    baseline = rng.normal(0.6, spread, count)
+    arms = {str(index): seeds(baseline + rng.normal(effect, spread, count)) for index, effect in enumerate(effects)}
+    return compare(arms, seeds(baseline))
+
+
+def test_a_planted_null_is_claimed_in_at_most_six_percent_of_families_of_eleven():
+    rng = np.random.default_rng(1)
+    trials = 300
+    false = sum(any(each.word in ("helps", "harms") for each in simulate(rng, [0.0] * 11).values()) for _ in range(trials))
+    assert false / trials <= 0.06
+
+
+def test_planted_effects_are_found_with_their_sign():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        found = simulate(rng, [0.05, -0.05, *[0.0] * 3])
+        assert found["0"].word == "helps"
+        assert found["1"].word == "harms"
+        assert found["0"].difference.low > 0
+
+
+def test_a_planted_equivalence_is_found_and_an_effect_is_not_taken_for_one():
+    rng = np.random.default_rng(3)
+    words = [simulate(rng, [0.0], spread=0.002)["0"].word for _ in range(50)]
+    assert words.count("equivalent") >= 45
+    assert equivalence_p_value(rng.normal(0.02, 0.002, 10)) > 0.99
+
+
+def test_equivalence_keeps_its_level_at_the_margin():
+    rng = np.random.default_rng(4)
+    claims = np.mean([equivalence_p_value(rng.normal(0.005, 0.003, 10)) <= 0.05 for _ in range(2_000)])
+    assert claims == pytest.approx(0.05, abs=0.015)
+
+
+def test_equivalence_without_any_spread():
+    assert equivalence_p_value([0.001] * 4) == 0.0
+    assert equivalence_p_value([0.01] * 4) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("count", "estimate", "adjusted", "equivalence", "spread", "word"),
+    [
+        (9, 0.1, 0.001, 1.0, None, "descriptive"),
+        (10, 0.1, 0.05, 1.0, None, "helps"),
+        (10, -0.1, 0.05, 1.0, None, "harms"),
+        (10, 0.1, 0.051, 1.0, None, "not shown"),
+        (10, 0.001, 0.01, 0.01, None, "equivalent"),
+        (10, 0.1, 0.001, 1.0, 0.049, "uninformative"),
+        (10, 0.1, 0.001, 1.0, 0.05, "helps"),
+    ],
+)
+def test_the_words_follow_the_protocol(count, estimate, adjusted, equivalence, spread, word):
+    assert verdict(Interval(estimate, 0, 0, count), adjusted, equivalence, spread) == word
+
+
+def test_pairs_are_the_seeds_that_both_have():
+    found = compare({"arm": {0: 0.5, 1: 0.6, 7: 0.9}}, {0: 0.4, 1: 0.4, 3: 0.1})["arm"]
+    assert found.difference.count == 2
+    assert found.difference.estimate == pytest.approx(0.15)
+    with pytest.raises(ValueError, match="arm shares 1 seeds"):
+        compare({"arm": {0: 0.5}}, {0: 0.4, 1: 0.4})
+
+
+def test_kaplan_meier_by_hand():
+    """Five runs: reached at 2, 4 and 4, censored at 3 and 6."""
+    times, shares = share_not_yet_there([2, 3, 4, 4, 6], [True, False, True, True, False])
+    assert times.tolist() == [2, 4]
+    assert shares.tolist() == pytest.approx([4 / 5, 4 / 5 * (1 - 2 / 3)])
+
+
+def test_probability_of_improvement_counts_ties_half():
+    assert probability_of_improvement([2, 2], [1, 1]) == 1.0
+    assert probability_of_improvement([1, 2], [1, 2]) == 0.5
+    assert probability_of_improvement([1.0], [1.0]) == 0.5
+
+
+def test_sensitivity_and_spread():
+    assert sensitivity_to_rate([1e-3, 1e-2], [0.6, 0.6]) == 0.0
+    with pytest.raises(ValueError, match="different rates"):
+        sensitivity_to_rate([1e-3, 1e-3], [0.6, 0.7])
+    assert spread_between_donors([[1.0, 2.0], [1.0, 2.0]]) == 0.0
+    assert spread_between_donors([[1.0], [np.e]]) == pytest.approx(np.std([0, 1], ddof=1))
+
+
+@pytest.mark.parametrize("bad", [[], [1.0], [1.0, np.nan], [[1.0, 2.0]]])
+def test_numbers_that_are_none_are_refused(bad):
+    with pytest.raises(ValueError, match="finite numbers"):
+        paired_interval(bad)
