@@ -17,6 +17,7 @@ LAYERS = [
     {"experiments"},
     {"book"},
     {"sweep"},
+    {"verdicts"},
     {"cli_sweep"},
     {"cli"},
 ]

@@ -39,8 +39,10 @@ def test_the_readmes_links_and_files_exist():
 def test_the_readmes_command_line_is_real(capsys):
     from uncertlr.cli import build_parser
 
-    commands = re.findall(r"uncertlr (run .*?)(?:\s+#.*)?$", read("README.md"), re.MULTILINE)
-    assert len(commands) >= 2
+    commands = re.findall(
+        r"\.venv/bin/uncertlr ((?:run|sweep|runs|evidence)\b.*?)(?:\s+#.*)?$", read("README.md"), re.MULTILINE
+    )
+    assert len(commands) >= 5
     for command in commands:
         build_parser().parse_args(command.strip("`.").split())
 

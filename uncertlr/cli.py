@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | sweep | runs | book | results``. Flags and their help come from RunConfig."""
+"""The command line: ``uncertlr run | sweep | runs | evidence | book | results``. Flags and help come from RunConfig."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The commands ``uncertlr sweep`` and ``uncertlr runs``."""
+"""The commands ``uncertlr sweep``, ``runs`` and ``evidence``."""
 
 import argparse
 import os
@@ -32,6 +32,28 @@ def add_commands(commands: Any) -> None:
     runs.add_argument("--csv", type=Path, metavar="FILE", help="write the table with all its columns")
     runs.add_argument("--root", default="", help=describe_field("root"))
     runs.set_defaults(command=_runs)
+
+    evidence = commands.add_parser("evidence", help="what a sweep's finished runs show", allow_abbrev=False)
+    evidence.add_argument("grid", type=Path, help="the sweep's YAML file")
+    evidence.add_argument("--baseline", default="constant", help="arm to compare with (%(default)s)")
+    evidence.add_argument("--profile", default="", help="in place of the file's own")
+    evidence.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
+    evidence.add_argument("--root", default="", help=describe_field("root"))
+    evidence.set_defaults(command=_evidence)
+
+
+def _evidence(options: argparse.Namespace) -> None:
+    from uncertlr.sweep import read_sweep
+    from uncertlr.verdicts import sentences, verdict_table
+
+    table = verdict_table(read_sweep(options.grid, options.root, options.profile), options.baseline)
+    print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
+    print(*sentences(table, options.baseline), sep="\n")
+    if options.csv:
+        try:
+            table.to_csv(options.csv, index_label="arm")
+        except OSError as error:
+            raise ConfigError(f"--csv {options.csv}: {error.strerror or error}") from None
 
 
 def _sweep(options: argparse.Namespace) -> None:
