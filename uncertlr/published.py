@@ -8,6 +8,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,18 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
 
 def published_ids() -> dict[str, Path]:
     """Every published run and the file that holds it."""
-    import pyarrow.parquet as pq
-
     ids: dict[str, Path] = {}
     for path in sorted(results_folder().glob("*.parquet")):
-        for run_id in pq.read_table(path, columns=["run_id"])["run_id"].to_pylist():
+        for run_id in _ids_of(path, path.stat().st_mtime_ns):
             ids.setdefault(run_id, path)
     return ids
+
+
+@lru_cache
+def _ids_of(path: Path, modified: int) -> tuple[str, ...]:
+    import pyarrow.parquet as pq
+
+    return tuple(pq.read_table(path, columns=["run_id"])["run_id"].to_pylist())
 
 
 def restore_published(paths: RunPaths) -> bool:
@@ -88,7 +94,7 @@ def restore_published(paths: RunPaths) -> bool:
     write_json(paths.record, json.loads(row["record"]) | {"published": source.stem})
     write_atomically(paths.metrics, row["metrics"].encode())
     for stale in paths.directory.glob("trace-*.npz"):
-        stale.unlink()
+        stale.unlink(missing_ok=True)
     save_arrays(paths.trace(1), {name: np.array(values) for name, values in row["trace"].items()})
     whole = {name: np.array(row[name]) for name in ("factor", "signal") if row[name] is not None}
     save_arrays(paths.factor, whole)
