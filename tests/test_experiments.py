@@ -128,7 +128,7 @@ def test_a_killed_run_goes_on_bit_for_bit(config, moment, tmp_path):
     whole = load_run(run(config.replace(root=str(tmp_path / "whole"))))
     cut = config.replace(root=str(tmp_path / "cut"))
     command = [sys.executable, "-c", KILLED, json.dumps(cut.model_dump()), moment]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    child = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert child.returncode == -signal.SIGKILL, child.stderr
     assert not paths_of(cut).complete
     resumed = load_run(run(cut))
