@@ -13,5 +13,10 @@ const removeAttribute = (selector, name) =>
 // Screen readers: a button's name must hold what is seen on it, and a list without items is no list.
 removeAttribute(".search-button-field[aria-label], summary[aria-label]", "aria-label");
 removeAttribute(".theme-switch[title]", "title");
-document.querySelectorAll(".theme-switch > title").forEach((title) => title.remove());
+// Where the icon font was quicker, the icon is an svg by now, named after a title: it is decoration, so hide it.
+document.querySelectorAll("svg.theme-switch").forEach((icon) => {
+  icon.querySelectorAll("title").forEach((title) => title.remove());
+  icon.removeAttribute("aria-labelledby");
+  icon.setAttribute("aria-hidden", "true");
+});
 removeAttribute(".citation-list[role]", "role");
