@@ -10,7 +10,10 @@ from uncertlr.metrics import (
     expected_calibration_error,
     maximum_calibration_error,
     reliability_curve,
+    scores,
 )
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 
 
 def sample(count, num_classes, seed=0, scale=2.0):
@@ -64,9 +67,21 @@ def test_full_confidence_falls_in_the_last_bin():
     assert float(theirs) == pytest.approx(0.505, abs=1e-6)
 
 
-def test_edges_belong_to_the_bin_below():
-    probs, targets = binary([0.6, 0.6000001, 0.8], [True, True, True])
-    assert reliability_curve(probs, targets, 5).counts.tolist() == [0, 0, 1, 2, 0]
+@pytest.mark.parametrize("num_bins", [1, 2, 10, 15, 25, 39, 60])
+def test_edges_belong_to_the_bin_below(num_bins):
+    """Also where k/n * n is not k in floating point, as for 25/39, and to the last bit above an edge."""
+    for k in range(num_bins // 2 + 1, num_bins + 1):
+        edge = k / num_bins
+        curve = reliability_curve(*binary([edge], [True]), num_bins)
+        assert curve.counts.nonzero().tolist() == [[k - 1]]
+        assert curve.edges[k] == edge
+        if k < num_bins:
+            assert reliability_curve(*binary([np.nextafter(edge, 2)], [True]), num_bins).counts[k] == 1
+
+
+def test_a_confidence_of_0_falls_in_the_first_bin():
+    curve = reliability_curve(torch.zeros(2, 3), torch.tensor([0, 1]), 4)
+    assert curve.counts.tolist() == [2, 0, 0, 0]
 
 
 def test_by_hand():
@@ -84,6 +99,14 @@ def test_a_minimum_count_leaves_small_bins_out():
     curve = reliability_curve(probs, targets, 10)
     assert float(maximum_calibration_error(curve)) == pytest.approx(0.95)
     assert float(maximum_calibration_error(curve, min_count=2)) == pytest.approx(0.35)
+    assert torch.isnan(maximum_calibration_error(curve, min_count=3))
+
+
+def test_a_probability_that_is_no_number_is_not_calibrated():
+    probs, targets = binary([0.9, torch.nan], [True, True])
+    curve = reliability_curve(probs, targets)
+    assert torch.isnan(expected_calibration_error(curve))
+    assert torch.isnan(maximum_calibration_error(curve))
 
 
 def test_one_example():
@@ -114,22 +137,89 @@ def test_intervals_hold_the_estimate_and_narrow_with_more_examples():
 
 
 def test_intervals_cover_the_truth():
+    """Top probabilities uniform on [0.5, 1] and right: accuracy 3/4, loss 1/2 nat, Brier 1/3, all by integration."""
     rng = np.random.default_rng(1)
-    covered = 0
+    truth = {"accuracy": 3 / 4, "loss": 1 / 2, "brier": 1 / 3}
+    covered = dict.fromkeys(truth, 0)
     for trial in range(100):
-        top = np.full(200, 0.7)
-        probs, targets = binary(top.tolist(), (rng.random(200) < 0.7).tolist())
-        low, high = bootstrap_intervals(probs, targets, num_replicates=200, seed=trial)["accuracy"]
-        covered += low <= 0.7 <= high
-    assert 88 <= covered <= 99
+        top = rng.uniform(0.5, 1.0, 200)
+        intervals = bootstrap_intervals(
+            *binary(top.tolist(), (rng.random(200) < top).tolist()), num_replicates=100, seed=trial
+        )
+        for name, value in truth.items():
+            low, high = intervals[name]
+            covered[name] += low <= value <= high
+    assert all(88 <= count <= 99 for count in covered.values()), covered
+
+
+def test_the_interval_of_a_calibrated_models_error_lies_above_its_error_of_0():
+    """As the docstring warns; that of a clear miscalibration is sound."""
+    rng = np.random.default_rng(2)
+    covered = {0.0: 0, 0.1: 0}
+    for shift in covered:
+        for trial in range(20):
+            top = rng.uniform(0.6, 1.0, 1_000)
+            predictions = binary(top.tolist(), (rng.random(1_000) < top - shift).tolist())
+            low, high = bootstrap_intervals(*predictions, num_replicates=100, seed=trial)["ece"]
+            covered[shift] += low <= shift <= high
+    assert covered[0.0] == 0
+    assert covered[0.1] >= 16
 
 
 def test_intervals_are_those_of_a_plain_loop():
     probs, targets = sample(60, 3)
     intervals = bootstrap_intervals(probs, targets, num_replicates=50, seed=3)
     stream = torch.Generator().manual_seed(3)
-    values = []
+    replicates = []
     for _ in range(50):
         drawn = torch.randint(60, (60,), generator=stream)
-        values.append(float(expected_calibration_error(reliability_curve(probs[drawn], targets[drawn]))))
-    assert intervals["ece"] == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])), abs=1e-9)
+        replicates.append(scores(probs[drawn], targets[drawn]))
+    for name, interval in intervals.items():
+        expected = np.quantile([replicate[name] for replicate in replicates], [0.025, 0.975])
+        assert interval == pytest.approx(tuple(expected), abs=1e-6)
+
+
+def test_intervals_leave_the_global_stream_alone_and_repeat():
+    probs, targets = sample(50, 3)
+    before = torch.get_rng_state()
+    first = bootstrap_intervals(probs, targets, seed=5)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert bootstrap_intervals(probs, targets, seed=5) == first
+    assert bootstrap_intervals(probs, targets, seed=6) != first
+
+
+def test_a_higher_level_gives_a_wider_interval():
+    probs, targets = sample(200, 3)
+    (narrow_low, narrow_high), (low, high) = (bootstrap_intervals(probs, targets, level=x)["loss"] for x in (0.5, 0.99))
+    assert low < narrow_low < narrow_high < high
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"num_replicates": 0}, "got 0 and 0.95"), ({"level": 95}, "got 200 and 95"), ({"num_bins": 0}, "num_bins = 0")],
+)
+def test_options_without_sense_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_intervals(*sample(10, 2), **options)
+
+
+@pytest.mark.parametrize("num_bins", [0, -1])
+def test_a_curve_needs_a_bin(num_bins):
+    with pytest.raises(ValueError, match=f"num_bins = {num_bins}"):
+        reliability_curve(*sample(10, 2), num_bins)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_that_no_column_stands_for_are_refused(label):
+    with pytest.raises(ValueError, match=f"from 0 to 1, .* got {label}"):
+        reliability_curve(torch.full((2, 2), 0.5), torch.tensor([0, label]))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_curve_lives_where_the_predictions_do(device, dtype):
+    probs, targets = sample(100, 3)
+    curve = reliability_curve(probs.to(device, dtype), targets.to(device))
+    assert {field.device.type for field in vars(curve).values()} == {device}
+    assert curve.counts.tolist() == reliability_curve(probs, targets).counts.tolist()
+    assert bootstrap_intervals(probs.to(device, dtype), targets.to(device)).keys() == {"accuracy", "loss", "brier", "ece"}

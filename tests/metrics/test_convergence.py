@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +33,23 @@ def test_minimum():
     assert time_to_minimum([3.0], [10]) == Censored(10.0, False)
 
 
+def test_a_diverged_loss_is_never_the_lowest():
+    nan = float("nan")
+    assert time_to_minimum([nan, 2.0, 1.0, 3.0], [1, 2, 3, 4]) == Censored(3.0, True)
+    assert time_to_minimum([2.0, nan, nan], [1, 2, 3]) == Censored(1.0, True)
+    assert time_to_minimum([nan, nan], [1, 2]) == Censored(2.0, False)
+    assert time_to_target([nan, 0.2], [1, 2], 0.5, higher_is_better=False) == Censored(2.0, True)
+    assert time_to_target([nan, nan], [1, 2], 0.5) == Censored(2.0, False)
+
+
+def test_arrays_serve_as_well_as_lists():
+    values, times = np.array([0.9, 0.4, 0.6]), np.array([1.5, 3.0, 4.5])
+    assert time_to_minimum(values, times) == Censored(3.0, True)
+    assert time_to_target(values, times, 0.5, higher_is_better=False) == Censored(3.0, True)
+
+
+@pytest.mark.parametrize("function", [time_to_minimum, lambda values, times: time_to_target(values, times, 0.5)])
 @pytest.mark.parametrize(("values", "times"), [([], []), ([1.0], [1, 2])])
-def test_curves_that_are_none_are_refused(values, times):
+def test_curves_that_are_none_are_refused(function, values, times):
     with pytest.raises(ValueError, match=f"got {len(values)} and {len(times)}"):
-        time_to_minimum(values, times)
+        function(values, times)

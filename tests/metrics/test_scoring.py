@@ -1,21 +1,16 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from torchmetrics.functional import classification as tm
 
-from uncertlr.metrics import (
-    accuracy,
-    brier,
-    class_log_probs,
-    class_probs,
-    cross_entropy,
-    negative_log_likelihood,
-    precision_recall_f1,
-    scores,
-)
+from uncertlr.metrics import accuracy, brier, negative_log_likelihood, precision_recall_f1, scores
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 
 
 def sample(count, num_classes, seed=0):
@@ -37,8 +32,26 @@ def test_against_scikit_learn(num_classes):
     assert float(precision) == pytest.approx(sk.precision_score(labels, predicted, average=average))
     assert float(recall) == pytest.approx(sk.recall_score(labels, predicted, average=average))
     assert float(f1) == pytest.approx(sk.f1_score(labels, predicted, average=average))
-    one_hot = torch.nn.functional.one_hot(targets, num_classes)
-    assert float(brier(probs, targets)) == pytest.approx(float((probs - one_hot).square().sum(1).mean()))
+
+
+@pytest.mark.parametrize("num_classes", [2, 10])
+def test_against_torchmetrics(num_classes):
+    probs, targets = sample(500, num_classes)
+    if num_classes == 2:
+        theirs = [function(probs[:, 1], targets) for function in (tm.binary_precision, tm.binary_recall, tm.binary_f1_score)]
+    else:
+        functions = (tm.multiclass_precision, tm.multiclass_recall, tm.multiclass_f1_score)
+        theirs = [function(probs, targets, num_classes, average="macro") for function in functions]
+    assert [float(value) for value in precision_recall_f1(probs, targets)] == pytest.approx([float(v) for v in theirs])
+    micro = tm.multiclass_accuracy(probs, targets, num_classes, average="micro")
+    assert float(accuracy(probs, targets)) == pytest.approx(float(micro))
+
+
+@pytest.mark.parametrize("num_classes", [3, 10])
+def test_brier_is_the_sum_of_scikit_learns_over_the_classes(num_classes):
+    probs, targets = sample(300, num_classes)
+    each = [sk.brier_score_loss(targets.numpy() == label, probs[:, label].numpy()) for label in range(num_classes)]
+    assert float(brier(probs, targets)) == pytest.approx(sum(each))
 
 
 def test_binary_brier_is_twice_scikit_learns():
@@ -80,24 +93,49 @@ def test_shapes_that_do_not_fit_are_named(probs, targets):
         scores(torch.full(probs, 0.5), torch.zeros(targets, dtype=torch.long))
 
 
-@given(st.floats(-50, 50))
-def test_one_logit_is_the_second_of_two(logit):
-    one = torch.tensor([[logit]], dtype=torch.float64)
-    two = torch.tensor([[0.0, logit]], dtype=torch.float64)
-    assert torch.allclose(class_probs(one), class_probs(two))
-    assert torch.allclose(class_log_probs(one), class_log_probs(two))
-    for target in (0, 1):
-        targets = torch.tensor([target])
-        assert float(cross_entropy(one, targets)) == pytest.approx(float(cross_entropy(two, targets)))
+@pytest.mark.parametrize("function", [accuracy, negative_log_likelihood, brier, precision_recall_f1, scores])
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [([0, 2], "from 0 to 1, .* got 2"), ([-1, 0], "from 0 to 1, .* got -1"), ([0.0, 1.0], r"got torch.float32: use .*long")],
+)
+def test_labels_that_no_column_stands_for_are_refused(function, targets, message):
+    with pytest.raises(ValueError, match=message):
+        function(torch.full((2, 2), 0.5), torch.tensor(targets))
 
 
-def test_probabilities_stay_exact_where_a_sigmoid_saturates():
-    log_probs = class_log_probs(torch.tensor([[-200.0]]))
-    assert log_probs.tolist() == [[0.0, -200.0]]
+def test_a_diverged_model_has_no_score_that_flatters_it():
+    result = scores(torch.full((4, 3), torch.nan), torch.tensor([0, 1, 2, 0]))
+    assert all(math.isnan(result[name]) for name in ("loss", "brier", "ece", "mce"))
 
 
-def test_cross_entropy_has_a_gradient():
-    for width in (1, 3):
-        logits = torch.zeros(4, width, requires_grad=True)
-        cross_entropy(logits, torch.tensor([0, 1, 0, 1])).backward()
-        assert logits.grad.abs().sum() > 0
+def test_certain_and_wrong():
+    result = scores(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([1, 1]))
+    expected = {"loss": 87.336545, "accuracy": 0, "brier": 2, "ece": 1, "mce": 1, "precision": 0, "recall": 0, "f1": 0}
+    assert result == pytest.approx(expected)
+
+
+def test_certain_and_right():
+    result = scores(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+    expected = {"loss": 0, "accuracy": 1, "brier": 0, "ece": 0, "mce": 0, "precision": 1, "recall": 1, "f1": 1}
+    assert result == expected
+
+
+@given(st.integers(1, 30), st.integers(2, 6), st.integers(0, 10_000))
+def test_neither_the_order_of_examples_nor_the_names_of_classes_matter(count, num_classes, seed):
+    probs, targets = sample(count, num_classes, seed)
+    rng = np.random.default_rng(seed)
+    order, names = torch.from_numpy(rng.permutation(count)), torch.from_numpy(rng.permutation(num_classes))
+    result = scores(probs, targets)
+    assert scores(probs[order], targets[order]) == pytest.approx(result)
+    renamed = scores(probs[:, names], names.argsort()[targets])
+    free_of_names = set(result) - ({"precision", "recall", "f1"} if num_classes == 2 else set())
+    assert {name: renamed[name] for name in free_of_names} == pytest.approx({name: result[name] for name in free_of_names})
+    assert 0 <= result["ece"] <= result["mce"] + 1e-12 <= 1 + 2e-12
+    assert 0 <= result["brier"] <= 2
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_every_device_and_precision_agree(device, dtype):
+    probs, targets = sample(400, 4)
+    assert scores(probs.to(device, dtype), targets.to(device)) == pytest.approx(scores(probs, targets), rel=1e-5, abs=1e-6)

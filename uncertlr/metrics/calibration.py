@@ -34,28 +34,54 @@ def reliability_curve(probs: Tensor, targets: Tensor, num_bins: int = 15) -> Rel
         probs: [B, C].
         targets: [B], class indices.
         num_bins: number of bins.
+
+    Raises:
+        ValueError: shapes or labels do not fit, or there is no bin.
+
+    >>> probs = torch.tensor([[0.75, 0.25], [0.75, 0.25], [1.0, 0.0]], dtype=torch.float64)
+    >>> curve = reliability_curve(probs, torch.tensor([0, 1, 0]), num_bins=4)
+    >>> curve.counts
+    tensor([0, 0, 2, 1])
+    >>> curve.accuracy
+    tensor([   nan,    nan, 0.5000, 1.0000], dtype=torch.float64)
     """
     confidence, hits, bins = _binned(probs, targets, num_bins)
     counts = torch.bincount(bins, minlength=num_bins)
-    empty_is_nan = counts.double() / counts  # 0 / 0 is NaN, else 1
     return ReliabilityCurve(
-        torch.linspace(0, 1, num_bins + 1, dtype=torch.float64),
+        _edges(num_bins, probs.device),
         counts,
-        torch.bincount(bins, confidence, num_bins) / counts * empty_is_nan,
-        torch.bincount(bins, hits, num_bins) / counts * empty_is_nan,
+        torch.bincount(bins, confidence, num_bins) / counts,  # 0 / 0 is NaN
+        torch.bincount(bins, hits, num_bins) / counts,
     )
 
 
 def expected_calibration_error(curve: ReliabilityCurve) -> Tensor:
-    """Mean gap of confidence and accuracy, weighted by the bins' counts (Naeini et al. 2015)."""
-    gaps = (curve.confidence - curve.accuracy).abs().nan_to_num(0.0)
-    return (gaps * curve.counts).sum() / curve.counts.sum()
+    """Mean gap of confidence and accuracy, 0 to 1, weighted by the bins' counts.
+
+    Naeini et al. 2015; Guo et al. 2017, eq. 3. NaN where a probability is: a model that diverged must not look calibrated.
+
+    >>> probs = torch.tensor([[0.75, 0.25], [0.75, 0.25], [1.0, 0.0]], dtype=torch.float64)
+    >>> expected_calibration_error(reliability_curve(probs, torch.tensor([0, 1, 0])))
+    tensor(0.1667, dtype=torch.float64)
+    """
+    return (_gaps(curve) * curve.counts).sum() / curve.counts.sum()
 
 
 def maximum_calibration_error(curve: ReliabilityCurve, min_count: int = 1) -> Tensor:
-    """Largest gap of confidence and accuracy over the bins with at least `min_count` examples (Naeini et al. 2015)."""
-    gaps = (curve.confidence - curve.accuracy).abs().nan_to_num(0.0)
-    return torch.where(curve.counts >= min_count, gaps, 0.0).max()
+    """Largest gap of confidence and accuracy, 0 to 1 (Naeini et al. 2015; Guo et al. 2017, eq. 5).
+
+    NaN where a probability is, and where no bin is large enough.
+
+    Args:
+        curve: of the predictions.
+        min_count: a bin with fewer examples is left out.
+
+    >>> probs = torch.tensor([[0.75, 0.25], [0.75, 0.25], [1.0, 0.0]], dtype=torch.float64)
+    >>> maximum_calibration_error(reliability_curve(probs, torch.tensor([0, 1, 0])))
+    tensor(0.2500, dtype=torch.float64)
+    """
+    gaps = _gaps(curve)[curve.counts >= min_count]
+    return gaps.max() if len(gaps) else gaps.new_tensor(torch.nan)
 
 
 def bootstrap_intervals(
@@ -69,6 +95,8 @@ def bootstrap_intervals(
     """Percentile intervals of accuracy, loss, brier and ece under resampling of the examples (Efron 1979).
 
     A replicate weighs each example by how often it is drawn; every score is then a product of weights and a small matrix.
+    The ECE of a sample is biased upward, and a resample's is so twice over. The interval of a clear miscalibration is sound;
+    that of a well calibrated model lies above the truth, and may lie above the estimate: it is no test of calibration.
 
     Args:
         probs: [B, C].
@@ -77,7 +105,16 @@ def bootstrap_intervals(
         level: of the interval.
         seed: of the resampling.
         num_bins: bins of the ECE.
+
+    Raises:
+        ValueError: shapes or labels do not fit, there is no bin or replicate, or the level is not between 0 and 1.
+
+    >>> always_right = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> bootstrap_intervals(always_right, torch.tensor([0, 0]))["accuracy"]
+    (1.0, 1.0)
     """
+    if num_replicates < 1 or not 0 < level < 1:
+        raise ValueError(f"expected num_replicates >= 1 and 0 < level < 1, got {num_replicates} and {level}")
     confidence, hits, bins = _binned(probs, targets, num_bins)
     count = len(targets)
     in_bin = torch.nn.functional.one_hot(bins, num_bins).double()
@@ -103,6 +140,16 @@ def bootstrap_intervals(
 
 def _binned(probs: Tensor, targets: Tensor, num_bins: int) -> tuple[Tensor, Tensor, Tensor]:
     check_probs_and_targets(probs, targets)
+    if num_bins < 1:
+        raise ValueError(f"expected at least one bin, got num_bins = {num_bins}")
     confidence, predicted = probs.max(1)
-    bins = (torch.ceil(confidence.double() * num_bins).long() - 1).clamp(0, num_bins - 1)
+    bins = torch.bucketize(confidence.double(), _edges(num_bins, probs.device)[1:-1])
     return confidence.double(), (predicted == targets).double(), bins
+
+
+def _edges(num_bins: int, device: torch.device) -> Tensor:
+    return torch.arange(num_bins + 1, dtype=torch.float64, device=device) / num_bins
+
+
+def _gaps(curve: ReliabilityCurve) -> Tensor:
+    return torch.where(curve.counts > 0, (curve.confidence - curve.accuracy).abs(), 0.0)

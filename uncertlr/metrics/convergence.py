@@ -1,12 +1,18 @@
-"""How fast training got somewhere; censored where it never did."""
+"""How fast training got somewhere; censored where it never did (right censoring, as in survival analysis)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Censored:
-    """A time that was observed, or the last time at which the event had not yet been seen."""
+    """A time that was observed, or the last time at which the event had not yet been seen.
+
+    Attributes:
+        time: in the unit of the times that were given, epochs or seconds.
+        observed: whether the event was seen at that time.
+    """
 
     time: float
     observed: bool
@@ -23,6 +29,9 @@ def time_to_target(
         target: level to reach.
         higher_is_better: False for a loss.
 
+    Raises:
+        ValueError: no values, or not as many times.
+
     >>> time_to_target([0.2, 0.5, 0.7], [1, 2, 3], 0.5)
     Censored(time=2.0, observed=True)
     >>> time_to_target([0.2, 0.5, 0.7], [1, 2, 3], 0.9)
@@ -38,14 +47,26 @@ def time_to_target(
 def time_to_minimum(values: Sequence[float], times: Sequence[float]) -> Censored:
     """When a curve was at its lowest; not observed where that is its last point, since it might have fallen further.
 
+    A NaN, as a diverged loss leaves it, is never the lowest.
+
+    Args:
+        values: the curve, such as validation loss after each epoch.
+        times: epochs or seconds, one a value, rising.
+
+    Raises:
+        ValueError: no values, or not as many times.
+
     >>> time_to_minimum([0.9, 0.4, 0.6], [1, 2, 3])
     Censored(time=2.0, observed=True)
     """
     _check(values, times)
-    lowest = min(range(len(values)), key=values.__getitem__)
+    numbers = [index for index, value in enumerate(values) if not math.isnan(value)]
+    if not numbers:
+        return Censored(float(times[-1]), False)
+    lowest = min(numbers, key=values.__getitem__)
     return Censored(float(times[lowest]), lowest < len(values) - 1)
 
 
 def _check(values: Sequence[float], times: Sequence[float]) -> None:
-    if not values or len(values) != len(times):
+    if len(values) == 0 or len(values) != len(times):
         raise ValueError(f"expected as many values as times, at least one; got {len(values)} and {len(times)}")

@@ -33,6 +33,9 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     Args:
         logits: [B, C], or [B, 1] for two classes.
         targets: [B], class indices.
+
+    >>> cross_entropy(torch.tensor([[0.0], [0.0]]), torch.tensor([0, 1]))
+    tensor(0.6931)
     """
     if logits.shape[-1] == 1:
         return F.binary_cross_entropy_with_logits(logits[:, 0], targets.to(logits.dtype))

@@ -47,7 +47,17 @@ def brier(probs: Tensor, targets: Tensor) -> Tensor:
 def precision_recall_f1(probs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Precision, recall and F1: of class 1 where there are two classes, else the unweighted mean over the classes.
 
-    A ratio with an empty denominator counts as 0.
+    A ratio with an empty denominator counts as 0, and so does a class that is absent (scikit-learn's ``zero_division=0``).
+
+    Args:
+        probs: [B, C].
+        targets: [B], class indices.
+
+    Raises:
+        ValueError: shapes or labels do not fit.
+
+    >>> precision_recall_f1(torch.tensor([[0.1, 0.9], [0.2, 0.8]]), torch.tensor([1, 0]))
+    (tensor(0.5000, dtype=torch.float64), tensor(1., dtype=torch.float64), tensor(0.6667, dtype=torch.float64))
     """
     check_probs_and_targets(probs, targets)
     num_classes = probs.shape[1]
@@ -70,6 +80,13 @@ def scores(probs: Tensor, targets: Tensor, num_bins: int = 15) -> dict[str, floa
         probs: [B, C].
         targets: [B], class indices.
         num_bins: bins of the calibration errors.
+
+    Raises:
+        ValueError: shapes or labels do not fit, or there is no bin.
+
+    >>> result = scores(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> {name: round(value, 4) for name, value in result.items()}
+    {'loss': 0.837, 'accuracy': 0.5, 'brier': 0.625, 'ece': 0.25, 'mce': 0.25, 'precision': 0.0, 'recall': 0.0, 'f1': 0.0}
     """
     curve = reliability_curve(probs, targets, num_bins)
     precision, recall, f1 = precision_recall_f1(probs, targets)
