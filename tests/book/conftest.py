@@ -42,6 +42,7 @@ class Tab:
         self._socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
         self._calls = 0
         self._loaded: set[str] = set()
+        self._visited: set[str] = set()
         self.requests: list[str] = []
         self.errors: list[str] = []
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -71,14 +72,15 @@ class Tab:
             self._note(json.loads(self._socket.recv()))
         self.evaluate(READY)
 
+    def follow(self, url: str, target: str) -> None:
+        """Go to a page that leads on at once; a timeout of the socket if it never gets to the target."""
+        self.call("Page.navigate", url=url)
+        while target not in self._visited:
+            self._note(json.loads(self._socket.recv()))
+
     def resize(self, width: int) -> None:
         """Give the page a width in CSS pixels."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-
-    def address(self) -> str:
-        """The page it is on; may be asked while that changes, unlike `evaluate`."""
-        history = self.call("Page.getNavigationHistory")
-        return history["entries"][history["currentIndex"]]["url"]
 
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression, awaited where it is a promise."""
@@ -90,6 +92,8 @@ class Tab:
         method, content = message["method"], message["params"]
         if method == "Page.lifecycleEvent" and content["name"] == "load":
             self._loaded.add(content["loaderId"])
+        elif method == "Page.frameNavigated":
+            self._visited.add(content["frame"]["url"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(content["request"]["url"])
         elif method == "Runtime.exceptionThrown":
