@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from uncertlr import experiments, training
+from uncertlr import experiments, objectives
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError, DataError, RunError
 from uncertlr.experiments import build, find, load_config_data, run
@@ -171,14 +171,14 @@ def test_test_data_is_seen_only_when_asked(tmp_path):
 
 def test_a_diverged_run_fails_with_the_step_and_keeps_its_checkpoint(tmp_path, monkeypatch):
     config = CNN.replace(root=str(tmp_path))
-    real = training.cross_entropy
+    real = objectives.cross_entropy
     calls = []
 
     def explode(logits, targets):
         calls.append(1)
         return real(logits, targets) * (float("nan") if len(calls) == 50 else 1.0)
 
-    monkeypatch.setattr(training, "cross_entropy", explode)
+    monkeypatch.setattr(objectives, "cross_entropy", explode)
     with pytest.raises(RunError, match="epoch 3, step"):
         run(config)
     paths = paths_of(config)

@@ -11,7 +11,7 @@ LAYERS = [
     {"errors", "streams", "provenance"},
     {"files", "config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
-    {"checkpoints"},
+    {"checkpoints", "objectives"},
     {"published", "plots", "tables", "progress", "training"},
     {"summary", "rules_from_config", "listing", "evidence"},
     {"experiments"},

@@ -13,9 +13,9 @@ from uncertlr.checkpoints import drop_checkpoints
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
 from uncertlr.errors import ConfigError, RunError
-from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout
+from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
 from uncertlr.files import read_json, write_atomically, write_json
-from uncertlr.models import CNN, MLP, LSTMClassifier
+from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField
 from uncertlr.progress import reporter
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
@@ -72,7 +72,15 @@ def build(config: RunConfig, data: DataSet) -> Experiment:
 
 
 def build_model(config: RunConfig, data: DataSet) -> nn.Module:
-    """The network, with torch's default initial weights from the global stream."""
+    """The network, with torch's default initial weights from the global stream; random for variational inference."""
+    network = build_network(config, data)
+    if config.estimator == "variational":
+        return MeanField(network, config.prior_scale, config.initial_sigma)
+    return network
+
+
+def build_network(config: RunConfig, data: DataSet) -> nn.Module:
+    """The point network."""
     name = config.model if config.model != "auto" else {"image": "cnn", "text": "lstm"}[data.kind]
     if (name == "lstm") != (data.kind == "text"):
         raise ConfigError(f"model={config.model!r} does not fit {data.kind} data; use model='auto'")
@@ -88,6 +96,8 @@ def build_estimators(config: RunConfig) -> tuple[Estimator, Estimator]:
     """The estimators of the training signal and of evaluation."""
     if config.estimator == "deterministic":
         return Deterministic(), Deterministic()
+    if config.estimator == "variational":
+        return Variational(config.num_samples), Variational(config.num_samples)
     if config.dropout == 0:
         raise ConfigError(f"estimator={config.estimator!r} needs dropout > 0; set dropout, or estimator='deterministic'")
     if config.estimator == "analytic_dropout":

@@ -45,10 +45,10 @@ def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
         accuracies = [scores["accuracy"] for scores in final]
         rows[name] = {
             "seeds": len(final),
-            "accuracy, mean": sum(accuracies) / len(final),
+            "accuracy, mean": f"{sum(accuracies) / len(final):.3f}",
             "accuracy, each seed": "  ".join(f"{value:.3f}" for value in accuracies),
-            "loss, mean": sum(scores["loss"] for scores in final) / len(final),
-            "ECE, mean": sum(scores["mc_ece"] for scores in final) / len(final),
+            "loss, mean": f"{sum(scores['loss'] for scores in final) / len(final):.3f}",
+            "ECE, mean": f"{sum(scores['mc_ece'] for scores in final) / len(final):.3f}",
         }
     return pd.DataFrame(rows).T
 

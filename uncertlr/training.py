@@ -16,7 +16,10 @@ from uncertlr.errors import RunError
 from uncertlr.estimators import Deterministic, Estimator, Prediction
 from uncertlr.estimators.modes import sampling_modes
 from uncertlr.files import Arrays, load_state, save_arrays, save_state
-from uncertlr.metrics import cross_entropy, reliability_curve, scores
+from uncertlr.metrics import reliability_curve, scores
+from uncertlr.metrics.probabilities import class_probs
+from uncertlr.models import MeanField
+from uncertlr.objectives import Forward, forward
 from uncertlr.runs import RunPaths
 from uncertlr.schedulers import UncertaintyLR, read_signal
 from uncertlr.streams import derive_seed, generator
@@ -33,7 +36,7 @@ class Experiment:
     Attributes:
         config: the description they were built from.
         data: train, validation and test.
-        model: with `features` and `head`.
+        model: with `features` and `head`, or a `MeanField`.
         optimizer: steps the model.
         scheduler: sets the optimizer's rates.
         estimator: reads the training batch's uncertainty.
@@ -58,7 +61,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions for a whole split, in its own order: without dropout, and averaged over samples."""
+    """Predictions for a whole split, in its own order: of the point network (no dropout, mean weights), and of samples."""
 
     deterministic: Prediction
     averaged: Prediction
@@ -173,14 +176,16 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
         "learning_rate": float(np.exp(np.log(np.maximum(trace["learning_rate"], 1e-30)).mean())),
         "seconds": seconds,
     }
+    if isinstance(experiment.model, MeanField):
+        row["kl"] = float(experiment.model.kl().detach())
     return trace, row
 
 
 def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | None, readings: Tensor) -> Tensor:
     """Forward, backward, update, and the next rate.
 
-    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass; a probe batch
-    costs one pass through the trunk.
+    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass; a random
+    network's is read from the logits of its weight samples. A probe batch costs passes of its own.
 
     Args:
         experiment: whose model is trained.
@@ -194,36 +199,35 @@ def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | 
     Raises:
         ValueError: the rule refuses the reading.
     """
-    model, scheduler, name = experiment.model, experiment.scheduler, experiment.config.signal
-    features: Tensor = model.features(batch.inputs)  # type: ignore[operator]
-    logits: Tensor = model.head(features)  # type: ignore[operator]
-    loss = cross_entropy(logits, batch.targets)
+    scheduler, config = experiment.scheduler, experiment.config
+    step = forward(experiment.model, batch, len(experiment.data.train), config.weight_samples)
     experiment.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    readings[0] = loss.detach()
+    step.objective.backward()  # type: ignore[no-untyped-call]
+    readings[0] = step.loss.detach()
     if samples is not None:
-        prediction = _read(experiment, features.detach(), samples)
-        readings[1] = loss.detach() if name == "loss" else read_signal(name, prediction)
+        prediction = _read(experiment, step, samples)
+        readings[1] = step.loss.detach() if config.signal == "loss" else read_signal(config.signal, prediction)
         readings[2], readings[3] = prediction.predictive_entropy.mean(), prediction.expected_entropy.mean()
         readings[4] = prediction.mutual_information.mean()
     experiment.optimizer.step()
     if scheduler.rule and samples is not None:
         scheduler.observe(readings[1])
     scheduler.step()
+    logits = step.logits.detach().mean(0)
     predicted = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
     return (predicted == batch.targets).sum()
 
 
-def _read(experiment: Experiment, features: Tensor, samples: torch.Generator) -> Prediction:
-    model = experiment.model
+def _read(experiment: Experiment, step: Forward, samples: torch.Generator) -> Prediction:
     if experiment.probe is not None:
-        with sampling_modes(model, sample=False):
-            features = model.features(experiment.probe.inputs)  # type: ignore[operator]
-    return experiment.estimator.estimate_from_features(model, features, generator=samples)
+        return experiment.estimator.estimate(experiment.model, experiment.probe.inputs, generator=samples)
+    if step.features is None:
+        return Prediction.from_probs(class_probs(step.logits.detach()))
+    return experiment.estimator.estimate_from_features(experiment.model, step.features.detach(), generator=samples)
 
 
 def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> Evaluation:
-    """Predict a whole split; one pass through the trunk serves both predictions.
+    """Predict a whole split; one pass through a point network's trunk serves both predictions.
 
     Args:
         experiment: whose model is evaluated; its modes and the global random stream stay as they were.
@@ -232,15 +236,24 @@ def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> 
         purpose: what the evaluation is for.
     """
     samples = generator(experiment.config.seed, epoch, f"evaluate-{purpose}", experiment.device)
-    model, plain, averaged, indices = experiment.model, [], [], []
+    plain, averaged, indices = [], [], []
     for batch in eval_batches(experiment.data, split, 256):
-        with sampling_modes(model, sample=False):
-            features = model.features(batch.inputs)  # type: ignore[operator]
-        plain.append(Deterministic().estimate_from_features(model, features))
-        averaged.append(experiment.evaluator.estimate_from_features(model, features, generator=samples))
+        certain, sampled = _predict(experiment, batch.inputs, samples)
+        plain.append(certain)
+        averaged.append(sampled)
         indices.append(batch.indices)
     order = torch.argsort(torch.cat(indices))
     return Evaluation(_join(plain, order), _join(averaged, order), split.targets)
+
+
+def _predict(experiment: Experiment, inputs: Tensor, samples: torch.Generator) -> tuple[Prediction, Prediction]:
+    model, evaluator = experiment.model, experiment.evaluator
+    if isinstance(model, MeanField):
+        return Deterministic().estimate(model, inputs), evaluator.estimate(model, inputs, generator=samples)
+    with sampling_modes(model, sample=False):
+        features = model.features(inputs)  # type: ignore[operator]
+    plain = Deterministic().estimate_from_features(model, features)
+    return plain, evaluator.estimate_from_features(model, features, generator=samples)
 
 
 def _join(parts: Iterable[Prediction], order: Tensor) -> Prediction:

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from uncertlr.estimators import AnalyticDropout, MCDropout
-from uncertlr.estimators.analytic_dropout import logit_moments, normal_points
+from uncertlr.estimators.analytic_dropout import logit_moments
+from uncertlr.estimators.gaussian import normal_points
 from uncertlr.estimators.mc_dropout import draw_masks, masked_logits
 from uncertlr.models import CNN, LSTMClassifier
 

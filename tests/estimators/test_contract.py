@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from uncertlr.estimators import AnalyticDropout, Deterministic, MCDropout, Prediction
-from uncertlr.models import CNN, MLP, LSTMClassifier
+from uncertlr.estimators import AnalyticDropout, Deterministic, Ensemble, MCDropout, Prediction, Variational, fit_laplace
+from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField
 
 ESTIMATORS = {
     "deterministic": Deterministic(),
@@ -15,7 +15,13 @@ ESTIMATORS = {
     "mc_dropout, one sample": MCDropout(1),
     "mc_dropout, shared masks": MCDropout(8, shared_masks=True),
     "analytic_dropout": AnalyticDropout(8),
+    "variational": Variational(4),
+    "variational, one sample": Variational(1),
+    "ensemble": Ensemble(),
+    "laplace": "fitted to each model",
 }
+NEEDS_A_HEAD = {"analytic_dropout": "whose only dropout stands", "laplace": "a head that ends in a dense layer"}
+WHOLE = (Variational, Ensemble)
 MODELS = {
     "cnn": (lambda: CNN(8, 1, 10, (4, 8), 16), lambda: torch.randn(5, 1, 8, 8)),
     "lstm": (lambda: LSTMClassifier(50, 2, 8, 12), lambda: torch.randint(1, 50, (5, 7))),
@@ -26,20 +32,38 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=ESTIMATORS)
-def estimator(request):
-    return ESTIMATORS[request.param]
-
-
-@pytest.fixture(params=MODELS)
-def case(request, estimator):
-    if isinstance(estimator, AnalyticDropout) and request.param == "no split":
-        with pytest.raises(ValueError, match="analytic_dropout needs a model whose only dropout"):
-            estimator.estimate(MODELS[request.param][0](), MODELS[request.param][1]())
-        pytest.skip("refuses a model without a head, as it should")
+@pytest.fixture(params=[(name, kind) for name in ESTIMATORS for kind in MODELS], ids=", ".join)
+def triple(request):
+    """An estimator, a model that it can take, and inputs."""
+    name, kind = request.param
+    make, make_inputs = MODELS[kind]
     torch.manual_seed(0)
-    model, inputs = MODELS[request.param]
-    return model(), inputs()
+    model, inputs, estimator = make(), make_inputs(), ESTIMATORS[name]
+    if name in NEEDS_A_HEAD and kind == "no split":
+        with pytest.raises(ValueError, match=NEEDS_A_HEAD[name]):
+            fitted(model, inputs) if name == "laplace" else estimator.estimate(model, inputs)
+        pytest.skip("refuses a model without a head, as it should")
+    if isinstance(estimator, Variational):
+        model = MeanField(model, initial_sigma=0.1)
+    elif isinstance(estimator, Ensemble):
+        model = nn.ModuleList([model, make(), make()])
+    elif name == "laplace":
+        estimator = fitted(model, inputs)
+    return estimator, model, inputs
+
+
+@pytest.fixture
+def estimator(triple):
+    return triple[0]
+
+
+@pytest.fixture
+def case(triple):
+    return triple[1:]
+
+
+def fitted(model, inputs):
+    return fit_laplace(model, [(inputs, torch.tensor([0, 1, 0, 1, 1]))])
 
 
 def check(prediction, count):
@@ -68,6 +92,10 @@ def test_bounds_and_decomposition(case, estimator):
 
 def test_from_features_obeys_the_same_contract(case, estimator):
     model, inputs = case
+    if isinstance(estimator, WHOLE):
+        with pytest.raises(ValueError, match="features"):
+            estimator.estimate_from_features(model, torch.zeros(5, 16))
+        return
     if not hasattr(model, "head"):
         pytest.skip("this model has no features and head")
     check(estimator.estimate_from_features(model, model.features(inputs)), len(inputs))
@@ -96,13 +124,14 @@ def test_all_comes_back_when_the_model_raises(case, estimator):
         torch.rand(3)
         raise RuntimeError("broken layer")
 
-    next(module for module in model.modules() if not list(module.children())).register_forward_pre_hook(fail)
+    layers = [module for module in model.modules() if not list(module.children())]
+    next(layer for layer in layers if not isinstance(layer, nn.ParameterList)).register_forward_pre_hook(fail)
     state = torch.random.get_rng_state()
     with pytest.raises(RuntimeError, match="broken layer"):
         estimator.estimate(model, inputs)
     assert all(module.training for module in model.modules())
-    if not hasattr(model, "head"):  # sampled passes: what the failing layer drew is given back too
-        assert isinstance(estimator, Deterministic) or torch.equal(torch.random.get_rng_state(), state)
+    if isinstance(estimator, MCDropout) and not hasattr(model, "head"):  # what the failing layer drew is given back too
+        assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_the_same_stream_gives_the_same_prediction(case, estimator):

@@ -1,15 +1,14 @@
 """Dropout before a dense layer has closed-form moments: the logits' mean and covariance need no sampling."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
+from uncertlr.estimators.gaussian import gaussian_prediction
 from uncertlr.estimators.mc_dropout import dropout_and_linear
 from uncertlr.estimators.modes import sampling_modes, stochastic_layers
 from uncertlr.estimators.prediction import Prediction
-from uncertlr.metrics.probabilities import class_probs
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,7 @@ class AnalyticDropout:
         """Predict from the trunk's output, [B, D]; `generator` is not used."""
         dropout, linear = _check(model)
         with torch.no_grad():
-            mean, covariance = logit_moments(features, linear, dropout.p)
-            points = normal_points(self.num_points, mean.shape[1]).to(mean)
-            offsets = torch.einsum("sc,bdc->sbd", points, _square_root(covariance))
-            return Prediction.from_probs(class_probs(mean + offsets))
+            return gaussian_prediction(*logit_moments(features, linear, dropout.p), self.num_points)
 
 
 def logit_moments(features: Tensor, linear: nn.Linear, p: float) -> tuple[Tensor, Tensor]:
@@ -71,27 +67,6 @@ def logit_moments(features: Tensor, linear: nn.Linear, p: float) -> tuple[Tensor
     products = weights[:, None] * weights  # [C, C, D]
     variance = features.square() * (p / (1.0 - p))
     return linear(features), (variance @ products.flatten(0, 1).T).view(-1, len(weights), len(weights))
-
-
-@lru_cache
-def normal_points(count: int, dimension: int) -> Tensor:
-    """Quasi-random points of a standard Gaussian, [count, dimension], centred and of unit variance."""
-    engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=0)  # type: ignore[no-untyped-call]
-    uniform: Tensor = engine.draw(count)
-    points: Tensor = torch.special.ndtri(uniform.double().clamp(1e-6, 1.0 - 1e-6))
-    points = points - points.mean(0)
-    return points / points.std(0, correction=0)
-
-
-def _square_root(covariance: Tensor) -> Tensor:
-    """A matrix whose product with its transpose is the covariance, which may be singular."""
-    size = covariance.shape[-1]
-    if size == 1:
-        return covariance.sqrt()
-    jitter = 1e-6 * covariance.diagonal(dim1=1, dim2=2).mean(1) + 1e-12
-    eye = torch.eye(size, device=covariance.device, dtype=covariance.dtype)
-    root: Tensor = torch.linalg.cholesky_ex(covariance + jitter[:, None, None] * eye).L
-    return root
 
 
 def _check(model: nn.Module) -> tuple[nn.Dropout, nn.Linear]:
