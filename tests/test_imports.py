@@ -17,7 +17,8 @@ LAYERS = [
     {"experiments"},
     {"book"},
     {"sweep"},
-    {"verdicts"},
+    {"verdicts", "comparison"},
+    {"evidence_figures"},
     {"cli_sweep"},
     {"cli"},
 ]

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -73,3 +74,28 @@ def test_style_is_complete():
     with mpl.rc_context():
         plots.use_style()
         assert mpl.rcParams["axes.prop_cycle"].by_key()["color"] == list(plots.COLOURS)
+
+
+def test_differences_show_interval_zone_and_word(ax):
+    table = pd.DataFrame(
+        {
+            "word": ["", "helps", "not shown"],
+            "difference": [np.nan, 2.0, 0.1],
+            "low": [np.nan, 1.0, -0.8],
+            "high": [np.nan, 3.0, 1.0],
+            "pairs": [np.nan, 10, 10],
+        },
+        index=["constant", "better", "same"],
+    )
+    plots.differences(ax, table, "constant", 0.5)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["same", "better"]
+    assert {text.get_text() for text in ax.texts} == {"helps (n = 10)", "not shown (n = 10)"}
+    np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), [-0.8, 1.0])
+    assert "constant" in ax.get_xlabel()
+
+
+def test_survival_starts_at_one_and_stays_where_nobody_arrives(ax):
+    plots.survival(ax, {"some": ([2, 4], [0.5, 0.25]), "nobody": ([], [])}, 6, "epochs")
+    some, nobody = ax.get_lines()
+    np.testing.assert_array_equal(some.get_xydata(), [[0, 1], [2, 0.5], [4, 0.25], [6, 0.25]])
+    np.testing.assert_array_equal(nobody.get_ydata(), [1, 1])

@@ -11,7 +11,7 @@ from uncertlr.errors import ConfigError, RunError
 
 
 def add_commands(commands: Any) -> None:
-    """Add the two commands to a parser's subparsers."""
+    """Add the three commands to a parser's subparsers."""
     sweep = commands.add_parser("sweep", help="carry out what is missing of a grid of runs", allow_abbrev=False)
     sweep.add_argument("grid", type=Path, help="YAML file, such as those of sweeps/")
     sweep.add_argument("--profile", default="", help=f"in place of the file's own ({', '.join(PROFILES)})")
@@ -38,6 +38,7 @@ def add_commands(commands: Any) -> None:
     evidence.add_argument("--baseline", default="constant", help="arm to compare with (%(default)s)")
     evidence.add_argument("--profile", default="", help="in place of the file's own")
     evidence.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
+    evidence.add_argument("--figures", type=Path, metavar="FOLDER", help="draw differences, arrival times and curves as SVG")
     evidence.add_argument("--root", default="", help=describe_field("root"))
     evidence.set_defaults(command=_evidence)
 
@@ -46,7 +47,8 @@ def _evidence(options: argparse.Namespace) -> None:
     from uncertlr.sweep import read_sweep
     from uncertlr.verdicts import sentences, verdict_table
 
-    table = verdict_table(read_sweep(options.grid, options.root, options.profile), options.baseline)
+    jobs = read_sweep(options.grid, options.root, options.profile)
+    table = verdict_table(jobs, options.baseline)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
     print(*sentences(table, options.baseline), sep="\n")
     if options.csv:
@@ -54,6 +56,10 @@ def _evidence(options: argparse.Namespace) -> None:
             table.to_csv(options.csv, index_label="arm")
         except OSError as error:
             raise ConfigError(f"--csv {options.csv}: {error.strerror or error}") from None
+    if options.figures:
+        from uncertlr.evidence_figures import evidence_figures, save_figures
+
+        print(*save_figures(evidence_figures(jobs, options.baseline), options.figures), sep="\n")
 
 
 def _sweep(options: argparse.Namespace) -> None:

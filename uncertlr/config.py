@@ -82,8 +82,8 @@ class RunConfig(BaseModel):
     )
     num_samples: Size = Field(32, description="Monte Carlo samples a prediction")
     weight_samples: Size = Field(2, description="variational: samples of the weights in a training step")
-    prior_scale: Rate = Field(0.1, description="variational: standard deviation of the prior over every weight")
-    initial_sigma: Rate = Field(0.01, description="variational: standard deviation that every weight starts with")
+    prior_scale: Rate = Field(1.0, description="variational: standard deviation of the prior over every weight")
+    initial_sigma: Rate = Field(0.003, description="variational: standard deviation that every weight starts with")
     signal: Literal["predictive_entropy", "expected_entropy", "mutual_information", "one_minus_max_prob", "loss"] = Field(
         "predictive_entropy", description="reading that steers the rate, over its maximum; the loss has none"
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
@@ -154,6 +155,46 @@ def reliability(
         va="top",
         color=INK,
     )
+    return ax
+
+
+def differences(ax: "Axes", table: "pd.DataFrame", baseline: str, margin: float) -> "Axes":
+    """Each arm's difference from the baseline in points with its interval, and the word it earned.
+
+    Args:
+        ax: where to draw.
+        table: of `verdict_table`; arms that were not compared are left out.
+        baseline: name of the arm that stands at 0.
+        margin: half-width in points of the shaded zone in which arms count as equivalent.
+    """
+    rows = table[table["word"] != ""].iloc[::-1]
+    ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=1)
+    for height, (_, row) in enumerate(rows.iterrows()):
+        ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
+        ax.plot(row["difference"], height, color=COLOURS[0], marker="o", linewidth=0)
+        text = f"{row['word']} (n = {row['pairs']:.0f})"
+        ax.annotate(text, (1.02, height), xycoords=("axes fraction", "data"), va="center", color=INK)
+    ax.set_yticks(range(len(rows)), rows.index)
+    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"test accuracy minus {baseline}'s (percentage points)")
+    ax.grid(visible=False, axis="y")
+    return ax
+
+
+def survival(ax: "Axes", series: Series, last: float, xlabel: str) -> "Axes":
+    """The share of runs that have not reached the target yet, as steps that fall.
+
+    Args:
+        ax: where to draw.
+        series: name to (times [K], share [K] just after each).
+        last: where the curves end.
+        xlabel: with the unit.
+    """
+    for (name, (times, shares)), colour in zip(series.items(), _cycle(), strict=False):
+        x, y = [0.0, *times, last], [1.0, *shares, shares[-1] if len(shares) else 1.0]
+        ax.step(x, y, where="post", color=colour, label=name)
+    ax.set(xlabel=xlabel, ylabel="share of runs not there yet", xlim=(0, last), ylim=(-0.03, 1.03))
+    ax.legend()
     return ax
 
 

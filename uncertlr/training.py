@@ -1,7 +1,7 @@
 """The training loop: one code path for every arm, with or without feedback."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -243,7 +243,7 @@ def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> 
         averaged.append(sampled)
         indices.append(batch.indices)
     order = torch.argsort(torch.cat(indices))
-    return Evaluation(_join(plain, order), _join(averaged, order), split.targets)
+    return Evaluation(Prediction.join(plain, order), Prediction.join(averaged, order), split.targets)
 
 
 def _predict(experiment: Experiment, inputs: Tensor, samples: torch.Generator) -> tuple[Prediction, Prediction]:
@@ -254,17 +254,6 @@ def _predict(experiment: Experiment, inputs: Tensor, samples: torch.Generator) -
         features = model.features(inputs)  # type: ignore[operator]
     plain = Deterministic().estimate_from_features(model, features)
     return plain, evaluator.estimate_from_features(model, features, generator=samples)
-
-
-def _join(parts: Iterable[Prediction], order: Tensor) -> Prediction:
-    parts = list(parts)
-    return Prediction(
-        torch.cat([part.mean_probs for part in parts])[order],
-        torch.cat([part.predictive_entropy for part in parts])[order],
-        torch.cat([part.expected_entropy for part in parts])[order],
-        torch.cat([part.mutual_information for part in parts])[order],
-        parts[0].num_samples,
-    )
 
 
 def _finite(values: Tensor) -> list[float | None]:

@@ -52,7 +52,7 @@ def trained(data):
     """The point network and the random one, each with its estimators."""
     torch.set_flush_denormal(True)
     networks = {}
-    for name, changes in {"point": {}, "random": {"estimator": "variational", "dropout": 0.0, "prior_scale": 1.0}}.items():
+    for name, changes in {"point": {}, "random": {"estimator": "variational", "dropout": 0.0}}.items():
         experiment = build(CONFIG.replace(**changes), data)
         for epoch in range(1, CONFIG.epochs + 1):
             train_epoch(experiment, epoch)

@@ -1,5 +1,6 @@
 """What every estimator returns: the one place where uncertainty is decomposed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -39,6 +40,17 @@ class Prediction:
         expected = categorical_entropy(probs).mean(0) if len(probs) > 1 else predictive
         information = (predictive - expected).clamp(min=0.0)
         return cls(mean_probs, predictive, expected, information, len(probs))
+
+    @classmethod
+    def join(cls, parts: "Sequence[Prediction]", order: Tensor) -> Self:
+        """One prediction from those of several batches: examples in the given order of the joined batches."""
+        return cls(
+            torch.cat([part.mean_probs for part in parts])[order],
+            torch.cat([part.predictive_entropy for part in parts])[order],
+            torch.cat([part.expected_entropy for part in parts])[order],
+            torch.cat([part.mutual_information for part in parts])[order],
+            parts[0].num_samples,
+        )
 
 
 class Estimator(Protocol):

@@ -27,7 +27,7 @@ class MeanField(nn.Module):
         ValueError: a scale is not positive, or there is no parameter to train.
     """
 
-    def __init__(self, module: nn.Module, prior_scale: float = 0.1, initial_sigma: float = 0.01) -> None:
+    def __init__(self, module: nn.Module, prior_scale: float = 1.0, initial_sigma: float = 0.003) -> None:
         super().__init__()
         if not (0 < prior_scale < math.inf and 0 < initial_sigma < math.inf):
             raise ValueError(f"MeanField: prior_scale={prior_scale} and initial_sigma={initial_sigma} must be positive")

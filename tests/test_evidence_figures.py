@@ -1,0 +1,64 @@
+"""The figures of a sweep, from runs that really ran."""
+
+from pathlib import Path
+
+import pytest
+
+from uncertlr.cli import main
+from uncertlr.config import preset
+from uncertlr.errors import ConfigError
+from uncertlr.evidence_figures import evidence_figures, save_figures, target_accuracy
+from uncertlr.experiments import run
+from uncertlr.runs import load_run
+from uncertlr.sweep import Job
+
+QUICK = {"epochs": 2, "train_examples": 300, "progress": "quiet"}
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    root, found = str(tmp_path_factory.mktemp("runs")), []
+    for seed in range(2):
+        fixed = preset("digits", "quick", seed=seed, root=root, **QUICK)
+        found += [Job("constant", fixed), Job("report", fixed.replace(rule="threshold"))]
+    for job in found:
+        run(job.config)
+    return [*found, Job("never ran", found[0].config.replace(seed=99))]
+
+
+def test_every_arm_with_runs_is_drawn(jobs):
+    figures = evidence_figures(jobs)
+    assert set(figures) == {"differences", "arrival", "curves"}
+    assert [tick.get_text() for tick in figures["differences"].axes[0].get_yticklabels()] == ["report"]
+    legend = [text.get_text() for text in figures["curves"].axes[0].get_legend().get_texts()]
+    assert legend == ["constant (n = 2)", "report (n = 2)"]
+    accuracies = load_run(run(jobs[0].config)).metrics.query("split == 'val'")["accuracy"].tolist()
+    assert figures["curves"].axes[0].get_lines()[0].get_ydata().tolist() == accuracies
+
+
+def test_the_target_is_the_median_of_the_last_accuracies(jobs):
+    runs = [load_run(run(job.config)) for job in jobs if job.arm == "constant"]
+    last = [each.metrics.query("split == 'val'")["accuracy"].iloc[-1] for each in runs]
+    assert target_accuracy(runs) == pytest.approx(sum(last) / 2)
+
+
+def test_a_baseline_without_runs_is_refused(jobs):
+    with pytest.raises(ConfigError, match="no run of the baseline 'never ran'"):
+        evidence_figures(jobs, "never ran")
+
+
+def test_the_command_writes_them(jobs, tmp_path, capsys):
+    grid = tmp_path / "grid.yaml"
+    text = "experiment: digits\nprofile: quick\nseeds: 2\nbase: {epochs: 2, train_examples: 300}\n"
+    grid.write_text(text + "arms:\n  constant: {}\n  report: {rule: threshold}\n")
+    root = jobs[0].config.root
+    assert main(["evidence", str(grid), "--root", root, "--figures", str(tmp_path / "new" / "figures")]) == 0
+    written = [Path(line) for line in capsys.readouterr().out.splitlines() if line.endswith(".svg")]
+    assert {path.stem for path in written} == {"differences", "arrival", "curves"}
+    assert all(path.read_text().lstrip().startswith("<?xml") for path in written)
+
+
+def test_a_folder_that_cannot_be_written_is_named(jobs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="choose another folder"):
+        save_figures(evidence_figures(jobs), tmp_path / "file")
