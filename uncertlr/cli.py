@@ -1,4 +1,7 @@
-"""The command line: ``uncertlr run | sweep | runs | evidence | book | results``. Flags and help come from RunConfig."""
+"""The command line: ``uncertlr run | sweep | runs | evidence | evaluate | book | results``.
+
+Flags and help come from RunConfig.
+"""
 
 import argparse
 import sys
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser("uncertlr", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser("uncertlr", description="Learning rates that listen to predictive uncertainty.", allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="train one network, or find the run that did", allow_abbrev=False)

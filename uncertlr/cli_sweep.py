@@ -1,4 +1,4 @@
-"""The commands ``uncertlr sweep``, ``runs`` and ``evidence``."""
+"""The commands ``uncertlr sweep``, ``runs``, ``evidence`` and ``evaluate``."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from uncertlr.errors import ConfigError, RunError
 
 
 def add_commands(commands: Any) -> None:
-    """Add the three commands to a parser's subparsers."""
+    """Add the four commands to a parser's subparsers."""
     sweep = commands.add_parser("sweep", help="carry out what is missing of a grid of runs", allow_abbrev=False)
     sweep.add_argument("grid", type=Path, help="YAML file, such as those of sweeps/")
     sweep.add_argument("--profile", default="", help=f"in place of the file's own ({', '.join(PROFILES)})")
@@ -41,6 +41,12 @@ def add_commands(commands: Any) -> None:
     evidence.add_argument("--figures", type=Path, metavar="FOLDER", help="draw differences, arrival times and curves as SVG")
     evidence.add_argument("--root", default="", help=describe_field("root"))
     evidence.set_defaults(command=_evidence)
+
+    evaluate = commands.add_parser("evaluate", help="every estimator on finished runs' networks", allow_abbrev=False)
+    evaluate.add_argument("run_ids", nargs="+", help="names of finished runs of one data set; several make an ensemble")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write scores, intervals and reliability curves")
+    evaluate.add_argument("--root", default="", help=describe_field("root"))
+    evaluate.set_defaults(command=_evaluate)
 
 
 def _evidence(options: argparse.Namespace) -> None:
@@ -85,6 +91,21 @@ def _sweep(options: argparse.Namespace) -> None:
     if failed := sum(bool(outcome.error) for outcome in outcomes):
         print(failures(jobs, outcomes), file=sys.stderr)
         raise RunError(f"{failed} of {len(outcomes)} runs failed, as listed; the others are done")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from uncertlr.comparison import compare_estimators, estimators_table
+    from uncertlr.files import write_json
+    from uncertlr.runs import RunPaths, default_root, load_run
+
+    root = Path(options.root) if options.root else default_root()
+    found = compare_estimators([load_run(RunPaths(root, run_id)) for run_id in options.run_ids])
+    print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
+    if options.json:
+        try:
+            write_json(options.json, found)
+        except OSError as error:
+            raise ConfigError(f"--json {options.json}: {error.strerror or error}") from None
 
 
 def _runs(options: argparse.Namespace) -> None:

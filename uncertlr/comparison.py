@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import torch
 
 from uncertlr import provenance
@@ -64,7 +65,7 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     for name, members in certain.items():
         if len(members) > 1:
             together = Prediction.from_probs(torch.stack([member.mean_probs for member in members]))
-            rows.append({"estimator": name, "run": f"{len(members)} runs", **describe(together, targets)})
+            rows.append({"estimator": name, "run": f"{len(members)} members", **describe(together, targets)})
     return {
         "result_version": RESULT_VERSION,
         "dataset": runs[0].config.dataset,
@@ -72,6 +73,28 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
         "environment": provenance.environment("cpu"),
         "estimators": rows,
     }
+
+
+def estimators_table(found: dict[str, Any]) -> pd.DataFrame:
+    """One row an estimator, the means over its runs: how many, accuracy, loss, Brier score, calibration, discrimination.
+
+    Args:
+        found: of `compare_estimators`.
+    """
+    rows = pd.DataFrame(found["estimators"]).astype({"auroc_mutual_information": float})
+    grouped = rows.groupby("estimator", sort=False)
+    columns = {
+        "accuracy": "accuracy",
+        "loss": "loss",
+        "brier": "Brier",
+        "ece": "ECE",
+        "debiased_ece": "ECE, debiased",
+        "auroc_predictive_entropy": "AUROC, entropy",
+        "auroc_mutual_information": "AUROC, information",
+    }
+    table = grouped[list(columns)].mean().rename(columns=columns)
+    table.insert(0, "runs", grouped.size())
+    return table
 
 
 def predictions(experiment: Experiment) -> dict[str, Prediction]:

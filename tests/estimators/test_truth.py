@@ -58,7 +58,9 @@ def trained(data):
             train_epoch(experiment, epoch)
         networks[name] = experiment.model
     torch.set_flush_denormal(False)
-    laplace = fit_laplace(networks["point"], [(batch.inputs, batch.targets) for batch in eval_batches(data, data.train, 256)])
+    laplace = fit_laplace(
+        networks["point"], [(batch.inputs, batch.targets) for batch in eval_batches(data, data.train, 256)]
+    )
     return {
         "deterministic": (Deterministic(), networks["point"]),
         "mc_dropout": (MCDropout(32), networks["point"]),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -55,6 +55,18 @@ def test_against_torchmetrics(num_classes, norm, ours):
     probs, targets = sample(2_000, num_classes)
     theirs = multiclass_calibration_error(probs.float(), targets, num_classes, n_bins=15, norm=norm)
     assert float(ours(reliability_curve(probs, targets))) == pytest.approx(float(theirs), abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages that netcal brings along
+@given(st.integers(1, 200), st.integers(2, 6), st.integers(1, 20), st.integers(0, 10_000))
+@settings(deadline=None, max_examples=40)
+def test_against_netcal(count, num_classes, num_bins, seed):
+    theirs = pytest.importorskip("netcal.metrics", reason="the package netcal is not installed")
+    probs, targets = sample(count, num_classes, seed)
+    confidence, correct = probs.max(1).values.numpy(), (probs.argmax(1) == targets).numpy()
+    curve = reliability_curve(probs, targets, num_bins)
+    for ours, measure in ((expected_calibration_error, theirs.ECE), (maximum_calibration_error, theirs.MCE)):
+        assert float(ours(curve)) == pytest.approx(measure(num_bins).measure(confidence, correct), abs=1e-6)
 
 
 def test_full_confidence_falls_in_the_last_bin():

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uncertlr.metrics import debiased_calibration_error
+from uncertlr.metrics.debiased import equal_mass_bins
+
+
+def binary(top, right):
+    """Two-class predictions with these top probabilities, class 0 predicted."""
+    top = torch.as_tensor(top, dtype=torch.float64)
+    return torch.stack([top, 1 - top], 1), (~torch.as_tensor(right)).long()
+
+
+def by_hand(confidence, hits, num_bins, norm, draws=200_000):
+    """The definitions, bin by bin; the noise of l1 by sampling."""
+    rng = np.random.default_rng(0)
+    bins = equal_mass_bins(torch.as_tensor(confidence), num_bins).numpy()
+    total = 0.0
+    for label in np.unique(bins):
+        inside = bins == label
+        count, accuracy, gap = inside.sum(), hits[inside].mean(), confidence[inside].mean() - hits[inside].mean()
+        if norm == "l2":
+            term = gap**2 - (accuracy * (1 - accuracy) / (count - 1) if count > 1 else 0.0)
+        else:
+            drawn = rng.normal(accuracy, np.sqrt(accuracy * (1 - accuracy) / count), draws)
+            term = 2 * abs(gap) - np.abs(confidence[inside].mean() - drawn).mean()
+        total += count / len(hits) * term
+    return max(total, 0.0) ** (0.5 if norm == "l2" else 1.0)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_against_the_definitions(norm):
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1.0, 300)
+    hits = (rng.random(300) < confidence - 0.08).astype(float)
+    ours = debiased_calibration_error(*binary(confidence, hits.astype(bool)), 10, norm)
+    assert float(ours) == pytest.approx(by_hand(confidence, hits, 10, norm), abs=1e-3)
+
+
+@pytest.mark.parametrize(("norm", "remains"), [("l1", 0.7), ("l2", 0.4)])
+def test_of_a_calibrated_model_much_of_the_plain_error_goes(norm, remains):
+    rng = np.random.default_rng(2)
+    plain, debiased = [], []
+    for _ in range(200):
+        confidence = rng.uniform(0.5, 1.0, 200)
+        hits = rng.random(200) < confidence
+        bins = equal_mass_bins(torch.as_tensor(confidence), 15).numpy()
+        gaps = [abs((confidence - hits)[bins == label].mean()) for label in range(15)]
+        weights = np.bincount(bins) / 200
+        plain.append(weights @ gaps if norm == "l1" else np.sqrt(weights @ np.square(gaps)))
+        debiased.append(float(debiased_calibration_error(*binary(confidence, hits), norm=norm)))
+    assert np.mean(debiased) < remains * np.mean(plain)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_a_large_sample_gives_the_true_error(norm):
+    rng = np.random.default_rng(3)
+    confidence = rng.uniform(0.6, 1.0, 200_000)
+    predictions = binary(confidence, rng.random(200_000) < confidence - 0.1)
+    assert float(debiased_calibration_error(*predictions, norm=norm)) == pytest.approx(0.1, abs=0.004)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.5, 1.0), st.booleans()), min_size=1, max_size=60),
+    st.integers(1, 20),
+    st.sampled_from(["l1", "l2"]),
+)
+@settings(deadline=None)
+def test_any_sample_gives_a_number_between_0_and_1(sample, num_bins, norm):
+    error = debiased_calibration_error(*binary(*map(list, zip(*sample, strict=True))), num_bins, norm)
+    assert 0.0 <= float(error) <= 1.0
+
+
+@given(st.lists(st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]), min_size=1, max_size=80), st.integers(1, 12))
+@settings(deadline=None)
+def test_bins_are_ordered_and_equal_values_share_one(values, num_bins):
+    values = torch.tensor(values, dtype=torch.float64)
+    bins = equal_mass_bins(values, num_bins)
+    assert int(bins.min()) >= 0
+    assert int(bins.max()) < num_bins
+    for one, other in ((a, b) for a in range(len(values)) for b in range(a)):
+        assert (bins[one] == bins[other]) or (bins[one] < bins[other]) == (values[one] < values[other])
+        if values[one] == values[other]:
+            assert bins[one] == bins[other]
+
+
+def test_distinct_values_give_equal_counts():
+    counts = torch.bincount(equal_mass_bins(torch.rand(100, dtype=torch.float64), 10))
+    assert counts.tolist() == [10] * 10
+
+
+def test_hostile_inputs():
+    assert float(debiased_calibration_error(*binary([1.0], [True]))) == 0.0
+    assert float(debiased_calibration_error(*binary([1.0], [False]))) == 1.0
+    probs = torch.full((5, 3), 1 / 3)  # class 2 is absent
+    assert 0 <= float(debiased_calibration_error(probs, torch.tensor([0, 1, 0, 1, 0]))) <= 1
+    with pytest.raises(ValueError, match="got 0 and 'l1'"):
+        debiased_calibration_error(*binary([0.9], [True]), 0)
+    with pytest.raises(ValueError, match="got 15 and 'l3'"):
+        debiased_calibration_error(*binary([0.9], [True]), norm="l3")
