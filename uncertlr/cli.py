@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser("uncertlr", description="Learning rates that listen to predictive uncertainty.", allow_abbrev=False)
+    about = "Learning rates that listen to predictive uncertainty."
+    parser = argparse.ArgumentParser("uncertlr", description=about, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="train one network, or find the run that did", allow_abbrev=False)
