@@ -14,6 +14,8 @@ from uncertlr.runs import load_run, paths_of, project_folder
 
 DEFAULTS = {
     "quickstart": preset("digits", "quick", rule="threshold"),
+    "uncertainty": preset("toy_reviews", "quick", epochs=10),
+    "calibration": preset("digits", "quick"),
     "cifar10": preset("cifar10", "standard", rule="threshold"),
     "imdb": preset("imdb", "standard", rule="threshold"),
 }

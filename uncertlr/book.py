@@ -18,6 +18,8 @@ from uncertlr.runs import project_folder
 
 NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
     "quickstart": {"quick": {}, "standard": {}, "full": {}},
+    "uncertainty": {"quick": {}, "standard": {}, "full": {}},
+    "calibration": {"quick": {}, "standard": {}, "full": {}},
     "cifar10": {
         "quick": {},
         "standard": {},
@@ -120,7 +122,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
 
 def _key(source: Path, parameters: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    for path in [source, *_sorted(Path(__file__).parent.rglob("*.py")), *_sorted(results_folder().glob("*.parquet"))]:
+    for path in [source, *_sorted(Path(__file__).parent.rglob("*.py")), *_sorted(results_folder().glob("*.*"))]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

@@ -53,7 +53,7 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     certain: dict[str, list[Prediction]] = {"ensemble": [], "variational ensemble": []}
     targets = torch.empty(0)
     for run in runs:
-        experiment = _restore(run)
+        experiment = restore(run)
         targets = experiment.data.test.targets
         found = predictions(experiment)
         for name, prediction in found.items():
@@ -153,7 +153,12 @@ def describe(prediction: Prediction, targets: torch.Tensor) -> dict[str, Any]:
     }
 
 
-def _restore(run: Run) -> Experiment:
+def restore(run: Run) -> Experiment:
+    """A finished run as it was trained: its data, its network with the last weights.
+
+    Raises:
+        RunError: the weights are not on this machine.
+    """
     if not run.paths.weights("last").is_file():
         raise RunError(
             f"the weights of run {run.config.run_id} are not in {run.paths.checkpoints}: published runs carry none; "
