@@ -32,6 +32,13 @@ READY = """
 })()
 """
 
+SETTLED = """
+(async () => {
+  const transitions = document.getAnimations().filter(a => a instanceof CSSTransition);
+  await Promise.all(transitions.map(t => t.finished.catch(() => 0)));
+})()
+"""
+
 
 class Tab:
     """One page of the browser: what it did since it was opened is in `requests` and `errors`."""
@@ -81,6 +88,11 @@ class Tab:
     def resize(self, width: int) -> None:
         """Give the page a width in CSS pixels."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+
+    def choose_theme(self, mode: str) -> None:
+        """Show the page light or dark, and wait until its colours have stopped changing."""
+        self.evaluate(f"document.documentElement.dataset.theme = {mode!r}")
+        self.evaluate(SETTLED)
 
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression, awaited where it is a promise."""
