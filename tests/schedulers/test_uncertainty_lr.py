@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.optim.lr_scheduler import LambdaLR, LinearLR, SequentialLR
+from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LambdaLR, LinearLR, SequentialLR
 
 from uncertlr.schedulers import Threshold, UncertaintyLR, cosine
 
@@ -86,7 +86,7 @@ def test_a_twin_restores_every_attribute_through_weights_only_loading():
     twin = UncertaintyLR(optimizer((0.7, 0.7)), Threshold(every=3), schedule=cosine(50))
     twin.optimizer.load_state_dict(saved["optimizer"])
     twin.load_state_dict(saved["scheduler"])
-    skip = {"optimizer", "schedule"}
+    skip = {"optimizer", "schedule", "_written"}
     for name in set(vars(scheduler)) - skip:
         assert getattr(twin, name) == getattr(scheduler, name), name
     for reading in (0.9, 0.1, 0.6):
@@ -139,3 +139,101 @@ def test_step_takes_no_argument_when_called_as_trainers_call_it():
     scheduler.optimizer.step()
     scheduler.step()
     assert scheduler.last_epoch == 1
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_chained_scheduler_is_refused_before_it_gives_a_wrong_rate(ours_first):
+    opt = optimizer((1.0,))
+    members = [UncertaintyLR(opt, Threshold()), ExponentialLR(opt, 0.9)]
+    chained = ChainedScheduler(members if ours_first else members[::-1])
+    with pytest.raises(RuntimeError, match=r"is 0\.9, but UncertaintyLR had set it to 1: .*ChainedScheduler.*schedule="):
+        for _ in range(2):
+            opt.step()
+            chained.step()
+
+
+def test_a_rate_set_by_hand_is_named():
+    scheduler = UncertaintyLR(optimizer(), Threshold())
+    scheduler.optimizer.param_groups[1]["lr"] = 0.3
+    scheduler.observe(0.9)
+    scheduler.optimizer.step()
+    with pytest.raises(RuntimeError, match=r"parameter group 1 is 0\.3, but UncertaintyLR had set it to 0\.01"):
+        scheduler.step()
+    assert scheduler.pending == [0.9], "nothing is lost"
+
+
+def test_a_group_added_later_is_refused_with_both_counts():
+    scheduler = UncertaintyLR(optimizer(), Threshold())
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5})
+    scheduler.optimizer.step()
+    with pytest.raises(RuntimeError, match=r"has 3 parameter groups.*when it had 2.*add_param_group first"):
+        scheduler.step()
+
+
+@pytest.mark.parametrize("order", [("optimizer", "scheduler"), ("scheduler", "optimizer"), ("scheduler",)])
+def test_any_order_of_restoring_goes_on_with_the_same_rates(order):
+    whole = UncertaintyLR(optimizer(), Threshold())
+    for reading in (0.9, 0.8):
+        advance(whole, reading)
+    state = {"optimizer": whole.optimizer.state_dict(), "scheduler": whole.state_dict()}
+    twin = UncertaintyLR(optimizer(), Threshold())
+    for part in order:
+        (twin.optimizer if part == "optimizer" else twin).load_state_dict(copy.deepcopy(state[part]))
+    assert advance(twin, 0.1) == advance(whole, 0.1)
+
+
+def test_an_optimizer_restored_without_its_scheduler_is_refused():
+    whole = UncertaintyLR(optimizer(), Threshold())
+    advance(whole, 0.9)
+    twin = UncertaintyLR(optimizer(), Threshold())
+    twin.optimizer.load_state_dict(whole.optimizer.state_dict())
+    twin.optimizer.step()
+    with pytest.raises(RuntimeError, match=r"is 0\.05, but UncertaintyLR had set it to 0\.1: .*loaded without the scheduler's"):
+        twin.step()
+
+
+def test_a_compiled_step_follows_a_tensor_rate_without_compiling_again():
+    parameter = torch.nn.Parameter(torch.ones(3))
+    opt = torch.optim.Adam([parameter], lr=torch.tensor(0.1), capturable=False)
+    scheduler = UncertaintyLR(opt, Threshold())
+    compilations = []
+
+    def backend(graph, example_inputs):
+        compilations.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(opt.step, backend=backend, fullgraph=False)
+    plain = torch.nn.Parameter(torch.ones(3))
+    reference = torch.optim.Adam([plain], lr=torch.tensor(0.1), capturable=False)
+    counts = []
+    for reading in (0.9, 0.1, 0.9, 0.9, 0.1):
+        parameter.grad, plain.grad = torch.ones(3), torch.ones(3)
+        reference.param_groups[0]["lr"].fill_(scheduler.get_last_lr()[0])
+        compiled()
+        reference.step()
+        assert torch.allclose(parameter, plain)
+        scheduler.observe(reading)
+        scheduler.step()
+        counts.append(len(compilations))
+    assert counts[-1] == counts[1], "a new rate must not be a new program"
+
+
+def test_a_step_that_amp_skips_keeps_its_reading_for_the_next_decision():
+    parameter = torch.nn.Parameter(torch.ones(1))
+    opt = torch.optim.SGD([parameter], lr=1.0)
+    scheduler = UncertaintyLR(opt, Threshold(threshold=0.5))
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    rates = []
+    for gradient, reading in ((1.0, 0.9), (float("inf"), 0.1), (1.0, 0.2)):
+        parameter.grad = torch.tensor([gradient]) * scaler.get_scale()
+        scheduler.observe(reading)
+        before, scale = parameter.clone(), scaler.get_scale()
+        scaler.scale(torch.zeros(1))  # the scaler wants to have scaled a loss
+        scaler.step(opt)
+        scaler.update()
+        skipped = scaler.get_scale() < scale
+        assert skipped == bool(torch.equal(parameter, before))
+        if not skipped:
+            scheduler.step()
+        rates.append(scheduler.get_last_lr()[0])
+    assert rates == pytest.approx([0.5, 0.5, 0.55]), "two readings of 0.1 and 0.2 make one decision"

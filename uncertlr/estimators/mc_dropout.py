@@ -49,7 +49,8 @@ class MCDropout:
                 "the model has no active dropout layer, so all Monte Carlo samples would be equal; "
                 "give it dropout > 0 or use the deterministic estimator"
             )
-        if hasattr(model, "features") and len(stochastic_layers(model.head)) == len(layers):  # type: ignore[arg-type]
+        named = hasattr(model, "features") and isinstance(getattr(model, "head", None), nn.Module)
+        if named and len(stochastic_layers(model.head)) == len(layers):  # type: ignore[arg-type]
             with sampling_modes(model, sample=False):
                 features = model.features(inputs)  # type: ignore[operator]
             return self.estimate_from_features(model, features, generator=generator)

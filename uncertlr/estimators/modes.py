@@ -9,7 +9,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 
 def stochastic_layers(module: nn.Module) -> list[nn.Module]:
-    """The layers that draw random numbers in training mode: dropout of any kind, and recurrent layers with dropout."""
+    """The layers that draw random numbers in training mode: dropout of any kind; recurrent and attention layers with it."""
     return [layer for layer in module.modules() if _drops(layer)]
 
 
@@ -53,4 +53,6 @@ def own_stream(device: torch.device, generator: torch.Generator | None) -> Itera
 def _drops(layer: nn.Module) -> bool:
     if isinstance(layer, _DropoutNd):
         return layer.p > 0
+    if isinstance(layer, nn.MultiheadAttention):
+        return layer.dropout > 0
     return isinstance(layer, nn.RNNBase) and layer.dropout > 0 and layer.num_layers > 1

@@ -26,7 +26,8 @@ class UncertaintyLR(LRScheduler):
     `observe` queues a reading; `step` consumes the mean of what is queued, once. So several readings (gradient
     accumulation), or several steps (Accelerate calls `step` once per process), still make one decision. The rate lags the
     reading by one step. Inside `SequentialLR`, readings queued before this scheduler's turn are discarded.
-    `ChainedScheduler` multiplies current rates and so gives a wrong one here: use `schedule` instead.
+    `ChainedScheduler` multiplies current rates and so would give a wrong one: `step` refuses a rate that something else has
+    changed; use `schedule` instead.
 
     To restore: construct, load the optimizer, load the scheduler. The schedule, a function, is not saved.
 
@@ -59,6 +60,7 @@ class UncertaintyLR(LRScheduler):
         self.schedule = schedule
         self.rule_state = rule.init() if rule else {}
         self.pending: list[float] = []
+        self._written: list[float] = []  # empty: what the optimizer holds is not ours to judge
         super().__init__(optimizer, last_epoch)
 
     @property
@@ -85,7 +87,17 @@ class UncertaintyLR(LRScheduler):
         self.pending.append(value)
 
     def get_lr(self) -> list[float | Tensor]:
-        """The rate of every parameter group; consumes the queued readings."""
+        """The rate of every parameter group; consumes the queued readings.
+
+        Raises:
+            RuntimeError: a parameter group was added after the scheduler was made.
+        """
+        groups = len(self.optimizer.param_groups)
+        if groups != len(self.base_lrs):
+            raise RuntimeError(
+                f"the optimizer has {groups} parameter groups, but UncertaintyLR was made when it had {len(self.base_lrs)}; "
+                "add_param_group first and then make the scheduler (its state_dict carries over what the rule remembers)"
+            )
         if self.pending and self.rule:
             mean = math.fsum(self.pending) / len(self.pending)
             self.rule_state = self.rule.update(self.rule_state, mean)
@@ -127,12 +139,30 @@ class UncertaintyLR(LRScheduler):
         self._step_count = state_dict["step_count"]
         self.rule_state = dict(state_dict["rule_state"])
         self.pending = list(state_dict["pending"])
+        self._written = []
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        # SequentialLR hands over with _update_lr(0), past step(): what was read before is not this phase's.
-        if epoch is not None:
+        if epoch is None:
+            self._refuse_a_changed_rate()
+        else:
+            # SequentialLR hands over with _update_lr(0), past step(): what was read before is not this phase's.
             self.pending = []
         super()._update_lr(epoch)
+        self._written = self._rates()
+
+    def _rates(self) -> list[float]:
+        # A rate on an accelerator is not fetched at every step for a check.
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        return [math.nan if isinstance(rate, Tensor) and rate.device.type != "cpu" else float(rate) for rate in rates]
+
+    def _refuse_a_changed_rate(self) -> None:
+        for index, (rate, written) in enumerate(zip(self._rates(), self._written, strict=False)):
+            if abs(rate - written) > 0:
+                raise RuntimeError(
+                    f"the rate of parameter group {index} is {rate:.6g}, but UncertaintyLR had set it to {written:.6g}: something "
+                    "else changes it, such as ChainedScheduler, a second scheduler, or a checkpoint of the optimizer that was "
+                    "loaded without the scheduler's. Pass what shall multiply the rate as schedule=, and load both checkpoints"
+                )
 
 
 def describe(rule: Rule | None) -> dict[str, Any]:

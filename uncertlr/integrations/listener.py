@@ -1,0 +1,276 @@
+"""Read a model's uncertainty in the training passes that it makes anyway, and tell the scheduler."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from uncertlr.estimators import AnalyticDropout, Estimator, MCDropout
+from uncertlr.estimators.heads import Head, find_head, to_parameters
+from uncertlr.estimators.modes import stochastic_layers
+from uncertlr.schedulers import SIGNALS, UncertaintyLR, read_signal
+from uncertlr.streams import generator
+
+
+class Listener:
+    """Hooks on a model that queue one reading of its uncertainty for each of its training passes; see `listen`.
+
+    Attributes:
+        reading: the last one, in [0, 1]; NaN before the first.
+        readings: how many there were.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        scheduler: UncertaintyLR,
+        *,
+        estimator: Estimator | None = None,
+        signal: str = "predictive_entropy",
+        every: int = 1,
+        seed: int = 0,
+        logits: Callable[[Any], Tensor] | None = None,
+    ) -> None:
+        if every < 1:
+            raise ValueError(f"every={every} must be at least 1: a reading every so many steps of the scheduler")
+        if signal not in SIGNALS:
+            raise ValueError(f"unknown signal {signal!r}; choose one of {', '.join(SIGNALS)}")
+        self.scheduler = scheduler
+        self.estimator = estimator or MCDropout()
+        self.signal, self.every, self.seed = signal, every, seed
+        self.reading, self.readings = float("nan"), 0
+        self._logits = logits or logits_of
+        self._inner = unwrapped(model)
+        if isinstance(self.estimator, MCDropout | AnalyticDropout) and not stochastic_layers(self._inner):
+            raise ValueError(
+                f"{type(self._inner).__name__} has no dropout layer with p > 0, so {type(self.estimator).__name__} has nothing "
+                "to sample: put torch.nn.Dropout before its last layer (dropout that is called as a function cannot be seen), "
+                "or pass another estimator"
+            )
+        self._head: Head | None = None
+        self._searched = self._wanted = self._busy = False
+        self._features: Tensor | None = None
+        self._handles = [
+            model.register_forward_pre_hook(self._before, with_kwargs=True),
+            model.register_forward_hook(self._after, with_kwargs=True),
+        ]
+
+    def close(self) -> None:
+        """Take the hooks off the model."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def __enter__(self) -> Self:
+        """Listen within a ``with`` block."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the hooks off, whatever happened."""
+        self.close()
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._busy:
+            return
+        due = self.scheduler.last_epoch % self.every == 0
+        self._wanted = due and module.training and torch.is_grad_enabled()
+        if self._wanted and not self._searched:
+            self._search(args, kwargs)
+
+    def _search(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._busy = True
+        try:
+            self._head = find_head(self._inner, lambda: self._checked(self._inner(*args, **kwargs)))
+        finally:
+            self._busy = False
+        self._searched = True
+        if self._head:
+            self._handles.append(self._head.entrance.register_forward_pre_hook(self._enter))
+        elif random := stochastic_layers(self._inner):
+            passes = getattr(self.estimator, "num_samples", 1)
+            names = [name for name, layer in self._inner.named_modules() if layer in random]
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            warnings.warn(
+                f"not all random layers ({shown}) are in a head that can be run by itself, so each reading costs {passes} more "
+                "forward passes. Cheaper: dropout only before the last layers, fewer samples, or every=k",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if self._wanted and not self._busy:
+            self._features = args[0].detach()
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if not self._wanted or self._busy:
+            return
+        self._wanted, self._busy = False, True
+        try:
+            value = self._read(args, kwargs)
+        finally:
+            self._busy, self._features = False, None
+        if _processes() > 1:
+            dist.all_reduce(value)
+            value /= _processes()
+        self.scheduler.observe(value)
+        self.reading, self.readings = self.scheduler.pending[-1], self.readings + 1
+
+    def _read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        # A function of what a checkpoint restores, so that a resumed training draws what the whole one drew.
+        rank = dist.get_rank() if _processes() > 1 else 0
+        purpose = f"reading {len(self.scheduler.pending)} of process {rank}"
+        features = self._features
+        tensor = features if features is not None else next(_tensors((args, kwargs)))
+        samples = generator(self.seed, self.scheduler.last_epoch, purpose, tensor.device)
+        if self._head is not None and features is not None:
+            split = _Split(self._head.layers)
+            features = to_parameters(features, self._head.layers)
+            prediction = self.estimator.estimate_from_features(split, features, generator=samples)
+        else:
+            plain = len(args) == 1 and not kwargs and self._logits is logits_of
+            model = self._inner if plain else _Repeated(self._inner, args, kwargs, self._checked)
+            prediction = self.estimator.estimate(model, tensor, generator=samples)
+        return read_signal(self.signal, prediction)
+
+    def _checked(self, output: Any) -> Tensor:
+        logits = self._logits(output)
+        if logits.ndim != 2:
+            raise ValueError(
+                f"the model gave logits of shape {tuple(logits.shape)}; an uncertainty over classes needs [batch, classes], one row "
+                "an example. Pass logits=, a function from the model's output to them"
+            )
+        return logits
+
+
+def listen(
+    model: nn.Module,
+    scheduler: UncertaintyLR,
+    *,
+    estimator: Estimator | None = None,
+    signal: str = "predictive_entropy",
+    every: int = 1,
+    seed: int = 0,
+    logits: Callable[[Any], Tensor] | None = None,
+) -> Listener:
+    """Let a scheduler hear a model: every training pass queues a reading, and nothing else in the loop changes.
+
+    A training pass is a call of the model in training mode with gradients on. The model's last layers are looked for at the
+    first one; where they hold all the dropout, a reading reuses the features that the pass has computed and costs next to
+    nothing. Else it costs `estimator.num_samples` passes, and a warning says so. Modes, buffers and the global random
+    stream stay as they were. Under `torch.distributed` readings are averaged over the processes, so all make the same
+    decision; every process must then make the same number of passes.
+
+    Args:
+        model: a classifier: what the training loop calls, also wrapped in `DistributedDataParallel` or compiled.
+        scheduler: hears the readings; the loop steps it.
+        estimator: source of the uncertainty; None for `MCDropout()`.
+        signal: a key of `uncertlr.schedulers.SIGNALS`; read as a share of its maximum.
+        every: read where the scheduler's count of steps is a multiple of this.
+        seed: fixes the samples. They depend on it, the scheduler's step and the process only.
+        logits: from the model's output to logits, [B, C]; None takes a tensor as it is, or an output's ``logits``.
+
+    Returns:
+        A handle; `close` it, or use it as a context manager, to take the hooks off.
+
+    Raises:
+        ValueError: no dropout in the model, an unknown signal, logits of another shape.
+
+    >>> from uncertlr.schedulers import Threshold
+    >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> scheduler = UncertaintyLR(optimizer, Threshold(threshold=0.5))
+    >>> listener = listen(model, scheduler)
+    >>> model(torch.zeros(2, 4)).sum().backward()
+    >>> optimizer.step(); scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.05]
+    """
+    return Listener(model, scheduler, estimator=estimator, signal=signal, every=every, seed=seed, logits=logits)
+
+
+def find_scheduler(*candidates: Any) -> UncertaintyLR:
+    """The one `UncertaintyLR` among schedulers, also inside `SequentialLR` or Accelerate's wrapper.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found = {id(scheduler): scheduler for candidate in candidates for scheduler in _descend(candidate)}
+    if len(found) != 1:
+        kinds = ", ".join(type(candidate).__name__ for candidate in candidates) or "none"
+        raise ValueError(
+            f"found {len(found)} UncertaintyLR among the trainer's schedulers ({kinds}) where exactly one is needed; "
+            "give the trainer one, or call uncertlr.integrations.listen for each model yourself"
+        )
+    return next(iter(found.values()))
+
+
+def _descend(candidate: Any) -> Iterator[UncertaintyLR]:
+    if isinstance(candidate, UncertaintyLR):
+        yield candidate
+        return
+    for inner in (getattr(candidate, "scheduler", None), *getattr(candidate, "_schedulers", ())):
+        if inner is not None:
+            yield from _descend(inner)
+
+
+def logits_of(output: Any) -> Tensor:
+    """The logits of a model's output: a tensor itself, its ``logits``, or its entry of that name.
+
+    Raises:
+        TypeError: none of these.
+    """
+    found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", output)
+    if not isinstance(found, Tensor):
+        raise TypeError(
+            f"the model's output, a {type(output).__name__}, is no tensor and has no `logits`; "
+            "pass logits=, a function from the output to them"
+        )
+    return found
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The user's module inside `torch.compile` and the data-parallel wrappers."""
+    while isinstance(inner := getattr(model, "_orig_mod", None) or _parallel(model), nn.Module):
+        model = inner
+    return model
+
+
+def _parallel(model: nn.Module) -> Any:
+    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+    return model.module if isinstance(model, wrappers) else None
+
+
+class _Split(nn.Module):
+    """What `estimate_from_features` takes: a model of which only the head is known."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+
+class _Repeated(nn.Module):
+    """A model on the batch that it has just seen, as a module from a tensor to logits."""
+
+    def __init__(self, model: nn.Module, args: Any, kwargs: Any, logits: Callable[[Any], Tensor]) -> None:
+        super().__init__()
+        self.model, self.args, self.kwargs, self.logits = model, args, kwargs, logits
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.logits(self.model(*self.args, **self.kwargs))
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, Mapping):
+        yield from _tensors(list(batch.values()))
+    elif isinstance(batch, list | tuple):
+        for part in batch:
+            yield from _tensors(part)
+
+
+def _processes() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
