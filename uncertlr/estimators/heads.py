@@ -92,7 +92,8 @@ def _gives(layers: nn.Module, features: Tensor, logits: Tensor) -> bool:
     # Under mixed precision the features have lost digits that a pass outside it does not lose.
     rounding = max(torch.finfo(each.dtype).eps for each in (features, logits, again) if each.is_floating_point())
     tolerance = max(1e-4, 8 * rounding)
-    return torch.allclose(again.float(), logits.float(), rtol=tolerance, atol=tolerance * float(logits.abs().max()))
+    scale = float(logits.nan_to_num().abs().max())
+    return torch.allclose(again.float(), logits.float(), rtol=tolerance, atol=tolerance * scale, equal_nan=True)
 
 
 def to_parameters(features: Tensor, layers: nn.Module) -> Tensor:

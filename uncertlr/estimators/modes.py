@@ -54,5 +54,5 @@ def _drops(layer: nn.Module) -> bool:
     if isinstance(layer, _DropoutNd):
         return layer.p > 0
     if isinstance(layer, nn.MultiheadAttention):
-        return layer.dropout > 0
+        return bool(layer.dropout > 0)
     return isinstance(layer, nn.RNNBase) and layer.dropout > 0 and layer.num_layers > 1

@@ -21,6 +21,7 @@ class Listener:
     Attributes:
         reading: the last one, in [0, 1]; NaN before the first.
         readings: how many there were.
+        passes: how many training passes were seen.
     """
 
     def __init__(
@@ -41,21 +42,23 @@ class Listener:
         self.scheduler = scheduler
         self.estimator = estimator or MCDropout()
         self.signal, self.every, self.seed = signal, every, seed
-        self.reading, self.readings = float("nan"), 0
+        self.reading, self.readings, self.passes = float("nan"), 0, 0
         self._logits = logits or logits_of
         self._inner = unwrapped(model)
         if isinstance(self.estimator, MCDropout | AnalyticDropout) and not stochastic_layers(self._inner):
             raise ValueError(
-                f"{type(self._inner).__name__} has no dropout layer with p > 0, so {type(self.estimator).__name__} has nothing "
-                "to sample: put torch.nn.Dropout before its last layer (dropout that is called as a function cannot be seen), "
-                "or pass another estimator"
+                f"{type(self._inner).__name__} has no dropout layer with p > 0, so {type(self.estimator).__name__} has "
+                "nothing to sample: put torch.nn.Dropout before its last layer (dropout that is called as a function cannot "
+                "be seen), or pass another estimator"
             )
         self._head: Head | None = None
         self._searched = self._wanted = self._busy = False
         self._features: Tensor | None = None
+        # A compiler that traces the model must not trace what is not the model.
+        before, after = (torch.compiler.disable(hook) for hook in (self._before, self._after))  # type: ignore[no-untyped-call]
         self._handles = [
-            model.register_forward_pre_hook(self._before, with_kwargs=True),
-            model.register_forward_hook(self._after, with_kwargs=True),
+            model.register_forward_pre_hook(before, with_kwargs=True),
+            model.register_forward_hook(after, with_kwargs=True),
         ]
 
     def close(self) -> None:
@@ -75,8 +78,9 @@ class Listener:
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._busy:
             return
-        due = self.scheduler.last_epoch % self.every == 0
-        self._wanted = due and module.training and torch.is_grad_enabled()
+        training = module.training and torch.is_grad_enabled()
+        self.passes += training
+        self._wanted = training and self.scheduler.last_epoch % self.every == 0
         if self._wanted and not self._searched:
             self._search(args, kwargs)
 
@@ -94,8 +98,8 @@ class Listener:
             names = [name for name, layer in self._inner.named_modules() if layer in random]
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             warnings.warn(
-                f"not all random layers ({shown}) are in a head that can be run by itself, so each reading costs {passes} more "
-                "forward passes. Cheaper: dropout only before the last layers, fewer samples, or every=k",
+                f"not all random layers ({shown}) are in a head that can be run by itself, so each reading costs {passes} "
+                "more forward passes. Cheaper: dropout only before the last layers, fewer samples, or every=k",
                 UserWarning,
                 stacklevel=2,
             )
@@ -139,8 +143,8 @@ class Listener:
         logits = self._logits(output)
         if logits.ndim != 2:
             raise ValueError(
-                f"the model gave logits of shape {tuple(logits.shape)}; an uncertainty over classes needs [batch, classes], one row "
-                "an example. Pass logits=, a function from the model's output to them"
+                f"the model gave logits of shape {tuple(logits.shape)}; an uncertainty over classes needs [batch, classes], "
+                "one row an example. Pass logits=, a function from the model's output to them"
             )
         return logits
 

@@ -159,9 +159,9 @@ class UncertaintyLR(LRScheduler):
         for index, (rate, written) in enumerate(zip(self._rates(), self._written, strict=False)):
             if abs(rate - written) > 0:
                 raise RuntimeError(
-                    f"the rate of parameter group {index} is {rate:.6g}, but UncertaintyLR had set it to {written:.6g}: something "
-                    "else changes it, such as ChainedScheduler, a second scheduler, or a checkpoint of the optimizer that was "
-                    "loaded without the scheduler's. Pass what shall multiply the rate as schedule=, and load both checkpoints"
+                    f"the rate of parameter group {index} is {rate:.6g}, but UncertaintyLR had set it to {written:.6g}: "
+                    "something else changes it, such as ChainedScheduler, a second scheduler, or an optimizer's checkpoint "
+                    "that was loaded without the scheduler's. Pass what shall multiply the rate as schedule=, and load both"
                 )
 
 

@@ -1,0 +1,156 @@
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LinearLR, SequentialLR
+from torch.utils.data import DataLoader, TensorDataset
+
+from uncertlr.estimators import MCDropout
+from uncertlr.schedulers import Threshold, UncertaintyLR
+
+pl = pytest.importorskip("lightning.pytorch", reason="the lightning extra is not installed")
+
+from uncertlr.integrations.lightning import UncertaintyLRCallback  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:.*number of training batches"),
+    pytest.mark.filterwarnings("ignore:The dirpath has changed"),
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
+]
+
+
+class Classifier(pl.LightningModule):
+    def __init__(self, interval="step", warm_up=0, calls_itself=True):
+        super().__init__()
+        self.interval, self.warm_up, self.calls_itself = interval, warm_up, calls_itself
+        self.net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+        self.rates, self.logged = [], []
+
+    def forward(self, inputs):
+        return self.net(inputs)
+
+    def on_train_batch_start(self, batch, index):
+        torch.manual_seed(self.global_step)  # Lightning does not save the global random stream
+
+    def training_step(self, batch, index):
+        inputs, targets = batch
+        logits = self(inputs) if self.calls_itself else self.net(inputs)
+        return nn.functional.cross_entropy(logits, targets)
+
+    def test_step(self, batch, index):
+        self(batch[0])
+
+    def on_train_batch_end(self, *rest):
+        self.rates.append(self.optimizers().param_groups[0]["lr"])
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
+        scheduler = UncertaintyLR(optimizer, Threshold(threshold=0.9))
+        if self.warm_up:
+            warm = LinearLR(optimizer, start_factor=0.1, total_iters=self.warm_up)
+            scheduler = SequentialLR(optimizer, [warm, scheduler], milestones=[self.warm_up])
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.interval}}
+
+
+def loader():
+    draw = torch.Generator().manual_seed(0)
+    inputs = torch.randn(64, 6, generator=draw)
+    return DataLoader(TensorDataset(inputs, inputs[:, :3].argmax(1)), batch_size=8)
+
+
+class Recorder(pl.Callback):
+    """What the trainer's loggers are given at every step."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_train_batch_end(self, trainer, module, *rest):
+        self.rows.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+
+def trainer(tmp_path, callback, *others, **options):
+    settings = {"max_epochs": 3, "enable_progress_bar": False, "enable_model_summary": False, "logger": False, **options}
+    return pl.Trainer(default_root_dir=tmp_path, accelerator="cpu", callbacks=[callback, *others], **settings)
+
+
+def test_every_step_is_read_and_logged(tmp_path):
+    model, recorder = Classifier(), Recorder()
+    callback = UncertaintyLRCallback(estimator=MCDropout(16))
+    training = trainer(tmp_path, callback, recorder)
+    training.fit(model, loader())
+    training.test(model, loader())
+    assert callback.listener.readings == callback.listener.passes == 24, "what is no training is not heard"
+    factor, rates = 1.0, []
+    for row in recorder.rows:
+        rates.append(0.01 * factor)
+        assert row["learning_rate"] == pytest.approx(rates[-1])
+        factor = min(10.0, max(0.01, factor * (0.5 if row["uncertainty"] > 0.9 else 1.1)))
+    assert len({row["uncertainty"] for row in recorder.rows}) == 24
+    assert model.rates == pytest.approx([*rates[1:], 0.01 * factor]), "the step after a reading has its rate"
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
+
+
+def test_resume_is_bit_for_bit(tmp_path):
+    whole, rows = Classifier(), Recorder()
+
+    def keep():
+        return pl.callbacks.ModelCheckpoint(tmp_path, "{epoch}", every_n_epochs=1, save_top_k=-1)
+
+    trainer(tmp_path, UncertaintyLRCallback(), rows, keep()).fit(whole, loader())
+    rest, rest_rows = Classifier(), Recorder()
+    again = trainer(tmp_path, UncertaintyLRCallback(), rest_rows, keep())
+    again.fit(rest, loader(), ckpt_path=tmp_path / "epoch=0.ckpt")
+    assert rest_rows.rows == rows.rows[8:]
+    assert rest.rates == whole.rates[8:]
+    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), rest.parameters(), strict=True))
+
+
+def test_once_an_epoch_decides_on_the_epochs_mean(tmp_path):
+    recorder = Recorder()
+    trainer(tmp_path, UncertaintyLRCallback(), recorder).fit(Classifier(interval="epoch"), loader())
+    rates = [row["learning_rate"] for row in recorder.rows]
+    factors, factor = [1.0], 1.0
+    for start in (0, 8):
+        mean = sum(row["uncertainty"] for row in recorder.rows[start : start + 8]) / 8
+        factor *= 0.5 if mean > 0.9 else 1.1
+        factors.append(factor)
+    assert rates == pytest.approx([0.01 * each for each in factors for _ in range(8)])
+
+
+def test_accumulation_and_warm_up(tmp_path):
+    model = Classifier(warm_up=2)
+    trainer(tmp_path, UncertaintyLRCallback(), accumulate_grad_batches=4, max_epochs=2).fit(model, loader())
+    assert model.rates[:8] == pytest.approx([0.001] * 3 + [0.0055] * 4 + [0.01])
+    assert model.rates[-1] in (pytest.approx(0.01 * first * second) for first in (0.5, 1.1) for second in (0.5, 1.1))
+
+
+def test_a_named_submodule(tmp_path):
+    model = Classifier(calls_itself=False)
+    with pytest.raises(RuntimeError, match=r"did not call 'Classifier' in training mode.*module=\"net\""):
+        trainer(tmp_path, UncertaintyLRCallback()).fit(model, loader())
+    assert not model._forward_hooks
+    callback = UncertaintyLRCallback(module="net")
+    trainer(tmp_path, callback).fit(Classifier(calls_itself=False), loader())
+    assert callback.listener.readings == 24
+
+
+def test_a_trainer_without_our_scheduler_is_told(tmp_path):
+    class Other(Classifier):
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+            return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 5)]
+
+    with pytest.raises(ValueError, match="found 0 UncertaintyLR among the trainer's schedulers .StepLR."):
+        trainer(tmp_path, UncertaintyLRCallback()).fit(Other(), loader())
+
+
+def test_mixed_precision(tmp_path):
+    callback = UncertaintyLRCallback()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="not all random layers")
+        trainer(tmp_path, callback, precision="bf16-mixed", max_epochs=1).fit(Classifier(), loader())
+    assert callback.listener.readings == 8

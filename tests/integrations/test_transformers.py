@@ -1,0 +1,121 @@
+import pytest
+import torch
+from torch.optim.lr_scheduler import StepLR
+
+from uncertlr.schedulers import Threshold, UncertaintyLR
+
+transformers = pytest.importorskip("transformers", reason="the transformers extra is not installed")
+pytest.importorskip("accelerate", reason="the transformers extra is not installed")
+
+from uncertlr.integrations.transformers import UncertaintyLRCallback  # noqa: E402
+
+
+def classifier(trunk_dropout=0.0):
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=40,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        hidden_dropout_prob=trunk_dropout,
+        attention_probs_dropout_prob=trunk_dropout,
+        classifier_dropout=0.5,
+        num_labels=3,
+    )
+    return transformers.BertForSequenceClassification(config)
+
+
+def reviews():
+    draw = torch.Generator().manual_seed(0)
+    tokens = torch.randint(3, 40, (64, 9), generator=draw)
+    return [{"input_ids": row, "labels": int(row[0]) % 3} for row in tokens]
+
+
+def trainer(tmp_path, *callbacks, model=None, scheduler=UncertaintyLR, **options):
+    model = model or classifier()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    given = scheduler(optimizer, Threshold(threshold=0.9) if scheduler is UncertaintyLR else 5)
+    settings = {"num_train_epochs": 2, "save_strategy": "no", "logging_steps": 1, **options}
+    args = transformers.TrainingArguments(
+        output_dir=tmp_path,
+        per_device_train_batch_size=8,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        dataloader_pin_memory=False,
+        seed=1,
+        **settings,
+    )
+    return transformers.Trainer(
+        model=model, args=args, train_dataset=reviews(), optimizers=(optimizer, given), callbacks=list(callbacks)
+    )
+
+
+def rows(history):
+    names = ("step", "loss", "learning_rate", "uncertainty")
+    return [{name: row[name] for name in names} for row in history if "loss" in row]
+
+
+def test_every_step_is_read_and_logged(tmp_path):
+    callback = UncertaintyLRCallback()
+    training = trainer(tmp_path, callback)
+    training.train()
+    logged = rows(training.state.log_history)
+    assert [row["step"] for row in logged] == list(range(1, 17))
+    assert callback.listener.readings == 16
+    factor = 1.0
+    for row in logged:
+        assert row["learning_rate"] == pytest.approx(1e-3 * factor)
+        factor = min(10.0, max(0.01, factor * (0.5 if row["uncertainty"] > 0.9 else 1.1)))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in training.model.modules())
+
+
+def test_resume_is_bit_for_bit(tmp_path):
+    whole = trainer(tmp_path / "whole", UncertaintyLRCallback())
+    whole.train()
+
+    class Stop(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            control.should_training_stop = state.global_step == 5
+            return control
+
+    options = {"save_strategy": "steps", "save_steps": 5}
+    trainer(tmp_path / "part", UncertaintyLRCallback(), Stop(), **options).train()
+    rest = trainer(tmp_path / "part", UncertaintyLRCallback(), **options)
+    rest.train(resume_from_checkpoint=True)
+    assert rows(rest.state.log_history) == rows(whole.state.log_history)
+    pairs = zip(whole.model.parameters(), rest.model.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_accumulation_makes_one_decision_a_step(tmp_path):
+    callback = UncertaintyLRCallback()
+    training = trainer(tmp_path, callback, gradient_accumulation_steps=4)
+    training.train()
+    assert callback.listener.readings == 16
+    assert callback.listener.scheduler.last_epoch == 4
+    assert rows(training.state.log_history)[1]["learning_rate"] in (5e-4, pytest.approx(1.1e-3))
+
+
+def test_dropout_all_over_the_transformer_is_read_by_full_passes(tmp_path):
+    callback = UncertaintyLRCallback(every=8)
+    with pytest.warns(UserWarning, match=r"not all random layers .* and \d more.*costs 32 more forward passes"):
+        trainer(tmp_path, callback, model=classifier(trunk_dropout=0.1)).train()
+    assert callback.listener.readings == 2
+
+
+def test_a_trainer_without_our_scheduler_is_told(tmp_path):
+    with pytest.raises(ValueError, match="found 0 UncertaintyLR.*StepLR"):
+        trainer(tmp_path, UncertaintyLRCallback(), scheduler=StepLR).train()
+
+
+def test_a_submodule_that_is_never_called_is_named(tmp_path):
+    class Unused(transformers.BertForSequenceClassification):
+        pass
+
+    model = classifier()
+    model.spare = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(16, 3))
+    with pytest.raises(RuntimeError, match="did not call 'spare' in training mode"):
+        trainer(tmp_path, UncertaintyLRCallback(module="spare"), model=model).train()

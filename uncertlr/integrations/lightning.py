@@ -1,0 +1,66 @@
+"""A Lightning callback that lets the trainer's `UncertaintyLR` hear the model."""
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from uncertlr.integrations.listener import Listener, find_scheduler, listen
+
+
+class UncertaintyLRCallback(Callback):
+    """Queue a reading for the trainer's `UncertaintyLR` at every training pass; log it and the rate.
+
+    The module's `configure_optimizers` gives the scheduler, alone or in a `SequentialLR`, with ``"interval": "step"`` for a
+    decision at every step; Lightning's own default steps it once an epoch, which then decides on the epoch's mean. Lightning
+    saves and restores the scheduler, and a reading depends on nothing else, so a resumed run goes on as the whole one.
+
+    Args:
+        module: name of the submodule that `training_step` calls, such as ``"net"``; empty where it calls ``self(inputs)``.
+            It must be named where several processes train.
+        **options: of `uncertlr.integrations.listen`.
+    """
+
+    def __init__(self, module: str = "", **options: Any) -> None:
+        self.module, self.options = module, options
+        self.listener: Listener | None = None
+        self._rate = float("nan")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the scheduler and put the hooks on."""
+        if trainer.world_size > 1 and not self.module:
+            raise ValueError(
+                f"{trainer.world_size} processes train: name the network that training_step calls, "
+                'UncertaintyLRCallback(module="net"); Lightning then calls the LightningModule itself for other things'
+            )
+        scheduler = find_scheduler(*(config.scheduler for config in trainer.lr_scheduler_configs))
+        self.listener = listen(pl_module.get_submodule(self.module), scheduler, **self.options)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Keep the rate that this batch is trained with."""
+        if self.listener:
+            self._rate = float(self.listener.scheduler.optimizer.param_groups[0]["lr"])
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
+        """Log the batch's ``uncertainty`` and ``learning_rate``, that of the first parameter group."""
+        listener = self.listener
+        if listener is None or not listener.passes:
+            raise RuntimeError(
+                f"training_step did not call {self.module or type(pl_module).__name__!r} in training mode, so nothing was read; "
+                'name the network it calls: UncertaintyLRCallback(module="net")'
+            )
+        pl_module.log("learning_rate", self._rate)
+        if listener.readings:
+            pl_module.log("uncertainty", listener.reading)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the hooks off."""
+        self._close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Take the hooks off after an error too."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.listener:
+            self.listener.close()

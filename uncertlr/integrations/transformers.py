@@ -1,0 +1,67 @@
+"""A Hugging Face `Trainer` callback that lets the trainer's `UncertaintyLR` hear the model."""
+
+from typing import Any
+
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from uncertlr.integrations.listener import Listener, find_scheduler, listen
+
+
+class UncertaintyLRCallback(TrainerCallback):
+    """Queue a reading for the trainer's `UncertaintyLR` at every training pass, and add the last one to its logs.
+
+    Give the trainer the scheduler: ``Trainer(..., optimizers=(optimizer, scheduler), callbacks=[UncertaintyLRCallback()])``.
+    The rate is in the trainer's logs already, as ``learning_rate``. The trainer saves and restores the scheduler, and a
+    reading depends on nothing else, so a resumed run goes on as the whole one.
+
+    Args:
+        module: name of the submodule to listen to; empty for the model.
+        **options: of `uncertlr.integrations.listen`.
+    """
+
+    def __init__(self, module: str = "", **options: Any) -> None:
+        self.module, self.options = module, options
+        self.listener: Listener | None = None
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module | None = None,
+        lr_scheduler: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Find the scheduler and put the hooks on."""
+        assert model is not None
+        self._close()  # an interrupted training had no end
+        self.listener = listen(model.get_submodule(self.module), find_scheduler(lr_scheduler), **self.options)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Refuse to go on where the trainer never called the model that is listened to."""
+        if self.listener and not self.listener.passes:
+            raise RuntimeError(
+                f"the trainer did not call {self.module or 'the model'!r} in training mode, so nothing was read; "
+                'name what it calls: UncertaintyLRCallback(module="name of a submodule")'
+            )
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Add ``uncertainty`` to the rows that hold the rate."""
+        if self.listener and self.listener.readings and logs is not None and "learning_rate" in logs:
+            logs["uncertainty"] = state.log_history[-1]["uncertainty"] = self.listener.reading
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Take the hooks off."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.listener:
+            self.listener.close()
