@@ -8,7 +8,7 @@ import pytest
 import uncertlr
 
 LAYERS = [
-    {"errors", "streams", "provenance"},
+    {"allocator", "errors", "streams", "provenance"},
     {"files", "config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
     {"checkpoints", "objectives"},

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from uncertlr import provenance
+from uncertlr.allocator import keep_freed_memory
 from uncertlr.checkpoints import drop_checkpoints
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
@@ -204,11 +205,13 @@ def _finish(experiment: Experiment, paths: RunPaths) -> None:
 def _numerics(threads: int) -> Iterator[None]:
     """Settings of the process that a run's numbers and speed depend on.
 
-    Gradients of an LSTM vanish into denormal numbers, which a CPU handles twenty times slower: flush them to zero. The
-    flag holds for threads started later, so it comes first.
+    Freed memory stays with the process, so that the system need not clear it anew at every step. Gradients of an LSTM
+    vanish into denormal numbers, which a CPU handles twenty times slower: they are flushed to zero. That flag holds for
+    threads started later, so it comes first.
     """
     before = torch.get_num_threads()
     torch.set_flush_denormal(True)
+    keep_freed_memory()
     torch.set_num_threads(threads)
     try:
         yield

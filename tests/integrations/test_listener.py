@@ -92,6 +92,17 @@ SPLIT = {"attributes": Attributes, "submodule": Submodule, "sequential": sequent
 WHOLE = {"trunk": lambda: Attributes(0.2), "branch": Branch, "twice": Twice, "lstm": Recurrent, "attention": Attention}
 
 
+class Wrapper(nn.Module):
+    """As a LightningModule holds a network: nothing of its own stands before it."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x)
+
+
 def scheduled(model, rule=None, rate=0.1):
     return UncertaintyLR(torch.optim.SGD(model.parameters(), lr=rate), rule or Threshold(threshold=0.5))
 
@@ -118,12 +129,22 @@ def test_the_head_holds_all_random_layers_and_gives_the_logits(build):
 def test_the_head_of_our_own_networks_is_their_head():
     for model, inputs in ((CNN(8, 1, 3), torch.zeros(2, 1, 8, 8)), (LSTMClassifier(9, 2), torch.ones(2, 4).long())):
         head = find_head(model, lambda model=model, inputs=inputs: model(inputs))
-        assert head.layers is model.head
+        assert list(head.layers) == list(model.head)
 
 
+@pytest.mark.parametrize("build", SPLIT.values(), ids=SPLIT)
+def test_a_wrapped_network_has_the_head_of_the_network(build):
+    net = build()
+    wrapped = Wrapper(net)
+    plain, other = find_head(net, lambda: net(X)), find_head(wrapped, lambda: wrapped(X))
+    assert set(plain.layers.modules()) - {plain.layers} == set(other.layers.modules()) - {other.layers}
+    assert len(set(other.layers.parameters())) < len(list(net.parameters()))
+
+
+@pytest.mark.parametrize("wrap", [Wrapper, lambda net: net])
 @pytest.mark.parametrize("build", WHOLE.values(), ids=WHOLE)
-def test_no_head_where_a_piece_alone_would_be_another_model(build):
-    model = build()
+def test_no_head_where_a_piece_alone_would_be_another_model(build, wrap):
+    model = wrap(build())
     assert find_head(model, lambda: model(X)) is None
 
 

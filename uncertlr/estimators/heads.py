@@ -34,8 +34,9 @@ class _Call:
 def find_head(model: nn.Module, predict: Callable[[], Tensor]) -> Head | None:
     """Look in one pass of a model for a last piece that holds every random layer and can be run by itself.
 
-    The piece is a submodule, such as a ``classifier``, or a chain of layers in which each takes what the one before gave.
-    It counts only if it gives the model's logits again from the features that entered it.
+    The piece is a chain of layers in which each takes what the one before gave, or a submodule, such as a ``classifier``,
+    that follows other layers with weights. It counts only if it gives the model's logits again from the features that
+    entered it.
 
     Args:
         model: any module; its modes and the global random stream stay as they were.
@@ -72,16 +73,18 @@ def _record(model: nn.Module, predict: Callable[[], Tensor]) -> tuple[list[_Call
 
 
 def _candidates(calls: list[_Call], random: set[nn.Module]) -> Iterator[tuple[Head, Tensor]]:
-    # A module's call is noted when it ends, so the smallest of nested modules comes first.
-    for call in calls:
-        if call.argument is not None and random <= set(call.module.modules()):
-            yield Head(call.module, call.module), call.argument
     leaves = [call for call in calls if not list(call.module.children())]
     start = next((index for index, call in enumerate(leaves) if call.module in random), len(leaves))
     chain = leaves[start:]
     linked = all(after.argument is before.output for before, after in zip(chain, chain[1:], strict=False))
     if chain and linked and chain[0].argument is not None and random <= {call.module for call in chain}:
         yield Head(chain[0].module, nn.Sequential(*(call.module for call in chain))), chain[0].argument
+    # A module's call is noted when it ends, so the smallest of nested modules comes first.
+    for index, call in enumerate(calls):
+        inside = set(call.module.modules())
+        trunk = any(each.module not in inside and list(each.module.parameters()) for each in calls[:index])
+        if call.argument is not None and random <= inside and trunk:
+            yield Head(call.module, call.module), call.argument
 
 
 def _gives(layers: nn.Module, features: Tensor, logits: Tensor) -> bool:

@@ -46,8 +46,8 @@ class UncertaintyLRCallback(Callback):
         listener = self.listener
         if listener is None or not listener.passes:
             raise RuntimeError(
-                f"training_step did not call {self.module or type(pl_module).__name__!r} in training mode, so nothing was read; "
-                'name the network it calls: UncertaintyLRCallback(module="net")'
+                f"training_step did not call {self.module or type(pl_module).__name__!r} in training mode, so nothing "
+                'was read; name the network it calls: UncertaintyLRCallback(module="net")'
             )
         pl_module.log("learning_rate", self._rate)
         if listener.readings:
