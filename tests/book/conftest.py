@@ -139,8 +139,9 @@ def tab(browser: str) -> Iterator[Tab]:
     target = _ask(f"{browser}/json/new?about:blank", "PUT")
     tab = Tab(target["webSocketDebuggerUrl"])
     yield tab
-    tab.call("Page.close")
     tab.close()
+    # asked of the browser: a page that has just been led elsewhere may refuse to close itself
+    urllib.request.urlopen(f"{browser}/json/close/{target['id']}", timeout=30).close()
 
 
 def _ask(address: str, method: str) -> dict[str, Any]:
