@@ -27,10 +27,12 @@ def test_every_rule_of_the_configuration_is_built():
     assert names == {*RULES, "none"}
 
 
-def test_replaying_a_runs_own_trace_gives_that_run_bit_for_bit():
-    donor = finished(RELATIVE)
+@pytest.mark.parametrize("signal_every", [1, 4])
+def test_replaying_a_runs_own_trace_gives_that_run_bit_for_bit(signal_every):
+    config = RELATIVE.replace(signal_every=signal_every)
+    donor = finished(config)
     assert len(set(donor.trace["factor"].tolist())) > 5
-    replayed = finished(BASE.replace(rule="replay", donors=[RELATIVE.run_id]))
+    replayed = finished(config.without_rule().replace(rule="replay", donors=[config.run_id]))
     for name, values in donor.trace.items():
         np.testing.assert_array_equal(values, replayed.trace[name], err_msg=name)
     one, two = (load_state(each.paths.weights("last"))["model"] for each in (donor, replayed))
@@ -65,6 +67,14 @@ def test_shuffled_is_the_rule_on_the_runs_own_readings_in_another_order():
     assert set(np.round(moves, 6)) <= {0.0, *np.round(np.log([0.5, 1.1]), 6)}
 
 
+def test_readings_every_few_steps_are_shuffled_and_the_steps_between_are_not():
+    config = RELATIVE.replace(signal_every=4, decide_every=0)
+    finished(config)
+    shuffled = finished(config.without_rule().replace(rule="shuffled", donors=[config.run_id]))
+    decisions = np.flatnonzero(np.diff(shuffled.trace["factor"])) + 1
+    assert decisions.tolist() == [21]  # 6 readings an epoch, the last at step 20: one decision, on their mean
+
+
 def test_a_missing_donor_is_named():
     with pytest.raises(RunError, match="needs the trace of nobody, which is not finished"):
         run(BASE.replace(rule="replay", donors=["nobody"]))
@@ -75,7 +85,9 @@ def test_a_missing_donor_is_named():
     [
         ({"rule": "replay"}, "replay and shuffled need donors"),
         ({"rule": "threshold", "donors": ["x"]}, "others none"),
+        ({"donors": ["x"]}, "rule='none' with donors=\\['x'\\]: .* others none"),
         ({"rule": "integral", "flip": True}, "flip turns a threshold rule round"),
+        ({"flip": True}, "flip turns a threshold rule round; rule='none'"),
         ({"rule": "threshold", "signal": "loss"}, "use rule='bold_driver'"),
     ],
 )

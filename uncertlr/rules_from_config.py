@@ -37,26 +37,26 @@ def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
         ConfigError: settings that do not go together.
         RunError: a donor is not finished.
     """
-    if config.rule == "none":
-        return None
     if config.flip and config.rule not in ("threshold", "relative"):
         raise ConfigError(f"flip turns a threshold rule round; rule={config.rule!r} takes its sign from its own settings")
     if bool(config.donors) != (config.rule in ("replay", "shuffled")):
         raise ConfigError(f"rule={config.rule!r} with donors={config.donors}: replay and shuffled need donors, others none")
-    rule = RULES[config.rule](config, math.ceil(steps_per_epoch / config.signal_every))
+    if config.rule == "none":
+        return None
+    rule = RULES[config.rule](config, steps_per_epoch)
     if config.signal == "loss" and math.isfinite(rule.signal_range[1]):
         raise ConfigError(f"signal='loss' has no maximum, which rule={config.rule!r} needs; use rule='bold_driver'")
     return rule
 
 
-def _threshold(config: RunConfig, readings_per_epoch: int) -> Rule:
+def _threshold(config: RunConfig, steps_per_epoch: int) -> Rule:
     level = 1.0 - config.threshold if config.flip else config.threshold
-    every = config.decide_every or readings_per_epoch
+    every = config.decide_every or _readings_per_epoch(config, steps_per_epoch)
     rule = Threshold(level, config.decrease, config.increase, config.min_factor, config.max_factor, config.dead_band, every)
     return Flipped(rule) if config.flip else rule
 
 
-def _relative(config: RunConfig, readings_per_epoch: int) -> Rule:
+def _relative(config: RunConfig, steps_per_epoch: int) -> Rule:
     rule = RelativeThreshold(
         config.relative_to,
         config.scale,
@@ -66,38 +66,40 @@ def _relative(config: RunConfig, readings_per_epoch: int) -> Rule:
         config.increase,
         config.min_factor,
         config.max_factor,
-        config.decide_every or readings_per_epoch,
+        config.decide_every or _readings_per_epoch(config, steps_per_epoch),
     )
     return Flipped(rule) if config.flip else rule
 
 
-def _proportional(config: RunConfig, readings_per_epoch: int) -> Rule:
+def _proportional(config: RunConfig, steps_per_epoch: int) -> Rule:
     return Proportional(
         config.exponent, config.reference, config.warm_up, config.smoothing, config.min_factor, config.max_factor
     )
 
 
-def _integral(config: RunConfig, readings_per_epoch: int) -> Rule:
+def _integral(config: RunConfig, steps_per_epoch: int) -> Rule:
     return Integral(config.set_point, config.gain, config.min_factor, config.max_factor)
 
 
-def _bold_driver(config: RunConfig, readings_per_epoch: int) -> Rule:
-    every = config.decide_every or readings_per_epoch
+def _bold_driver(config: RunConfig, steps_per_epoch: int) -> Rule:
+    every = config.decide_every or _readings_per_epoch(config, steps_per_epoch)
     return BoldDriver(config.decrease, config.increase, config.min_factor, config.max_factor, every)
 
 
-def _replay(config: RunConfig, readings_per_epoch: int) -> Rule:
-    traces = [whole_trace(_donor(config, run_id))["factor"].tolist() for run_id in config.donors]
+def _replay(config: RunConfig, steps_per_epoch: int) -> Rule:
+    donors = [whole_trace(_donor(config, run_id))["factor"] for run_id in config.donors]
+    traces = [_at_readings(config, factors, steps_per_epoch).tolist() for factors in donors]
     return Replay(tuple(traces[0]) if len(traces) == 1 else geometric_mean(traces))
 
 
-def _shuffled(config: RunConfig, readings_per_epoch: int) -> Rule:
+def _shuffled(config: RunConfig, steps_per_epoch: int) -> Rule:
     donor = _donor(config, config.donors[0])
-    rule = build_rule(donor.config, readings_per_epoch)
+    rule = build_rule(donor.config, steps_per_epoch)
     if rule is None:
         raise ConfigError(f"donor {config.donors[0]} has no rule whose readings could be shuffled")
-    signals = whole_trace(donor)["signal"].astype(float).tolist()
-    return Replay(shuffled_within_epochs(rule, signals, readings_per_epoch, derive_seed(config.seed, 0, "shuffle")))
+    signals = _at_readings(donor.config, whole_trace(donor)["signal"].astype(float), steps_per_epoch).tolist()
+    readings = _readings_per_epoch(donor.config, steps_per_epoch)
+    return Replay(shuffled_within_epochs(rule, signals, readings, derive_seed(config.seed, 0, "shuffle")))
 
 
 RULES: dict[str, Callable[[RunConfig, int], Rule]] = {
@@ -109,6 +111,15 @@ RULES: dict[str, Callable[[RunConfig, int], Rule]] = {
     "replay": _replay,
     "shuffled": _shuffled,
 }
+
+
+def _readings_per_epoch(config: RunConfig, steps_per_epoch: int) -> int:
+    return math.ceil(steps_per_epoch / config.signal_every)
+
+
+def _at_readings(config: RunConfig, values: np.ndarray, steps_per_epoch: int) -> np.ndarray:
+    """Of a number a step, those of the steps at which the signal is read: a replay goes on by one at each reading."""
+    return values[np.arange(len(values)) % steps_per_epoch % config.signal_every == 0]
 
 
 def whole_trace(run: Run) -> Arrays:

@@ -29,8 +29,8 @@ from uncertlr.errors import ConfigError
 
 KEYS = ("experiment", "profile", "seeds", "base", "product", "arms")
 DONORS = ("next", "others", "own")
-LENGTH_FIELDS = ("epochs", "batch_size", "train_examples", "val_fraction")
-"""Fields that fix the number of steps, which a trace and the run that replays it must share."""
+LENGTH_FIELDS = ("epochs", "batch_size", "train_examples", "val_fraction", "signal_every")
+"""Fields that fix the number of steps and of readings, which a trace and the run that replays it must share."""
 
 
 @dataclass(frozen=True)
