@@ -36,8 +36,10 @@ def test_every_field_is_a_flag_with_its_help(capsys):
         ([*QUICK, "--thresold=0.3"], "unknown parameter 'thresold'; did you mean 'threshold'?"),
         ([*QUICK, "--rule", "magic"], "invalid parameter rule='magic'"),
         (["run", "digitz"], "unknown data set 'digitz'; did you mean 'digits'?"),
+        ([*QUICK, "epochs=3"], "'epochs=3' is one word too many; a parameter is set by a flag, as in --epochs 3"),
         (["run", "digits", "--profile", "fast"], "unknown profile 'fast'"),
         (["results", "add", "study", "no-such-run"], "run no-such-run is not complete"),
+        (["results", "add", "study"], "there is no run to publish"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line_and_exit_2(arguments, words, capsys):
@@ -53,6 +55,20 @@ def test_results_add(capsys):
     run_id = preset("digits", "quick", epochs=1).run_id
     assert main(["results", "add", "study", run_id, "--predictions", run_id]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("study.parquet")
+
+
+def test_results_add_takes_what_is_finished_and_unpublished_of_a_sweep(tmp_path, capsys):
+    main(QUICK)
+    arms = "arms: {constant: {}, low: {learning_rate: 3.0e-4}, never: {learning_rate: 2.0}}"
+    (tmp_path / "grid.yaml").write_text(f"experiment: digits\nprofile: quick\nbase: {{epochs: 1}}\n{arms}\n")
+    grid = str(tmp_path / "grid.yaml")
+    assert main(["results", "add", "one", "--sweep", grid]) == 0
+    assert main([*QUICK, "--learning-rate", "3e-4"]) == 0
+    capsys.readouterr()
+    assert main(["results", "add", "two", "--sweep", grid]) == 0
+    assert capsys.readouterr().out.startswith("1 runs, ")
+    assert main(["results", "add", "three", "--sweep", grid]) == 2
+    assert "there is no run to publish" in capsys.readouterr().err
 
 
 def test_help_needs_no_torch():

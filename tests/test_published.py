@@ -70,6 +70,31 @@ def test_runs_of_another_result_version_are_refused(trained, monkeypatch):
         publish([trained], "study")
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", "", "study.parquet", "two words"])
+def test_a_name_that_would_not_be_found_again_is_refused(trained, name):
+    with pytest.raises(RunError, match="cannot name a file of .*without an ending"):
+        publish([trained], name)
+
+
+def test_a_run_is_published_once(trained):
+    with pytest.raises(RunError, match="no run to publish"):
+        publish([], "study")
+    with pytest.raises(RunError, match=f"{CONFIG.run_id} is named twice"):
+        publish([trained, trained], "study")
+    with pytest.raises(RunError, match="predictions of another cannot go along"):
+        publish([trained], "study", with_predictions=["another"])
+    publish([trained], "study")
+    with pytest.raises(RunError, match=r"is published already, in .*study\.parquet; leave it out"):
+        publish([trained], "again")
+
+
+def test_a_folder_that_cannot_be_written_is_named(trained, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / "file" / "results"))
+    with pytest.raises(RunError, match=r"cannot write .*study\.parquet: Not a directory"):
+        publish([trained], "study")
+
+
 def test_no_results_folder_is_no_error(tmp_path):
     assert not published.restore_published(RunPaths(tmp_path, "x"))
 

@@ -6,6 +6,7 @@ Flags and help come from RunConfig.
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from uncertlr.cli_sweep import add_commands
@@ -60,7 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     actions = results.add_subparsers(required=True, metavar="ACTION")
     add = actions.add_parser("add", help="write finished runs into one file of results/", allow_abbrev=False)
     add.add_argument("name", help="name of the new file, without its ending")
-    add.add_argument("run_ids", nargs="+", help="names of finished runs")
+    add.add_argument("run_ids", nargs="*", help="names of finished runs")
+    add.add_argument("--sweep", default="", metavar="FILE", help="and all finished runs of this sweep not yet published")
     add.add_argument("--root", default="", help=describe_field("root"))
     add.add_argument("--predictions", nargs="*", default=[], help="runs whose predictions go along")
     add.set_defaults(command=_add_results)
@@ -80,6 +82,8 @@ def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def _unknown_flag(flag: str) -> ConfigError:
+    if not flag.startswith("-"):
+        return ConfigError(f"{flag!r} is one word too many; a parameter is set by a flag, as in --epochs 3")
     name = flag.lstrip("-").partition("=")[0].replace("-", "_")
     try:
         RunConfig(**{name: None})
@@ -111,15 +115,22 @@ def _book(options: argparse.Namespace) -> None:
 
 
 def _add_results(options: argparse.Namespace) -> None:
-    from pathlib import Path
-
     from uncertlr.published import publish
     from uncertlr.runs import RunPaths, default_root, load_run
 
     root = Path(options.root) if options.root else default_root()
-    runs = [load_run(RunPaths(root, run_id)) for run_id in options.run_ids]
+    run_ids = [*options.run_ids, *(_finished(Path(options.sweep), options.root) if options.sweep else [])]
+    runs = [load_run(RunPaths(root, run_id)) for run_id in dict.fromkeys(run_ids)]
     path = publish(runs, options.name, with_predictions=options.predictions)
     print(f"{len(runs)} runs, {path.stat().st_size:,} bytes: {path}")
+
+
+def _finished(sweep: Path, root: str) -> list[str]:
+    from uncertlr.listing import run_states
+    from uncertlr.sweep import read_sweep
+
+    configs = [job.config for job in read_sweep(sweep, root)]
+    return [config.run_id for config, state in zip(configs, run_states(configs), strict=True) if state == "done"]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the signal at every step, since controls replay them; the other readings of the 
 import io
 import json
 import os
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -37,26 +38,47 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
         with_predictions: run ids whose predictions (a row an example) go along.
 
     Raises:
-        RunError: the file exists (it is immutable), a run is of another version, or the folder would exceed its 10 MB.
+        RunError: the name is none, the file exists (it is immutable), there is no run, a run is of another version or is
+            published already, the folder would exceed its 10 MB, or it cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise RunError(f"{name!r} cannot name a file of {results_folder()}: use letters, digits, - and _, without an ending")
     path = results_folder() / f"{name}.parquet"
     if path.exists():
         raise RunError(f"{path} exists and published files are immutable; choose another name")
+    _check_once([run.config.run_id for run in runs], with_predictions)
     stale = [run.config.run_id for run in runs if run.summary["result_version"] != RESULT_VERSION]
     if stale:
         raise RunError(f"{stale[0]} has another result version than {RESULT_VERSION}; run it again before publishing")
     rows = [_pack(run, run.config.run_id in with_predictions) for run in runs]
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), buffer, compression="zstd", compression_level=19)
-    path.parent.mkdir(parents=True, exist_ok=True)
     sizes = {file.name: file.stat().st_size for file in path.parent.glob("*.parquet")} | {path.name: buffer.tell()}
     if sum(sizes.values()) > LIMIT_BYTES:
         raise RunError(f"results/ would hold {sum(sizes.values())} bytes, more than {LIMIT_BYTES}: {sizes}")
-    write_atomically(path, buffer.getvalue())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from None
     return path
+
+
+def _check_once(run_ids: Sequence[str], with_predictions: Sequence[str]) -> None:
+    if not run_ids:
+        raise RunError("there is no run to publish")
+    published = published_ids()
+    for run_id in run_ids:
+        if run_ids.count(run_id) > 1:
+            raise RunError(f"run {run_id} is named twice")
+        if run_id in published:
+            raise RunError(f"run {run_id} is published already, in {published[run_id]}; leave it out")
+    for run_id in with_predictions:
+        if run_id not in run_ids:
+            raise RunError(f"predictions of {run_id} cannot go along: it is none of the runs that are published here")
 
 
 def published_ids() -> dict[str, Path]:

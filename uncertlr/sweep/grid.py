@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, RunConfig, preset
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset
 from uncertlr.errors import ConfigError
 
 KEYS = ("experiment", "profile", "seeds", "base", "product", "arms")
@@ -79,6 +79,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a name must be text", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
             seen.add(key.value)
@@ -120,6 +122,8 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
         if both := sorted(set(fields) & set(product)):
             raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; it can stand in one place only")
     profile = grid.get("profile", "exact")
+    if profile not in list(PROFILES):
+        raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
     seeds = _seeds(grid.get("seeds", 1))
     return {"experiment": dataset, "profile": profile, "base": base, "product": product, "arms": arms, "seeds": seeds}
 
@@ -189,7 +193,7 @@ def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfi
 
 def _check_control(name: str, fields: dict[str, Any], arms: dict[str, Any]) -> None:
     where = f"arm {name!r}"
-    if fields["donor"] not in arms:
+    if fields["donor"] not in list(arms):
         near = difflib.get_close_matches(str(fields["donor"]), arms, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "name an arm of this file that has a rule of its own"
         raise ConfigError(f"{where}: no donor {fields['donor']!r}; {hint}")
