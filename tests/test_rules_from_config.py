@@ -128,6 +128,11 @@ def test_once_an_epoch_counts_the_readings_of_an_epoch():
     assert build_rule(BASE.replace(rule="threshold", decide_every=0), 21).every == 21
 
 
+@pytest.mark.parametrize("rule", ["threshold", "relative"])
+def test_both_threshold_rules_have_a_dead_band(rule):
+    assert build_rule(BASE.replace(rule=rule, dead_band=0.2), 20).dead_band == 0.2
+
+
 def test_flip_turns_the_report_round():
     plain, flipped = (build_rule(BASE.replace(rule="threshold", threshold=0.3, flip=flip), 20) for flip in (False, True))
     assert simulate(plain, [0.9, 0.1]) == pytest.approx([0.5, 0.55])

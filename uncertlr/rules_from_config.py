@@ -67,6 +67,7 @@ def _relative(config: RunConfig, steps_per_epoch: int) -> Rule:
         config.min_factor,
         config.max_factor,
         config.decide_every or _readings_per_epoch(config, steps_per_epoch),
+        config.dead_band,
     )
     return Flipped(rule) if config.flip else rule
 

@@ -147,6 +147,16 @@ def test_the_order_of_the_members_does_not_matter():
     assert torch.allclose(one.mean_probs, two.mean_probs, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["cnn", "lstm"])
+def test_the_order_of_an_ensembles_networks_does_not_matter(kind):
+    make, make_inputs = MODELS[kind]
+    torch.manual_seed(0)
+    members, inputs = [make() for _ in range(3)], make_inputs()
+    one, two = (Ensemble().estimate(nn.ModuleList(each), inputs) for each in (members, members[::-1]))
+    for name in ("mean_probs", "predictive_entropy", "expected_entropy", "mutual_information"):
+        assert torch.allclose(getattr(one, name), getattr(two, name), atol=1e-6)
+
+
 def test_decomposition_by_hand():
     # two members that are sure of different classes: all uncertainty is disagreement
     prediction = Prediction.from_probs(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]))

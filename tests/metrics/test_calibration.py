@@ -49,12 +49,12 @@ def test_against_brute_force(count, num_classes, num_bins, seed):
     assert int(curve.counts.sum()) == count
 
 
-@pytest.mark.parametrize("num_classes", [2, 10])
 @pytest.mark.parametrize(("norm", "ours"), [("l1", expected_calibration_error), ("max", maximum_calibration_error)])
-def test_against_torchmetrics(num_classes, norm, ours):
-    probs, targets = sample(2_000, num_classes)
-    theirs = multiclass_calibration_error(probs.float(), targets, num_classes, n_bins=15, norm=norm)
-    assert float(ours(reliability_curve(probs, targets))) == pytest.approx(float(theirs), abs=1e-6)
+@given(count=st.integers(1, 300), num_classes=st.integers(2, 10), num_bins=st.integers(1, 20), seed=st.integers(0, 10_000))
+def test_against_torchmetrics(norm, ours, count, num_classes, num_bins, seed):
+    probs, targets = sample(count, num_classes, seed, scale=1.0)
+    theirs = multiclass_calibration_error(probs.float(), targets, num_classes, n_bins=num_bins, norm=norm)
+    assert float(ours(reliability_curve(probs, targets, num_bins))) == pytest.approx(float(theirs), abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the packages that netcal brings along

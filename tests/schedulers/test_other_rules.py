@@ -1,5 +1,7 @@
 """What every rule promises, and what each one is for."""
 
+import io
+import json
 import math
 from dataclasses import replace
 
@@ -36,6 +38,7 @@ BOUNDED = {
         min_factor=lows,
         max_factor=highs,
         every=st.integers(1, 5),
+        dead_band=st.floats(0, 0.3),
     ),
     "proportional": st.builds(
         Proportional,
@@ -100,6 +103,56 @@ def test_integral_is_monotone_in_the_reading(rule, past, one, other):
     assert (low >= high * (1 - 1e-9)) if rule.gain >= 0 else (low <= high * (1 + 1e-9))
 
 
+@pytest.mark.parametrize("name", ["relative", "bold driver"])
+@given(data=st.data(), past=readings, one=st.floats(0, 1), other=st.floats(0, 1))
+def test_a_higher_reading_never_gives_a_higher_rate_unless_flipped(name, data, past, one, other):
+    rule = data.draw(BOUNDED[name])
+    low, high = sorted((one, other))
+    assert simulate(rule, [*past, high])[-1] <= simulate(rule, [*past, low])[-1]
+    if name == "relative":
+        mirror = Flipped(rule)
+        assert simulate(mirror, [*past, high])[-1] >= simulate(mirror, [*past, low])[-1]
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+@given(data=st.data(), before=readings, after=readings)
+def test_a_state_goes_through_json_and_torch_unchanged(name, data, before, after):
+    """A run that goes on from its stored state gives the factors of one that was never stopped."""
+    rule = data.draw(BOUNDED[name])
+    state = rule.init()
+    for value in before:
+        state = rule.update(state, value)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    stored = torch.load(buffer, weights_only=True)
+    assert stored == json.loads(json.dumps(state)) == state
+    for value in after:
+        state, stored = rule.update(state, value), rule.update(stored, value)
+        assert rule.factor(stored) == rule.factor(state)
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+@given(data=st.data(), values=readings)
+def test_a_twin_with_any_other_setting_refuses_the_state(name, data, values):
+    def scheduler(rule):
+        return UncertaintyLR(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0), rule)
+
+    rule, other = data.draw(BOUNDED[name]), data.draw(BOUNDED[name])
+    saved, same, twin = scheduler(rule), scheduler(replace(rule)), scheduler(other)
+    for value in values:
+        saved.observe(value)
+        saved.optimizer.step()
+        saved.step()
+    same.load_state_dict(saved.state_dict())
+    assert same.state_dict() == saved.state_dict()
+    if other != rule:
+        before = twin.state_dict()
+        with pytest.raises(ValueError, match="saved with rule"):
+            twin.load_state_dict(saved.state_dict())
+        assert twin.state_dict() == before
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
 def test_a_checkpoint_in_the_middle_changes_nothing(rule, tmp_path):
     def scheduler():
@@ -131,6 +184,14 @@ def test_relative_threshold_is_free_of_scale():
     values = np.random.default_rng(0).uniform(0.2, 1.0, 200)
     for rule in (RelativeThreshold(scale=1.1), RelativeThreshold(scale=0.9, every=7)):
         assert simulate(rule, values) == pytest.approx(simulate(rule, values / 2))
+
+
+def test_relative_dead_band_holds_the_rate():
+    """The mean of what came before is 0.5 throughout; only a reading beyond the band decides."""
+    rule = RelativeThreshold(dead_band=0.2)
+    assert simulate(rule, [0.5, 0.5, 0.69]) == [1.0, 1.0, 1.0]
+    assert simulate(rule, [0.5, 0.5, 0.71]) == [1.0, 1.0, 0.5]
+    assert simulate(rule, [0.5, 0.5, 0.29]) == [1.0, 1.0, 1.1]
 
 
 def test_running_quantile_finds_its_level():
@@ -218,6 +279,7 @@ def test_shuffling_keeps_each_epochs_readings():
         (lambda: Integral(set_point=2.0), "set_point=2.0"),
         (lambda: RelativeThreshold("median"), "reference='median'"),
         (lambda: RelativeThreshold(decrease=2.0), "decrease=2.0"),
+        (lambda: RelativeThreshold(dead_band=-0.1), "dead_band=-0.1"),
         (lambda: BoldDriver(every=0), "every=0"),
         (lambda: Replay(()), r"factors=\(\)"),
         (lambda: Replay((1.0, -1.0)), "factors="),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LambdaLR, LinearLR, SequentialLR
 
-from uncertlr.schedulers import Threshold, UncertaintyLR, cosine
+from uncertlr.schedulers import RelativeThreshold, Threshold, UncertaintyLR, cosine
 
 
 def optimizer(rates=(0.1, 0.01), tensor=False):
@@ -101,6 +101,19 @@ def test_a_state_of_another_rule_is_refused(other):
     with pytest.raises(ValueError, match="saved with rule"):
         twin.load_state_dict(state)
     assert twin.state_dict() == before
+
+
+def test_a_state_from_before_a_setting_existed_has_its_default():
+    whole = UncertaintyLR(optimizer(), RelativeThreshold())
+    for reading in (0.5, 0.9):
+        advance(whole, reading)
+    state = copy.deepcopy(whole.state_dict())
+    del state["rule"]["dead_band"]
+    twin = UncertaintyLR(optimizer(), RelativeThreshold())
+    twin.load_state_dict(state)
+    assert twin.rule_state == whole.rule_state
+    with pytest.raises(ValueError, match="saved with rule"):
+        UncertaintyLR(optimizer(), RelativeThreshold(dead_band=0.1)).load_state_dict(state)
 
 
 def test_a_state_of_another_number_of_groups_is_refused():

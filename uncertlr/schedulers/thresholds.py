@@ -25,6 +25,7 @@ class RelativeThreshold:
         min_factor: lower bound of the product of all decisions, in (0, 1].
         max_factor: upper bound of it, at least 1.
         every: a decision is taken once in this many readings, on their mean.
+        dead_band: half-width of the band round the threshold in which nothing is changed.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -39,6 +40,7 @@ class RelativeThreshold:
     min_factor: float = 0.01
     max_factor: float = 10.0
     every: int = 1
+    dead_band: float = 0.0
 
     signal_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
@@ -80,7 +82,7 @@ class RelativeThreshold:
 
     def _with_threshold(self, threshold: float) -> Threshold:
         bounds = (self.decrease, self.increase, self.min_factor, self.max_factor)
-        return Threshold(min(1.0, threshold), *bounds, every=self.every)
+        return Threshold(min(1.0, threshold), *bounds, dead_band=self.dead_band, every=self.every)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
@@ -124,7 +124,7 @@ class UncertaintyLR(LRScheduler):
             ValueError: the state belongs to a rule of another kind or with other settings, or to another number of
                 parameter groups; nothing is changed.
         """
-        if state_dict["rule"] != describe(self.rule):
+        if {**_later_settings(self.rule), **state_dict["rule"]} != describe(self.rule):
             raise ValueError(
                 f"this state was saved with rule {state_dict['rule']}, but the scheduler has {describe(self.rule)}; "
                 "construct the scheduler with the rule it was saved with"
@@ -171,3 +171,9 @@ def describe(rule: Rule | None) -> dict[str, Any]:
         return {}
     settings = asdict(rule) if is_dataclass(rule) and not isinstance(rule, type) else dict(vars(rule))
     return {"name": type(rule).__name__, **settings}
+
+
+def _later_settings(rule: Rule | None) -> dict[str, Any]:
+    """The defaults of a rule's settings: what a state means that was saved before the rule had one of them."""
+    settings = fields(rule) if is_dataclass(rule) else ()
+    return {field.name: field.default for field in settings if field.default is not MISSING}
