@@ -16,7 +16,7 @@ def test_probability_of_improvement_of_two_gaussians(shift):
 
 
 def test_sensitivity_of_a_line_in_the_log_rate():
-    """Accuracy b log10(rate) on a grid of decades: its deviation is that of 0, 1, 2, 3 times b, and noise adds in quadrature."""
+    """Accuracy b log10(rate) on a grid of decades: its variance is b squared times that of 0, 1, 2, 3, plus the noise."""
     rng = np.random.default_rng(1)
     rates, decades = 10.0 ** -np.arange(4), -np.arange(4)
     slope, noise = 0.02, 0.001

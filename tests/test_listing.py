@@ -98,14 +98,15 @@ def test_states_of_finished_runs(finished):
 
 def test_time_is_estimated_from_runs_of_the_same_size_only():
     seconds = {0: 10.0, 1: 30.0, 2: 20.0}
-    rows = [
-        {"status": "completed", "dataset": "digits", "train_examples": 200, "epochs": 1, "seconds": value}
-        for value in seconds.values()
-    ]
-    rows += [{**rows[0], "status": "failed", "seconds": 1e9}, {**rows[0], "epochs": 2, "seconds": 1e9}]
+    fields = {"dataset", "train_examples", "epochs", "model", "estimator"}
+    alike = {"status": "completed", **CONFIG.model_dump(include=fields)}
+    rows = [{**alike, "seconds": value} for value in seconds.values()]
+    others = ({"status": "failed"}, {"epochs": 2}, {"estimator": "variational"}, {"model": "mlp"})
+    rows += [{**alike, **other, "seconds": 1e9} for other in others]
     table = pd.DataFrame(rows)
     assert median_seconds(table, CONFIG) == 20.0
     assert median_seconds(table, CONFIG.replace(train_examples=300)) is None
+    assert median_seconds(table, CONFIG.replace(estimator="deterministic")) is None
 
 
 def test_an_empty_folder_is_an_empty_table_with_all_columns(tmp_path):

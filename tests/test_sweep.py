@@ -332,7 +332,7 @@ def test_dry_run_prints_the_runs_their_states_and_an_estimate(tmp_path, capsys):
     command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2")
     out = capsys.readouterr().out
     assert out.splitlines()[0].split() == ["arm", "seed", "run", "state"]
-    assert "15 of 15 runs to do; their time is unknown: no finished run of digits, 1 epochs, 200 examples" in out
+    assert "15 of 15 runs to do; their time is unknown: no finished run of digits, 1 epochs, 200 examples, estimator" in out
     jobs = read_sweep(tmp_path / "grid.yaml")
     run(by_name(jobs)["constant", 0])
     command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2")
@@ -393,5 +393,7 @@ def test_runs_lists_filters_and_exports(tmp_path, capsys):
     assert row["test_accuracy"] == load_run(paths_of(config)).summary["test"]["accuracy"]
     with pytest.raises(ConfigError, match="unknown status 'done'"):
         command("runs", "--status", "done")
+    with pytest.raises(ConfigError, match="invalid parameter rule='treshold'"):
+        command("runs", "--rule", "treshold")
     with pytest.raises(ConfigError, match="--csv .*: "):
         command("runs", "--csv", tmp_path / "none" / "runs.csv")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncertlr.config import PROFILES, describe_field
+from uncertlr.config import PROFILES, RunConfig, describe_field
 from uncertlr.errors import ConfigError, RunError
 
 
@@ -113,6 +113,8 @@ def _runs(options: argparse.Namespace) -> None:
 
     if options.status and options.status not in STATUSES:
         raise ConfigError(f"unknown status {options.status!r}; choose one of {', '.join(STATUSES)}")
+    if options.rule:
+        RunConfig(rule=options.rule)
     root = Path(options.root) if options.root else None
     table = list_runs(root, dataset=options.dataset, rule=options.rule, status=options.status)
     if options.csv:

@@ -56,14 +56,14 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
 
 
 def median_seconds(table: pd.DataFrame, config: RunConfig) -> float | None:
-    """What a finished run of the same data, examples and epochs took; None where there is none.
+    """What a finished run of the same data, examples, epochs, model and estimator took; None where there is none.
 
     Args:
         table: of `list_runs`.
         config: the run to estimate.
     """
     alike = table[table["status"].isin(["published", "completed"])]
-    for field in ("dataset", "train_examples", "epochs"):
+    for field in ("dataset", "train_examples", "epochs", "model", "estimator"):
         alike = alike[alike[field] == getattr(config, field)]
     return float(alike["seconds"].median()) if len(alike) else None
 

@@ -39,8 +39,8 @@ def _estimate(missing: Sequence[Job], workers: int) -> str:
         unknown = missing[seconds.index(None)].config
         examples = unknown.train_examples or "all"
         return (
-            f"their time is unknown: no finished run of {unknown.dataset}, {unknown.epochs} epochs, {examples} examples "
-            "to go by"
+            f"their time is unknown: no finished run of {unknown.dataset}, {unknown.epochs} epochs, {examples} examples, "
+            f"estimator {unknown.estimator} to go by"
         )
     total = max(sum(known) / min(workers, len(known)), *known)
     return f"about {tqdm.format_interval(total)} with {workers} at a time, going by the median of finished runs alike"
