@@ -13,6 +13,7 @@ from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.estimators import Ensemble, Prediction
 from uncertlr.experiments import build, load_config_data, run
+from uncertlr.published import publish
 from uncertlr.runs import load_run
 from uncertlr.training import load_weights
 
@@ -81,6 +82,12 @@ def test_other_data_and_missing_weights_are_refused(runs, tmp_path):
     other.paths.weights("last").unlink()
     with pytest.raises(RunError, match="published runs carry none"):
         compare_estimators([other])
+
+
+def test_the_command_says_what_a_published_run_lacks(runs, capsys):
+    publish([runs[0]], "study")
+    assert main(["evaluate", runs[0].config.run_id]) == 2
+    assert "published runs carry none" in capsys.readouterr().err
 
 
 def test_the_command_prints_the_table_and_writes_the_rows(runs, tmp_path, capsys):

@@ -96,10 +96,15 @@ def _sweep(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from uncertlr.comparison import compare_estimators, estimators_table
     from uncertlr.files import write_json
+    from uncertlr.published import restore_published
     from uncertlr.runs import RunPaths, default_root, load_run
 
     root = Path(options.root) if options.root else default_root()
-    found = compare_estimators([load_run(RunPaths(root, run_id)) for run_id in options.run_ids])
+    paths = [RunPaths(root, run_id) for run_id in options.run_ids]
+    for each in paths:
+        if not each.complete:
+            restore_published(each)  # so that it is told what a published run lacks
+    found = compare_estimators([load_run(each) for each in paths])
     print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
     if options.json:
         try:
