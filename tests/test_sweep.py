@@ -393,7 +393,7 @@ def test_runs_lists_filters_and_exports(tmp_path, capsys):
     assert row["test_accuracy"] == load_run(paths_of(config)).summary["test"]["accuracy"]
     with pytest.raises(ConfigError, match="unknown status 'done'"):
         command("runs", "--status", "done")
-    with pytest.raises(ConfigError, match="invalid parameter rule='treshold'"):
-        command("runs", "--rule", "treshold")
+    with pytest.raises(ConfigError, match="invalid parameter rule='magic'"):
+        command("runs", "--rule", "magic")
     with pytest.raises(ConfigError, match="--csv .*: "):
         command("runs", "--csv", tmp_path / "none" / "runs.csv")
