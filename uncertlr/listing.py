@@ -98,7 +98,7 @@ def _local(root: Path) -> list[Row]:
 def _local_row(root: Path, name: str) -> Row:
     try:
         paths = RunPaths(root, name)
-        record = read_record(paths)
+        record = read_record(paths) if paths.record.is_file() else {"status": "INTERRUPTED"}  # killed as it began
         summary = checked(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
         return _row(name, read_config(paths).model_dump(), record, summary, record.get("published") or str(root))
     except (UncertlrError, OSError) as error:
