@@ -65,6 +65,7 @@ def _child(fields: dict, log: str, fault: dict) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     torch.set_num_threads(1)
     config = RunConfig(**fields)
     if "die" in fault:
@@ -137,7 +138,8 @@ def assert_every_file_is_whole(paths: RunPaths) -> None:
     if paths.predictions.is_file():
         read_predictions(paths)
     if paths.config.is_file():
-        assert list_runs(paths.root).set_index("run_id").loc[paths.run_id, "status"] in ("completed", "interrupted")
+        status = list_runs(paths.root).set_index("run_id").loc[paths.run_id, "status"]
+        assert status in {"completed", "interrupted", "failed"}
 
 
 def assert_same_results(paths: RunPaths, reference: RunPaths) -> None:

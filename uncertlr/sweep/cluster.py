@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,25 +39,23 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     import dask
     from distributed import Client, LocalCluster
 
-    with dask.config.set(SETTINGS):
-        try:
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=0,
-                host=host,
-                dashboard_address=f"{host}:0",
-                worker_dashboard_address=f"{host}:0",
-                resources=resources or None,
-                silence_logs=logging.CRITICAL,
-            )
-        except (OSError, RuntimeError) as error:
-            raise RunError(
-                f"no workers could be started on host {host!r} ({error}); is it an address of this machine?"
-            ) from None
-        with cluster, Client(cluster) as client:
-            client.run(_ignore_interrupts)
-            yield client
+    try:
+        socket.create_server((host, 0)).close()
+    except OSError as error:
+        raise RunError(f"no process can listen on host {host!r} ({error.strerror}); is it this machine's?") from None
+    options = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "memory_limit": 0,
+        "host": host,
+        "dashboard_address": f"{host}:0",
+        "worker_dashboard_address": f"{host}:0",
+        "resources": resources or None,
+        "silence_logs": logging.CRITICAL,
+    }
+    with dask.config.set(SETTINGS), LocalCluster(**options) as cluster, Client(cluster) as client:
+        client.run(_ignore_interrupts)
+        yield client
 
 
 @contextmanager
