@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test lab lint lock clean
+.PHONY: book test torture lab lint lock clean
 
 book: $(READY)  ## run the quickstart, render the published runs, build the site
 	$(BIN)/uncertlr book
 
 test: $(READY)  ## the tests that people run all day
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+torture: $(READY)  ## 200 kills at random moments, each run held against its reference
+	UNCERTLR_KILLS=200 $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -179,12 +179,13 @@ def test_a_diverged_run_fails_with_the_step_and_keeps_its_checkpoint(tmp_path, m
         return real(logits, targets) * (float("nan") if len(calls) == 50 else 1.0)
 
     monkeypatch.setattr(objectives, "cross_entropy", explode)
-    with pytest.raises(RunError, match="epoch 3, step"):
+    with pytest.raises(RunError, match="epoch 3, step 8: .*; the checkpoint of epoch 2 is kept"):
         run(config)
     paths = paths_of(config)
     record = read_json(paths.record)
     assert record["status"] == "FAILED"
-    assert "epoch 3, step" in record["error"]
+    assert "epoch 3, step 8" in record["error"]
+    assert record["error"].endswith("the checkpoint of epoch 2 is kept")
     assert (paths.checkpoints / "epoch-0002.pt").is_file()
     monkeypatch.undo()
     assert load_run(run(config)).record["status"] == "COMPLETED"
@@ -194,7 +195,8 @@ def test_other_data_under_the_same_name_is_refused(tmp_path):
     config = CNN.replace(root=str(tmp_path))
     paths = paths_of(config)
     paths.directory.mkdir(parents=True)
-    paths.record.write_text(json.dumps({"data": "0" * 64}))
+    record = {"status": "FAILED", "data": "0" * 64, "examples": {"train": 1}, "class_names": ["0"]}
+    paths.record.write_text(json.dumps(record))
     with pytest.raises(RunError, match="begun on data with fingerprint 000000000000"):
         run(config)
 

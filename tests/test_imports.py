@@ -9,7 +9,7 @@ import uncertlr
 
 LAYERS = [
     {"allocator", "errors", "streams", "provenance"},
-    {"files", "config", "metrics", "schedulers", "models", "data"},
+    {"files", "records", "config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
     {"checkpoints", "objectives"},
     {"published", "plots", "tables", "progress", "training", "integrations"},

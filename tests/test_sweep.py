@@ -283,7 +283,13 @@ def scheduler():
     """A Dask cluster that somebody else started."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0) as cluster:
+    here = {
+        "protocol": "tcp://",
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
+        "worker_dashboard_address": "127.0.0.1:0",
+    }
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, memory_limit=0, **here) as cluster:
         yield cluster.scheduler_address
 
 

@@ -4,8 +4,11 @@ Flags and help come from RunConfig.
 """
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -18,21 +21,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        0 when it succeeded, 2 when the user can mend what was wrong, 130 when interrupted.
+        0 when it succeeded, 2 when the user can mend what was wrong, 130 when interrupted, 143 when terminated.
     """
     parser = build_parser()
     known, unknown = parser.parse_known_args(arguments)
     try:
         if unknown:
             raise _unknown_flag(unknown[0])
-        known.command(known)
+        with _terminable():
+            known.command(known)
     except UncertlrError as error:
         print(f"uncertlr: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("uncertlr: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
-        return 130
+        return 143 if isinstance(interrupt, Terminated) else 130
     return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what a cluster sends before it takes a machine away is answered as Ctrl-C is."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated("SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build_parser() -> argparse.ArgumentParser:

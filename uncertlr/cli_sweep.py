@@ -19,6 +19,12 @@ def add_commands(commands: Any) -> None:
         "--workers", type=int, default=os.cpu_count() or 1, help="processes, of one thread each (%(default)s)"
     )
     sweep.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a running Dask cluster, in place of processes")
+    sweep.add_argument(
+        "--host", default="127.0.0.1", help="address of this machine that its processes listen on (%(default)s)"
+    )
+    sweep.add_argument(
+        "--runs-per-gpu", type=int, default=0, metavar="N", help="runs that share a GPU, each claiming 1/N of a worker's GPU"
+    )
     sweep.add_argument("--notebook", type=Path, metavar="FILE", help="leave this notebook executed beside each run")
     sweep.add_argument("--dry-run", action="store_true", help="print the runs, their states and an estimate of the time")
     sweep.add_argument("--root", default="", help=describe_field("root"))
@@ -71,6 +77,8 @@ def _evidence(options: argparse.Namespace) -> None:
 def _sweep(options: argparse.Namespace) -> None:
     if options.workers < 1:
         raise ConfigError(f"--workers {options.workers}: at least one is needed")
+    if options.runs_per_gpu < 0:
+        raise ConfigError(f"--runs-per-gpu {options.runs_per_gpu}: a number from 1 on, or 0 for one run a GPU")
     if options.notebook and not options.notebook.is_file():
         raise ConfigError(f"--notebook {options.notebook}: there is no such file")
 
@@ -85,9 +93,9 @@ def _sweep(options: argparse.Namespace) -> None:
         print(plan(jobs, missing, options.workers))
         return
     print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done", flush=True)
-    where = {"workers": options.workers, "scheduler": options.scheduler, "notebook": options.notebook}
+    names = ("workers", "scheduler", "host", "runs_per_gpu", "notebook")
     with sweep_progress(len(missing)) as report:
-        outcomes = run_sweep(jobs, **where, report=report)
+        outcomes = run_sweep(jobs, **{name: getattr(options, name) for name in names}, report=report)
     if failed := sum(bool(outcome.error) for outcome in outcomes):
         print(failures(jobs, outcomes), file=sys.stderr)
         raise RunError(f"{failed} of {len(outcomes)} runs failed, as listed; the others are done")

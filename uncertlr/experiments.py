@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -15,33 +15,47 @@ from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
-from uncertlr.files import read_json, write_atomically, write_json
+from uncertlr.files import write_atomically, write_json
 from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField
 from uncertlr.progress import reporter
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
-from uncertlr.runs import Run, RunPaths, claimed, load_run, paths_of, read_metrics, read_trace
+from uncertlr.runs import (
+    Run,
+    RunPaths,
+    claimed,
+    disk_errors,
+    load_run,
+    paths_of,
+    read_metrics,
+    read_record,
+    read_trace,
+)
 from uncertlr.schedulers import SCHEDULES, UncertaintyLR
 from uncertlr.streams import derive_seed
 from uncertlr.summary import prediction_table, report_keys, summarize
 from uncertlr.training import Evaluation, Experiment, evaluate, fit, load_weights
 
 
-def run(config: RunConfig) -> RunPaths:
+def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
     """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
 
     Published runs (``results/``) are looked up first; they need neither data nor time.
 
+    Args:
+        config: what to run.
+        wait: for another process that trains the same run, instead of refusing.
+
     Raises:
-        UncertlrError: bad configuration, missing data, a run in use, or training that diverged; the run's record then
-            says FAILED with the error, and its last good checkpoint is kept.
+        UncertlrError: bad configuration, missing data, a run in use, a disk that refuses, or training that diverged; the
+            run's record then says FAILED with the error, and its last good checkpoint is kept.
     """
     paths = paths_of(config)
-    if paths.complete or restore_published(paths):
+    if _found(paths):
         return paths
     with _numerics(config.threads):
         experiment = build(config, load_config_data(config))
-        with claimed(paths):
+        with claimed(paths, wait=wait), disk_errors(paths):
             if not paths.complete:  # another process may have finished it just before
                 _carry_out(experiment, paths)
     return paths
@@ -50,7 +64,12 @@ def run(config: RunConfig) -> RunPaths:
 def find(config: RunConfig) -> Run | None:
     """A finished run, published or local, or None; trains nothing."""
     paths = paths_of(config)
-    return load_run(paths) if paths.complete or restore_published(paths) else None
+    return load_run(paths) if _found(paths) else None
+
+
+def _found(paths: RunPaths) -> bool:
+    with disk_errors(paths):
+        return paths.complete or restore_published(paths)
 
 
 def build(config: RunConfig, data: DataSet) -> Experiment:
@@ -141,19 +160,20 @@ def _carry_out(experiment: Experiment, paths: RunPaths) -> None:
     record = _open_record(experiment, paths)
     try:
         with reporter(experiment.config) as report:
-            fit(experiment, paths, report)
-        _finish(experiment, paths)
+            best = fit(experiment, paths, report)
+        _finish(experiment, paths, best)
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "INTERRUPTED"
         record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
-        write_json(paths.record, record)
+        with suppress(OSError):  # on a full disk the first error is the one to tell
+            write_json(paths.record, record)
         raise
     write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})
 
 
 def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
     config, data = experiment.config, experiment.data
-    before = read_json(paths.record) if paths.record.is_file() else {}
+    before = read_record(paths) if paths.record.is_file() else {}
     if before and before["data"] != data.fingerprint:
         raise RunError(
             f"run {paths.run_id} was begun on data with fingerprint {before['data'][:12]}, but {config.dataset} now has "
@@ -180,12 +200,12 @@ def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
     return record
 
 
-def _finish(experiment: Experiment, paths: RunPaths) -> None:
+def _finish(experiment: Experiment, paths: RunPaths, best: str) -> None:
     config, data = experiment.config, experiment.data
     final = "test" if config.evaluate_test else "val"
     evaluations: dict[str, Evaluation] = {}
     if config.evaluate_test:
-        load_weights(experiment, paths, "best")
+        load_weights(experiment, paths, "best", best)
         evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test")
         load_weights(experiment, paths, "last")
         # the stream of the last epoch's row, so the same numbers

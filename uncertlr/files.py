@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def remove_unfinished(*folders: Path) -> None:
+    """Remove what `write_atomically` was writing when its process was killed."""
+    for folder in folders:
+        for path in folder.iterdir():
+            if re.fullmatch(r"\..+\.[0-9a-f]{32}", path.name):
+                path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically."""
     write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())
@@ -50,11 +59,31 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write named arrays, atomically."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Read what `save_arrays` wrote; nothing is unpickled.
+
+    Raises:
+        RunError: the file is damaged, or holds something else.
+    """
+    content = io.BytesIO(path.read_bytes())
+    try:
+        with np.load(content, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception as error:  # damaged bytes can raise anything
+        raise RunError(f"{path} is damaged, or holds no arrays ({error}); remove the run's folder and run again") from error
 
 
 def save_state(path: Path, state: dict[str, Any]) -> str:
@@ -72,8 +101,20 @@ def save_state(path: Path, state: dict[str, Any]) -> str:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read what `save_state` wrote; nothing but tensors and plain values is unpickled."""
+    """Read what `save_state` wrote; nothing but tensors and plain values is unpickled.
+
+    Raises:
+        RunError: the file is damaged, or holds something else.
+    """
     import torch
 
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    content = io.BytesIO(path.read_bytes())
+    try:
+        state = torch.load(content, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes can raise anything
+        raise RunError(
+            f"{path} is damaged, or no state of a run ({error}); remove the run's folder and run again"
+        ) from error
+    if not isinstance(state, dict):
+        raise RunError(f"{path} holds a {type(state).__name__}, no state of a run; remove the run's folder and run again")
     return state

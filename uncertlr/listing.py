@@ -14,7 +14,8 @@ from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.errors import UncertlrError
 from uncertlr.files import read_json
 from uncertlr.published import published_ids, results_folder
-from uncertlr.runs import RunPaths, default_root, paths_of
+from uncertlr.records import Summary, checked
+from uncertlr.runs import RunPaths, default_root, paths_of, read_config, read_record
 
 Row = dict[str, Any]
 
@@ -91,17 +92,17 @@ def _columns() -> list[str]:
 
 def _local(root: Path) -> list[Row]:
     folders = sorted(path.parent for path in root.glob("*/config.json"))
-    return [_local_row(RunPaths(root, folder.name)) for folder in folders]
+    return [_local_row(root, folder.name) for folder in folders]
 
 
-def _local_row(paths: RunPaths) -> Row:
+def _local_row(root: Path, name: str) -> Row:
     try:
-        record = read_json(paths.record)
-        summary = read_json(paths.summary) if paths.complete else None
-        config = RunConfig(**read_json(paths.config)).model_dump()
-        return _row(paths.run_id, config, record, summary, record.get("published") or str(paths.root))
+        paths = RunPaths(root, name)
+        record = read_record(paths) if paths.record.is_file() else {"status": "INTERRUPTED"}  # killed as it began
+        summary = checked(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
+        return _row(name, read_config(paths).model_dump(), record, summary, record.get("published") or str(root))
     except (UncertlrError, OSError) as error:
-        return {"run_id": paths.run_id, "status": "damaged", "source": str(paths.root), "error": str(error)}
+        return {"run_id": name, "status": "damaged", "source": str(root), "error": str(error)}
 
 
 def _published() -> list[Row]:
@@ -132,7 +133,7 @@ def _status(record: Row, summary: Row | None) -> str:
     if summary:
         return "published" if record.get("published") else "completed"
     if record["status"] == "RUNNING":
-        return "running" if _alive(record["owner"]) else "interrupted"
+        return "running" if record.get("owner") and _alive(record["owner"]) else "interrupted"
     return "failed" if record["status"] == "FAILED" else "interrupted"
 
 

@@ -4,11 +4,9 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError, RunError
-from uncertlr.files import Arrays
+from uncertlr.files import Arrays, load_arrays
 from uncertlr.published import restore_published
 from uncertlr.runs import Run, RunPaths, load_run, paths_of, read_trace
 from uncertlr.schedulers import (
@@ -127,8 +125,7 @@ def whole_trace(run: Run) -> Arrays:
     """Factor and signal of every step, unthinned, also of a published run."""
     if not run.paths.factor.is_file():
         return read_trace(run.paths)
-    with np.load(run.paths.factor) as arrays:
-        return dict(arrays)
+    return load_arrays(run.paths.factor)
 
 
 def _donor(config: RunConfig, run_id: str) -> Run:

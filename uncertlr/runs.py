@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 
-from uncertlr.config import RunConfig
-from uncertlr.errors import RunError
-from uncertlr.files import Arrays, read_json
+from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig
+from uncertlr.errors import ConfigError, RunError
+from uncertlr.files import Arrays, load_arrays, read_json, remove_unfinished
+from uncertlr.records import Record, Summary, checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,11 @@ class RunPaths:
 
     root: Path
     run_id: str
+
+    def __post_init__(self) -> None:
+        """Refuse a name that could lead out of the root."""
+        if not re.fullmatch(r"\w[\w.-]*", self.run_id):
+            raise RunError(f"{self.run_id!r} is no name of a run: letters, digits, dots, dashes and underscores make one")
 
     @property
     def directory(self) -> Path:
@@ -112,16 +119,21 @@ def paths_of(config: RunConfig) -> RunPaths:
 
 
 @contextmanager
-def claimed(paths: RunPaths) -> Iterator[None]:
+def claimed(paths: RunPaths, *, wait: bool = False) -> Iterator[None]:
     """Hold a run's folder: nobody else trains in it meanwhile. A dead owner's claim is void.
 
+    Args:
+        paths: the run.
+        wait: for a live process that holds it, until that has ended.
+
     Raises:
-        RunError: another live process holds it, or the folder cannot be written.
+        RunError: another live process holds it, the folder cannot be written, or its files lie elsewhere.
     """
     try:
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(paths.lock, timeout=0)
-        lock.acquire()
+        refuse_links(paths)
+        lock = filelock.FileLock(paths.lock, timeout=-1 if wait else 0)
+        lock.acquire(poll_interval=0.5)
     except filelock.Timeout:
         owner = read_json(paths.record).get("owner", {}) if paths.record.is_file() else {}
         raise RunError(
@@ -131,9 +143,37 @@ def claimed(paths: RunPaths) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write to {paths.directory}: {error.strerror}; choose another root") from error
     try:
+        remove_unfinished(paths.directory, paths.checkpoints)
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def disk_errors(paths: RunPaths) -> Iterator[None]:
+    """Turn what the disk refuses into a RunError that names the file.
+
+    Args:
+        paths: the run whose files are read or written meanwhile.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"run {paths.run_id} stopped, since {error.filename or paths.directory} could not be read or written: "
+            f"{error.strerror or error}; mend that and run again, it goes on from its last checkpoint"
+        ) from error
+
+
+def refuse_links(paths: RunPaths) -> None:
+    """See that all of a run lies in its own folder.
+
+    Raises:
+        RunError: the folder, or something in it, is a link.
+    """
+    for path in (paths.directory, *paths.directory.rglob("*")):
+        if path.is_symlink():
+            raise RunError(f"{path} is a link to {path.readlink()}; a run's files lie in its own folder: copy them there")
 
 
 @dataclass(frozen=True)
@@ -165,34 +205,94 @@ class Run:
     @property
     def predictions(self) -> "pd.DataFrame | None":
         """A row an example of validation and test; None in a published run that carries none."""
-        import pandas as pd
-
-        return pd.read_parquet(self.paths.predictions) if self.paths.predictions.is_file() else None
+        return read_predictions(self.paths) if self.paths.predictions.is_file() else None
 
 
 def load_run(paths: RunPaths) -> Run:
-    """Read a complete run.
+    """Read a complete run, trusting nothing that its folder holds.
 
     Raises:
-        RunError: it is not complete, or damaged.
+        RunError: it is not complete, damaged, of another version, or its files lie elsewhere.
     """
     if not paths.complete:
         raise RunError(f"run {paths.run_id} is not complete in {paths.root}; run(config) trains or resumes it")
-    config = RunConfig(**read_json(paths.config))
-    return Run(paths, config, read_json(paths.record), read_json(paths.summary))
+    refuse_links(paths)
+    summary = checked(paths.summary, read_json(paths.summary), Summary)
+    record, config = read_record(paths), read_config(paths)
+    if summary["result_version"] != RESULT_VERSION:
+        raise RunError(
+            f"{paths.directory} holds a run of result version {summary['result_version']}, but this is version "
+            f"{RESULT_VERSION}: its numbers would be others now; run the configuration again"
+        )
+    if not config.run_id == summary["run_id"] == paths.run_id:
+        raise RunError(
+            f"{paths.directory} holds the results of {summary['run_id']} and the configuration of {config.run_id}: "
+            "the folder was renamed, or its files were changed; run the configuration again"
+        )
+    return Run(paths, config, record, summary)
+
+
+def read_record(paths: RunPaths) -> dict[str, Any]:
+    """How a run was, or is being, carried out.
+
+    Raises:
+        RunError: the file is damaged, or its entries are of other types.
+    """
+    return checked(paths.record, read_json(paths.record), Record)
+
+
+def read_config(paths: RunPaths) -> RunConfig:
+    """What a run is.
+
+    Raises:
+        RunError: the file is damaged, or another version of uncertlr wrote it.
+    """
+    fields = read_json(paths.config)
+    try:
+        config = RunConfig(**fields)
+    except ConfigError as error:
+        raise RunError(f"{paths.config} was written by another version of uncertlr, or changed: {error}") from error
+    if given := sorted(EXECUTION_FIELDS & set(fields)):
+        raise RunError(f"{paths.config} was changed: {given[0]}={fields[given[0]]!r} is no part of what a run is; remove it")
+    return config
 
 
 def read_metrics(paths: RunPaths) -> "pd.DataFrame":
-    """A row an epoch and split."""
+    """A row an epoch and split.
+
+    Raises:
+        RunError: the file is damaged.
+    """
     import pandas as pd
 
-    return pd.DataFrame([json.loads(line) for line in paths.metrics.read_text(encoding="utf-8").splitlines()])
+    try:
+        rows = [json.loads(line) for line in paths.metrics.read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise RunError(f"{paths.metrics} is damaged ({error}); remove the run's folder and run again") from error
+    return pd.DataFrame(rows)
+
+
+def read_predictions(paths: RunPaths) -> "pd.DataFrame":
+    """A row an example of validation and test.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(paths.predictions)
+    except (ValueError, OSError) as error:  # pyarrow's errors are either
+        raise RunError(f"{paths.predictions} is damaged ({error}); remove the run's folder and run again") from error
 
 
 def read_trace(paths: RunPaths) -> Arrays:
-    """The readings of every step, all epochs joined."""
-    epochs = []
-    for path in sorted(paths.directory.glob("trace-*.npz")):
-        with np.load(path) as arrays:
-            epochs.append(dict(arrays))
+    """The readings of every step, all epochs joined.
+
+    Raises:
+        RunError: a file is damaged, or there is none.
+    """
+    epochs = [load_arrays(path) for path in sorted(paths.directory.glob("trace-*.npz"))]
+    if not epochs:
+        raise RunError(f"{paths.directory} holds no trace; remove the run's folder and run again")
     return {name: np.concatenate([epoch[name] for epoch in epochs]) for name in epochs[0]}

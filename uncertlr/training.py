@@ -15,7 +15,7 @@ from uncertlr.data import Batch, DataSet, Split, eval_batches, steps_per_epoch, 
 from uncertlr.errors import RunError
 from uncertlr.estimators import Deterministic, Estimator, Prediction
 from uncertlr.estimators.modes import sampling_modes
-from uncertlr.files import Arrays, load_state, save_arrays, save_state
+from uncertlr.files import Arrays, load_state, save_arrays, save_state, sha256
 from uncertlr.metrics import reliability_curve, scores
 from uncertlr.metrics.probabilities import class_probs
 from uncertlr.models import MeanField
@@ -83,7 +83,7 @@ class Evaluation:
         }
 
 
-def fit(experiment: Experiment, paths: RunPaths, report: Report) -> None:
+def fit(experiment: Experiment, paths: RunPaths, report: Report) -> str:
     """Train for the configured epochs, from the newest good checkpoint if there is one.
 
     Args:
@@ -91,12 +91,16 @@ def fit(experiment: Experiment, paths: RunPaths, report: Report) -> None:
         paths: where each epoch's metrics, trace and checkpoint are written.
         report: called with the train and the validation row of every epoch.
 
+    Returns:
+        SHA-256 of the best epoch's weights, for `load_weights`.
+
     Raises:
-        RunError: the loss or the signal is no longer finite; names the step.
+        RunError: the loss or the signal is no longer finite; names the step, and the checkpoint that is kept.
     """
     config = experiment.config
     state = load_checkpoint(paths)
-    done, elapsed, best = 0, 0.0, {"epoch": 0, "accuracy": -1.0}
+    done, elapsed = 0, 0.0
+    best: dict[str, Any] = {"epoch": 0, "accuracy": -1.0}
     if state:
         experiment.model.load_state_dict(state["model"])
         experiment.optimizer.load_state_dict(state["optimizer"])
@@ -104,7 +108,11 @@ def fit(experiment: Experiment, paths: RunPaths, report: Report) -> None:
         done, elapsed, best = state["epoch"], state["elapsed"], state["best"]
     rewind(paths, done)
     for epoch in range(done + 1, config.epochs + 1):
-        trace, train_row = train_epoch(experiment, epoch)
+        try:
+            trace, train_row = train_epoch(experiment, epoch)
+        except RunError as error:
+            kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
+            raise RunError(f"{error}; {kept}") from error
         started = time.perf_counter()
         evaluation = evaluate(experiment, experiment.data.val, epoch, "val")
         val_row = {"epoch": epoch, "split": "val", **evaluation.row(), "seconds": time.perf_counter() - started}
@@ -113,8 +121,8 @@ def fit(experiment: Experiment, paths: RunPaths, report: Report) -> None:
         save_arrays(paths.trace(epoch), trace)
         append_metrics(paths, [train_row, val_row])
         if val_row["accuracy"] > best["accuracy"]:
-            best = {"epoch": epoch, "accuracy": val_row["accuracy"]}
-            save_state(paths.weights("best"), {"epoch": epoch, "model": experiment.model.state_dict()})
+            digest = save_state(paths.weights("best"), {"epoch": epoch, "model": experiment.model.state_dict()})
+            best = {"epoch": epoch, "accuracy": val_row["accuracy"], "sha256": digest}
         state = {
             "epoch": epoch,
             "elapsed": elapsed,
@@ -126,11 +134,19 @@ def fit(experiment: Experiment, paths: RunPaths, report: Report) -> None:
         save_checkpoint(paths, epoch, state)
         report(train_row, val_row)
     save_state(paths.weights("last"), {"epoch": config.epochs, "model": experiment.model.state_dict()})
+    return str(best.get("sha256", ""))  # a checkpoint of an older version has none
 
 
-def load_weights(experiment: Experiment, paths: RunPaths, which: str) -> None:
-    """Put a run's last or best weights into the model."""
-    experiment.model.load_state_dict(load_state(paths.weights(which))["model"])
+def load_weights(experiment: Experiment, paths: RunPaths, which: str, digest: str = "") -> None:
+    """Put a run's last or best weights into the model.
+
+    Raises:
+        RunError: the file is damaged, or does not have the SHA-256 that is given.
+    """
+    file = paths.weights(which)
+    if digest and sha256(file) != digest:
+        raise RunError(f"{file} is not what was written, or is damaged; remove {paths.directory} and run again")
+    experiment.model.load_state_dict(load_state(file)["model"])
 
 
 def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, Any]]:

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import drawings
+import scaling
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.directives.patches import Figure
 from sphinx.util.docutils import SphinxDirective
 
@@ -58,6 +60,12 @@ def keep_first_line(app: Sphinx, what: str, name: str, obj: object, options: obj
         lines[:0] = ["..", ""]
 
 
+def substitute(app: Sphinx, config: Config) -> None:
+    """Give pages the measured numbers that they use by name."""
+    measured = {"scaling": scaling.numbers(Path(app.srcdir) / "results")}
+    config["myst_substitutions"] = {**config["myst_substitutions"], **measured}
+
+
 def draw(app: Sphinx) -> None:
     """Make the drawings before any page is read."""
     drawings.draw_all(Path(app.srcdir) / GENERATED)
@@ -67,6 +75,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("drawing", Drawing)
     app.add_directive("parameter-table", ParameterTable)
+    app.connect("config-inited", substitute)
     app.connect("builder-inited", draw)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

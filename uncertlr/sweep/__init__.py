@@ -1,6 +1,7 @@
 """A grid of runs from a YAML file, carried out side by side."""
 
-from uncertlr.sweep.execute import Outcome, check_jobs, executed_notebook, missing_jobs, run_sweep, with_fixed_rates
+from uncertlr.sweep.carry_out import Outcome, executed_notebook
+from uncertlr.sweep.execute import check_jobs, missing_jobs, run_sweep, with_fixed_rates
 from uncertlr.sweep.grid import Job, read_sweep
 
 __all__ = [

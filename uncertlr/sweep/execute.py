@@ -1,52 +1,23 @@
 """A sweep's runs on Dask: one code path for a machine's own cores and for a cluster."""
 
-import logging
-import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_core.utils import ensure_event_loop
-
-from uncertlr.book import execute_notebook
-from uncertlr.config import RunConfig
-from uncertlr.errors import ConfigError, RunError, UncertlrError
-from uncertlr.experiments import build_estimators, run
+from uncertlr.errors import ConfigError
+from uncertlr.experiments import build_estimators, resolve_device
 from uncertlr.listing import run_states
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
-from uncertlr.runs import RunPaths, paths_of
+from uncertlr.runs import RunPaths, disk_errors, paths_of
+from uncertlr.sweep.carry_out import Outcome, executed_notebook
+from uncertlr.sweep.cluster import LOOPBACK, Resources, local_cluster, running_cluster
+from uncertlr.sweep.gathering import Gathering, Report
 from uncertlr.sweep.grid import Job
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
-
-SETTINGS = {
-    "distributed.scheduler.worker-saturation": 1.0,  # a run waits at the scheduler, so it never dies with another's worker
-    "distributed.scheduler.worker-ttl": None,  # a worker deep in a training step is not dead
-    "distributed.comm.timeouts.connect": "120s",  # importing torch on a busy machine takes its time
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a run.
-
-    Attributes:
-        run_id: the run.
-        seconds: what it took.
-        error: why it failed; empty if it did not.
-    """
-
-    run_id: str
-    seconds: float
-    error: str = ""
-
-
-Report = Callable[[Job, Outcome], None]
+    from distributed import Client
 
 
 def run_sweep(
@@ -54,6 +25,8 @@ def run_sweep(
     *,
     workers: int = 1,
     scheduler: str = "",
+    host: str = LOOPBACK,
+    runs_per_gpu: int = 0,
     notebook: Path | None = None,
     report: Report = lambda job, outcome: None,
 ) -> list[Outcome]:
@@ -64,8 +37,11 @@ def run_sweep(
 
     Args:
         jobs: the runs, of `read_sweep`; those that are done are passed over.
-        workers: processes on this machine, of one thread each.
+        workers: processes on this machine, of one thread each; on its GPU, ``runs_per_gpu`` at most.
         scheduler: address of a running Dask scheduler to use instead; its workers must see the same folders.
+        host: address that the processes on this machine listen on.
+        runs_per_gpu: how many runs share a GPU. Each claims that part of a worker's resource ``GPU``; 0 claims a whole one
+            if the runs' device is cuda, and nothing else.
         notebook: a notebook with a parameters cell, which each run leaves executed beside it.
         report: called as runs end.
 
@@ -74,7 +50,7 @@ def run_sweep(
 
     Raises:
         ConfigError: settings that do not go together; found before anything starts.
-        RunError: no scheduler answers at the address.
+        RunError: no scheduler answers at the address, or it went away.
     """
     jobs = with_fixed_rates(jobs) if notebook else list(jobs)
     check_jobs(jobs)
@@ -82,32 +58,29 @@ def run_sweep(
     if not missing:
         return []
     for run_id in {donor for job in missing for donor in job.config.donors}:
-        restore_published(RunPaths(paths_of(missing[0].config).root, run_id))  # once, not by several workers at a time
-    with _client(min(workers, len(missing)), scheduler) as client:
-        return _gather(client, missing, notebook, report)
+        paths = RunPaths(paths_of(missing[0].config).root, run_id)
+        with disk_errors(paths):
+            restore_published(paths)  # once, not by several workers at a time
+    claims = _claims(missing[0].config.device, runs_per_gpu, anywhere=bool(scheduler))
+    with _cluster(min(workers, len(missing)), scheduler, host, claims) as client:
+        return Gathering(client, missing, notebook, claims, report).outcomes()
 
 
-def carry_out(config: RunConfig, notebook: Path | None, *needed: Outcome) -> Outcome:
-    """One run, on a worker; what goes wrong is told, not raised, so that the others go on."""
-    failed = [outcome.run_id for outcome in needed if outcome.error]
-    if failed:
-        return Outcome(config.run_id, 0.0, f"needs {failed[0]}, which failed")
-    started, error = time.perf_counter(), ""
-    try:
-        run(config)
-        if notebook:
-            with closing(ensure_event_loop()):  # papermill leaves the loop of a worker's thread open
-                execute_notebook(notebook, executed_notebook(config), config.model_dump())
-    except UncertlrError as problem:
-        error = str(problem)
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
-    return Outcome(config.run_id, time.perf_counter() - started, error)
+def _claims(device: str, runs_per_gpu: int, anywhere: bool) -> Resources:
+    """What a run takes of a worker; what ``auto`` will be on the workers of a cluster is not known here."""
+    if device == "auto" and not anywhere:
+        device = str(resolve_device(device))
+    if runs_per_gpu or device.startswith("cuda"):
+        return {"GPU": 1 / max(runs_per_gpu, 1)}
+    return {}
 
 
-def executed_notebook(config: RunConfig) -> Path:
-    """Where a run's executed notebook lies."""
-    return paths_of(config).directory / "notebook.ipynb"
+def _cluster(workers: int, scheduler: str, host: str, claims: Resources) -> "AbstractContextManager[Client]":
+    if scheduler:
+        return running_cluster(scheduler, claims)
+    if claims:
+        workers = min(workers, round(1 / claims["GPU"]))
+    return local_cluster(workers, host, claims)
 
 
 def missing_jobs(jobs: Sequence[Job], notebook: Path | None = None) -> list[Job]:
@@ -137,54 +110,3 @@ def check_jobs(jobs: Sequence[Job]) -> None:
                 build_rule(job.config, steps_per_epoch=1)
         except ConfigError as error:
             raise ConfigError(f"arm {job.arm!r}: {error}") from None
-
-
-@contextmanager
-def _client(workers: int, scheduler: str) -> "Iterator[Client]":
-    import dask
-    from distributed import Client, LocalCluster
-
-    with dask.config.set(SETTINGS):
-        if scheduler:
-            try:
-                client = Client(scheduler, timeout=30)
-            except (OSError, ValueError) as error:
-                raise RunError(f"no Dask scheduler answers at {scheduler!r} ({error}); start one, or leave it out") from None
-            with client:
-                yield client
-            return
-        local: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
-        with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster, Client(cluster) as client:
-            client.run(_ignore_interrupts)
-            yield client
-
-
-def _ignore_interrupts() -> None:
-    """On a worker: Ctrl-C reaches every process of the terminal, but the sweep alone answers it and ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _gather(client: "Client", jobs: Sequence[Job], notebook: Path | None, report: Report) -> list[Outcome]:
-    from distributed import as_completed
-
-    futures: dict[str, Future] = {}
-    where = {job.run_id: (job, -index) for index, job in enumerate(jobs)}
-    for job, priority in sorted(where.values(), key=lambda entry: bool(entry[0].config.donors)):
-        config = job.config.replace(root=str(paths_of(job.config).root.resolve()))
-        needs = [*config.donors, *([config.without_rule().run_id] if notebook else [])]
-        inputs = [futures[run_id] for run_id in needs if run_id in futures]
-        source = notebook.resolve() if notebook else None
-        futures[job.run_id] = client.submit(carry_out, config, source, *inputs, priority=priority, pure=False)
-    names = {future: run_id for run_id, future in futures.items()}
-    outcomes = []
-    for future in as_completed(list(names)):
-        outcomes.append(_outcome(names[future], future))
-        report(where[names[future]][0], outcomes[-1])
-    return outcomes
-
-
-def _outcome(run_id: str, future: "Future") -> Outcome:
-    if future.status == "finished":
-        outcome: Outcome = future.result()
-        return outcome
-    return Outcome(run_id, 0.0, f"its worker died, again and again; is there memory enough? ({future.exception()})")

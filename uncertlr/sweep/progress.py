@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from uncertlr.listing import list_runs, median_seconds, run_states
 from uncertlr.runs import paths_of
-from uncertlr.sweep.execute import Outcome, Report
+from uncertlr.sweep.carry_out import Outcome
+from uncertlr.sweep.gathering import Report
 from uncertlr.sweep.grid import Job
 
 

@@ -1,0 +1,96 @@
+"""What a run costs besides its training: seconds, files and bytes, measured on the embedded digits.
+
+python benchmarks/overhead.py --output results/overhead.json
+
+Runs of two lengths take turns; what is left at zero epochs, on the line through their medians, is the overhead of a run. CPU
+seconds hardly depend on what else the machine does; elapsed seconds do, so the load is stored with them.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from uncertlr import provenance
+from uncertlr.config import RunConfig, preset
+from uncertlr.experiments import run
+from uncertlr.published import publish
+from uncertlr.runs import Run, load_run
+
+EPOCHS = (5, 10)
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those that it has started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def measure(config: RunConfig) -> tuple[dict[str, float], Run]:
+    """Carry a run out and count."""
+    elapsed, cpu = time.perf_counter(), cpu_seconds()
+    paths = run(config)
+    elapsed, cpu = time.perf_counter() - elapsed, cpu_seconds() - cpu
+    files = [path.stat().st_size for path in paths.directory.rglob("*") if path.is_file()]
+    return {"seconds": elapsed, "cpu_seconds": cpu, "files": len(files), "bytes": sum(files)}, load_run(paths)
+
+
+def start_worker() -> dict[str, float]:
+    """What a process pays once, before its first run: Python and the library's imports."""
+    elapsed, cpu = time.perf_counter(), cpu_seconds()
+    subprocess.run([sys.executable, "-c", "import uncertlr.sweep"], check=True)
+    return {"seconds": time.perf_counter() - elapsed, "cpu_seconds": cpu_seconds() - cpu}
+
+
+def medians(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Of every quantity."""
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def overhead(rounds: int, root: Path) -> dict[str, object]:
+    """Medians of whole runs, and the line through the two lengths: per run and per epoch."""
+    os.environ["UNCERTLR_RESULTS"] = str(root / "results")
+    config = preset("digits", "quick", rule="threshold", root=str(root / "runs"), progress="quiet", device="cpu")
+    measure(config.replace(epochs=1))  # what is imported only when it is needed
+    rows: dict[int, list[dict[str, float]]] = {epochs: [] for epochs in EPOCHS}
+    runs = []
+    for seed in range(rounds):
+        for epochs in EPOCHS:
+            row, finished = measure(config.replace(epochs=epochs, seed=seed))
+            rows[epochs].append(row)
+            runs += [finished] if epochs == EPOCHS[0] else []
+    short, long = (medians(rows[epochs]) for epochs in EPOCHS)
+    per_epoch = {name: (long[name] - short[name]) / (EPOCHS[1] - EPOCHS[0]) for name in short}
+    return {
+        "whole_run": short,
+        "per_run": {name: short[name] - EPOCHS[0] * per_epoch[name] for name in short},
+        "per_epoch": per_epoch,
+        "published_bytes": publish(runs, "measured").stat().st_size / len(runs),
+        "peak_memory_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "worker_start": medians([start_worker() for _ in range(3)]),
+    }
+
+
+def main() -> None:
+    """Measure, print, and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root:
+        found = overhead(options.rounds, Path(root))
+    about = {"epochs": EPOCHS[0], "rounds": options.rounds, "load": os.getloadavg()[0]}
+    content = {"environment": provenance.environment("cpu"), **about, **found}
+    print(json.dumps(found, indent=1))
+    if options.output:
+        options.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

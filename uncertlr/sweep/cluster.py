@@ -1,0 +1,106 @@
+"""Where a sweep's runs are carried out: processes of this machine, or a Dask cluster that somebody else started."""
+
+import logging
+import signal
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from uncertlr.errors import RunError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+LOOPBACK = "127.0.0.1"
+
+SETTINGS = {
+    "distributed.scheduler.worker-saturation": 1.0,  # a run waits at the scheduler, so it never dies with another's worker
+    "distributed.scheduler.worker-ttl": None,  # a worker deep in a training step is not dead
+    "distributed.comm.timeouts.connect": "120s",  # importing torch on a busy machine takes its time
+}
+
+Resources = dict[str, float]
+
+
+@contextmanager
+def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Client]":
+    """Processes of one thread each on this machine, ended with the context.
+
+    Args:
+        workers: how many.
+        host: the only address that scheduler and workers listen on; their ports are free ones.
+        resources: what each worker declares to have.
+
+    Raises:
+        RunError: the address is not this machine's.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    try:
+        socket.create_server((host, 0)).close()
+    except OSError as error:
+        raise RunError(f"no process can listen on host {host!r} ({error.strerror}); is it this machine's?") from None
+    options = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "memory_limit": 0,
+        "host": host,
+        "dashboard_address": f"{host}:0",
+        "worker_dashboard_address": f"{host}:0",
+        "resources": resources or None,
+        "silence_logs": logging.CRITICAL,
+    }
+    with dask.config.set(SETTINGS), LocalCluster(**options) as cluster, Client(cluster) as client:
+        client.run(_ignore_interrupts)
+        yield client
+
+
+@contextmanager
+def running_cluster(address: str, claims: Resources) -> "Iterator[Client]":
+    """A scheduler that is running somewhere, with the workers that have joined it or will.
+
+    Args:
+        address: the scheduler's.
+        claims: what a run will take of a worker's resources.
+
+    Raises:
+        RunError: no scheduler answers.
+    """
+    import dask
+    from distributed import Client
+
+    with dask.config.set(SETTINGS):
+        try:
+            client = Client(address, timeout=30)
+        except (OSError, ValueError) as error:
+            raise RunError(f"no Dask scheduler answers at {address!r} ({error}); start one, or leave it out") from None
+        with client:
+            _say_what_will_not_work(client, claims)
+            yield client
+
+
+def _say_what_will_not_work(client: "Client", claims: Resources) -> None:
+    workers = client.scheduler_info()["workers"].values()
+    if not workers:
+        warnings.warn("no worker has joined the scheduler yet; the runs wait for one", stacklevel=2)
+    elif not any(_has(worker["resources"], claims) for worker in workers):
+        claimed = ", ".join(f"{name}={amount:g}" for name, amount in claims.items())
+        warnings.warn(f"no worker has the resources of a run yet ({claimed}); the runs wait for one", stacklevel=2)
+    if many := [worker["name"] for worker in workers if worker["nthreads"] > 1]:
+        warnings.warn(
+            f"{len(many)} workers have several threads, but a process carries out one run at a time; start workers of one "
+            "thread each",
+            stacklevel=2,
+        )
+
+
+def _has(resources: Resources, claims: Resources) -> bool:
+    return all(resources.get(name, 0.0) >= amount for name, amount in claims.items())
+
+
+def _ignore_interrupts() -> None:
+    """On a worker: Ctrl-C reaches every process of the terminal, but the sweep alone answers it and ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
