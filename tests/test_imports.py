@@ -9,16 +9,18 @@ import uncertlr
 
 LAYERS = [
     {"allocator", "errors", "streams", "provenance"},
-    {"files", "config", "metrics", "schedulers", "models", "data"},
+    {"files", "config", "evidence_config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
     {"checkpoints", "objectives"},
     {"published", "plots", "tables", "progress", "training", "integrations"},
     {"summary", "rules_from_config", "listing", "evidence"},
-    {"experiments"},
+    {"arrival", "effects", "experiments"},
     {"book"},
     {"sweep"},
-    {"verdicts", "comparison"},
-    {"evidence_figures"},
+    {"study", "comparison"},
+    {"verdicts"},
+    {"evidence_tables", "evidence_words"},
+    {"evidence_figures", "factorial"},
     {"cli_sweep"},
     {"cli"},
 ]

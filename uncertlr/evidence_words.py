@@ -1,0 +1,137 @@
+"""What the chapters may say: sentences that follow from comparisons by rules, in the protocol's words."""
+
+import pandas as pd
+
+from uncertlr.evidence import ALPHA, MARGIN, SEEDS_FOR_A_CLAIM, SPREAD_OF_DONORS
+from uncertlr.study import COMPETITOR, CONSTANT, Study
+from uncertlr.verdicts import causal_family, comparisons, named_family
+
+CLAIMS = {
+    "helps": "`{arm}` **helps** against `{against}`",
+    "harms": "`{arm}` **harms** against `{against}`",
+    "equivalent": "`{arm}` and `{against}` are **equivalent** within {margin} points",
+    "not shown": "`{arm}` against `{against}`: a difference is **not shown**, and neither is equivalence",
+    "uninformative": (
+        "`{arm}` against `{against}` is **uninformative**: the donors' log rates differ by a standard deviation of "
+        "{spread:.3f}, less than {least}, so the replay cannot tell feedback from shape"
+    ),
+    "descriptive": "`{arm}` against `{against}` is **descriptive**, no claim: {pairs} of {planned} pairs are finished",
+    "missing": "`{arm}` against `{against}` is **missing**: {pairs} of {planned} pairs are finished",
+}
+
+FEEDBACK = {
+    "helps": "Feedback adds to the curve: `{arm}` ends higher than `{against}`, which has its curve and no feedback.",
+    "harms": "Feedback takes away: `{against}`, which has the curve and no feedback, ends higher than `{arm}`.",
+    "equivalent": (
+        "The curve does as well without listening: `{arm}` and `{against}` end within {margin} points of each other. "
+        "What `{arm}` gains or loses comes from the shape of its curve."
+    ),
+    "not shown": "Between `{arm}` and `{against}` no difference is shown, nor that there is none within {margin} points.",
+    "uninformative": (
+        "`{against}` cannot tell feedback from shape: the curves of `{arm}` are so alike over the seeds "
+        "(standard deviation of the log rate {spread:.3f}) that a replay is nearly the run itself."
+    ),
+    "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
+    "missing": "`{arm}` against `{against}` is missing: {pairs} of {planned} pairs.",
+}
+
+VERBS = {
+    "helps": ("{} ends higher", "{} end higher"),
+    "harms": ("{} ends lower", "{} end lower"),
+    "equivalent": ("{} is equivalent to it", "{} are each equivalent to it"),
+    "not shown": ("for {} a difference is not shown", "for {} a difference is not shown"),
+}
+"""Of one arm and of several, in the short answer."""
+
+
+def claim(row: pd.Series) -> str:
+    """A row of `comparisons` as a sentence, with its difference, interval, pairs and p-value."""
+    return f"{CLAIMS[row['word']].format(**_fields(row))}{_numbers(row)}."
+
+
+def claims(table: pd.DataFrame) -> str:
+    """Every row as an item of a Markdown list."""
+    return "\n".join(f"- {claim(row)}" for _, row in table.iterrows()) or "No such comparison is planned."
+
+
+def feedback_answers(study: Study) -> dict[str, list[str]]:
+    """For every feedback arm of a study, what its own controls say of its feedback.
+
+    An arm whose rate stood on a bound has no controls: its curve was the bound's, whatever it heard.
+    """
+    table = comparisons(study, causal_family(study))
+    answers: dict[str, list[str]] = {}
+    for arm in study.feedback:
+        rows = table[table["arm"] == arm]
+        rail = study.on_a_rail(arm)
+        if rail:
+            answers[arm] = [f"`{arm}`: in most runs {rail}. A rate on a bound follows the bound and not the signal."]
+        elif not len(rows):
+            answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
+        if len(rows):
+            answers.setdefault(arm, []).extend(FEEDBACK[row["word"]].format(**_fields(row)) for _, row in rows.iterrows())
+    return answers
+
+
+def short_answer(study: Study) -> str:
+    """One paragraph for the front page: does any feedback arm beat what people use, and is it the feedback?"""
+    family = comparisons(study, named_family(study))
+    causal = comparisons(study, causal_family(study))
+    return " ".join([_against(family, CONSTANT), _against(family, COMPETITOR), _is_it_the_feedback(causal)])
+
+
+def progress(study: Study) -> str:
+    """How many of the planned runs are finished, and the arms that are not complete."""
+    done, planned = len(study.finished), len(study.jobs)
+    gaps = {arm: (len(runs), study.planned(arm)) for arm, runs in study.arms.items() if len(runs) < study.planned(arm)}
+    text = f"`{study.name}`: {done} of {planned} planned runs are finished"
+    if not gaps:
+        return text + "."
+    return (
+        text + "; missing: " + ", ".join(f"`{arm}` {count - have} of {count}" for arm, (have, count) in gaps.items()) + "."
+    )
+
+
+def _against(family: pd.DataFrame, baseline: str) -> str:
+    rows = family[family["against"] == baseline]
+    groups = {word: [f"`{arm}`" for arm in rows.loc[rows["word"] == word, "arm"]] for word in rows["word"].unique()}
+    parts = [
+        (one if len(names) == 1 else several).format(_list(names))
+        for word, (one, several) in VERBS.items()
+        if (names := groups.get(word, []))
+    ]
+    waiting = [name for word in ("descriptive", "missing") for name in groups.get(word, [])]
+    if waiting:
+        parts.append(f"for {_list(waiting)} there are too few finished pairs to say")
+    return f"Against `{baseline}`: {'; '.join(parts)}." if parts else f"Nothing is compared with `{baseline}` yet."
+
+
+def _is_it_the_feedback(causal: pd.DataFrame) -> str:
+    judged = causal[~causal["word"].isin(["descriptive", "missing"])]
+    if judged.empty:
+        return f"Whether it is the feedback cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."
+    parts = []
+    for arm, rows in judged.groupby("arm", sort=False):
+        words = {row["against"]: row["word"] for _, row in rows.iterrows()}
+        named = ", ".join(f"{word} against `{control}`" for control, word in words.items())
+        parts.append(f"`{arm}` is {named}")
+    return f"Held against the same curves without feedback: {'; '.join(parts)}."
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _fields(row: pd.Series) -> dict[str, object]:
+    return dict(row) | {"margin": f"{100 * MARGIN:g}", "least": SPREAD_OF_DONORS, "seeds": SEEDS_FOR_A_CLAIM}
+
+
+def _numbers(row: pd.Series) -> str:
+    if row["word"] == "missing":
+        return ""
+    text = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} pairs"
+    if row["word"] in ("helps", "harms", "not shown"):
+        text += f", p = {row['p, Holm']:.3g} after Holm's adjustment (level {ALPHA:g})"
+    if row["word"] == "equivalent":
+        text += f", p = {row['p, equivalence']:.2g} for a difference beyond the margin"
+    return f" ({text})"
