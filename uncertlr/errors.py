@@ -15,3 +15,7 @@ class DataError(UncertlrError, ValueError):
 
 class RunError(UncertlrError, RuntimeError):
     """A run on disk is in use, damaged, or belongs to something else."""
+
+
+class StaleResults(RunError):
+    """A stored result was made by another version of the library, or in another layout, and must not be shown as this one's."""

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.errors import UncertlrError
 from uncertlr.files import read_json
-from uncertlr.published import published_ids, results_folder
+from uncertlr.published import published_ids, results_folder, stale_results
 from uncertlr.runs import RunPaths, default_root, paths_of
 
 Row = dict[str, Any]
 
-STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged")
+STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
 SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
 BRIEF = (
     "run_id",
@@ -43,6 +43,7 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
         dataset: keep the runs on this data set.
         rule: keep the runs with this rule.
         status: keep the runs of this status, one of `STATUSES`. A run that was unpacked from ``results/`` is published.
+            A stale one is of another result version or layout, and nothing shows it.
 
     Returns:
         A frame sorted by data set, rule and seed; accuracy in 0..1, losses in nats, ``seconds`` of training.
@@ -105,8 +106,15 @@ def _local_row(paths: RunPaths) -> Row:
 
 
 def _published() -> list[Row]:
-    rows = []
+    refused = stale_results()
+    rows: list[Row] = [
+        {"run_id": run_id, "status": "stale", "source": path.stem, "error": refused[path.name]}
+        for run_id, path in published_ids().items()
+        if path.name in refused
+    ]
     for path in sorted(results_folder().glob("*.parquet")):
+        if path.name in refused:
+            continue
         for stored in pq.read_table(path, columns=["run_id", "config", "record", "summary"]).to_pylist():
             config, record, summary = (json.loads(stored[part]) for part in ("config", "record", "summary"))
             config = {name: field.default for name, field in RunConfig.model_fields.items()} | config
