@@ -18,4 +18,4 @@ class RunError(UncertlrError, RuntimeError):
 
 
 class StaleResults(RunError):
-    """A stored result was made by another version of the library, or in another layout, and must not be shown as this one's."""
+    """A stored result is of another version of the library, or of another layout, and must not be shown."""

@@ -93,9 +93,8 @@ def load_study(name: str) -> dict[str, Any]:
     """
     path = results_folder() / f"{name}.json"
     if not path.is_file():
-        raise RunError(
-            f"{path} does not exist; there are {', '.join(each.stem for each in path.parent.glob('*.json')) or 'none'}"
-        )
+        known = ", ".join(sorted(each.stem for each in path.parent.glob("*.json")))
+        raise RunError(f"{path} does not exist; there are {known or 'none'}")
     _refuse_stale(path)
     return read_json(path)
 
