@@ -86,7 +86,18 @@ def _columns() -> list[str]:
     fields = [name for name in RunConfig.model_fields if name not in EXECUTION_FIELDS]
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
     rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
-    times = ["best_epoch", "seconds", "seconds_per_epoch", "began", "ended", "processor", "commit", "source", "error"]
+    times = [
+        "best_epoch",
+        "seconds",
+        "seconds_per_epoch",
+        "began",
+        "ended",
+        "processor",
+        "data",
+        "commit",
+        "source",
+        "error",
+    ]
     return ["run_id", "status", *fields, *scores, *rate, *times]
 
 
@@ -125,7 +136,7 @@ def _published() -> list[Row]:
 def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str) -> Row:
     row = {name: _flat(value) for name, value in config.items() if name not in EXECUTION_FIELDS}
     row |= {"run_id": run_id, "status": _status(record, summary), "source": source, "error": record.get("error", "")}
-    row |= {name: record.get(name) for name in ("began", "ended", "processor")}
+    row |= {name: record.get(name) for name in ("began", "ended", "processor", "data")}
     row["commit"] = record.get("git", {}).get("commit", "")
     if not summary:
         return row
