@@ -13,7 +13,7 @@ LAYERS = [
     {"estimators", "runs"},
     {"checkpoints", "objectives"},
     {"published", "plots", "tables", "progress", "training", "integrations"},
-    {"summary", "rules_from_config", "listing", "evidence"},
+    {"summary", "rules_from_config", "listing", "evidence", "figure_data"},
     {"arrival", "effects", "experiments"},
     {"book"},
     {"sweep"},

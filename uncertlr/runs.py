@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 
-from uncertlr.config import RunConfig
-from uncertlr.errors import RunError
+from uncertlr.config import RESULT_VERSION, RunConfig
+from uncertlr.errors import RunError, StaleResults
 from uncertlr.files import Arrays, read_json
 
 if TYPE_CHECKING:
@@ -175,11 +175,17 @@ def load_run(paths: RunPaths) -> Run:
 
     Raises:
         RunError: it is not complete, or damaged.
+        StaleResults: another version of the library made it.
     """
     if not paths.complete:
         raise RunError(f"run {paths.run_id} is not complete in {paths.root}; run(config) trains or resumes it")
-    config = RunConfig(**read_json(paths.config))
-    return Run(paths, config, read_json(paths.record), read_json(paths.summary))
+    summary = read_json(paths.summary)
+    if (version := summary.get("result_version")) != RESULT_VERSION:
+        raise StaleResults(
+            f"{paths.directory} holds results of version {version}, but this library makes version {RESULT_VERSION}; "
+            "remove the folder and run it again"
+        )
+    return Run(paths, RunConfig(**read_json(paths.config)), read_json(paths.record), summary)
 
 
 def read_metrics(paths: RunPaths) -> "pd.DataFrame":
