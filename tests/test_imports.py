@@ -19,8 +19,10 @@ LAYERS = [
     {"sweep"},
     {"study", "comparison"},
     {"verdicts"},
+    {"evidence_times"},
     {"evidence_tables", "evidence_words"},
-    {"evidence_figures", "factorial"},
+    {"factorial"},
+    {"evidence_figures"},
     {"cli_sweep"},
     {"cli"},
 ]

@@ -1,5 +1,6 @@
 """What the finished runs of a study look like: differences, and small panels of one arm each before a common reference."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
 from uncertlr.errors import ConfigError
-from uncertlr.evidence import MARGIN, share_not_yet_there
-from uncertlr.evidence_tables import arrivals, target_accuracy, validation
+from uncertlr.evidence import MARGIN, paired_interval, share_not_yet_there
+from uncertlr.evidence_times import arrivals, target_accuracy, validation
+from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
-from uncertlr.verdicts import arms_against
+from uncertlr.verdicts import arms_against, causal_family, comparisons, named_family
 
 Draw = Callable[[Axes, str, str], object]
 """Draws an arm in a colour."""
@@ -92,6 +94,13 @@ def by_arm(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_index("arm")
 
 
+def headline_figure(study: Study) -> Figure:
+    """The named family and the feedback arms' own controls in one figure."""
+    named, causal = comparisons(study, named_family(study)), comparisons(study, causal_family(study))
+    panels = {f"against {name}": by_arm(rows) for name, rows in named.groupby("against", sort=False)}
+    return differences_figure(panels | against_controls(causal), "difference of final accuracy (percentage points)")
+
+
 def against_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
     return {f"{arm} against its own controls": rows.set_index("against") for arm, rows in table.groupby("arm", sort=False)}
@@ -114,6 +123,8 @@ def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
 
 def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval."""
+    if not study.arms[baseline]:
+        return small_panels(study, baseline, lambda *_: None, "", "", [])
     target = target_accuracy(study, baseline)
     last = max(run.config.epochs for run in study.finished)
 
@@ -146,6 +157,36 @@ def rates_figure(study: Study, arms: Sequence[str]) -> Figure:
     return small_panels(study, "", draw, "step", "learning rate", arms)
 
 
+def cells_figure(study: Study) -> Figure:
+    """A factorial's cells: accuracy over the second factor, a line a value of the first, a panel a combination of others."""
+    factors = factors_of(study)
+    (first, lines), (second, places), *rest = factors.items()
+    scores = cell_scores(study, factors)
+    combinations = list(itertools.product((0, 1), repeat=len(rest)))
+    rows = (len(combinations) + 1) // 2
+    figure = Figure(figsize=(6.4, 0.6 + 2.1 * rows))
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat
+    for ax, combination in zip(axes, combinations, strict=False):
+        panel = [[scores[level, place, *combination] for place in (0, 1)] for level in (0, 1)]
+        series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
+        plots.cell_means(ax, series, places)
+        counts = sorted(len(cell) for line in panel for cell in line)
+        shown = ", ".join(f"{name} {both[level]}" for (name, both), level in zip(rest, combination, strict=True))
+        ax.set_title(f"{shown} (n = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''})", fontsize="small")
+    figure.axes[0].legend(title=first.replace("_", " "), fontsize="small", title_fontsize="small")
+    figure.supxlabel(second, fontsize="medium", color=plots.INK)
+    figure.supylabel("final test accuracy", fontsize="medium", color=plots.INK)
+    return figure
+
+
+def _ends(of_seed: Mapping[int, float]) -> tuple[float, float, float]:
+    values = list(of_seed.values())
+    if len(values) < 2:
+        return (values[0], np.nan, np.nan) if values else (np.nan, np.nan, np.nan)
+    interval = paired_interval(values)
+    return interval.estimate, interval.low, interval.high
+
+
 def small_panels(
     study: Study, reference: str, draw: Draw, xlabel: str, ylabel: str, arms: Sequence[str] | None = None
 ) -> Figure:
@@ -159,12 +200,14 @@ def small_panels(
         ylabel: with the unit.
         arms: which; None for all but the reference.
     """
-    shown = [arm for arm in (arms or study.arms) if study.arms[arm] and arm != reference]
+    shown = [arm for arm in (study.arms if arms is None else arms) if study.arms[arm] and arm != reference]
     rows = max(1, (len(shown) + 1) // 2)
     figure = Figure(figsize=(6.4, 0.6 + 1.75 * rows))
     axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True)
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
+    if not shown:
+        figure.text(0.5, 0.5, "no finished run yet", ha="center", color=plots.INK)
     for index, (ax, arm) in enumerate(zip(axes.flat, shown, strict=False)):
         if reference and study.arms[reference]:
             draw(ax, reference, plots.INK)

@@ -1,17 +1,19 @@
-"""Tables of a study beside its verdicts: scores, what the rates did, times to the target, cost, hours and hardware."""
+"""Tables of a study: its verdicts in short, scores, what the rates did, how often an arm won; the data of its figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
-from uncertlr.arrival import compare_arrival
-from uncertlr.evidence import Interval, paired_interval, pairs_won, probability_of_improvement
-from uncertlr.metrics import Censored, debiased_error_of_curve, time_to_minimum, time_to_target
+from uncertlr.evidence import paired_interval, pairs_won, probability_of_improvement
+from uncertlr.evidence_times import validation
+from uncertlr.metrics import debiased_error_of_curve
+from uncertlr.published import thin
 from uncertlr.runs import Run
-from uncertlr.study import CONSTANT, Study
+from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.tables import final_scores
+from uncertlr.verdicts import causal_family, comparisons, named_family, schedule_family
 
 Measure = Callable[[Run], float]
 
@@ -42,6 +44,32 @@ def debiased_ece(run: Run) -> float:
         torch.tensor(np.array(scores[f"bin_{part}"], dtype=float)) for part in ("counts", "confidence", "accuracy")
     )
     return float(debiased_error_of_curve(counts, confidence, accuracy))
+
+
+def verdict_summary(study: Study) -> pd.DataFrame:
+    """One row an arm: seeds, accuracy, and the word and difference in points against what it is held against."""
+    columns = {
+        f"against {CONSTANT}": [row for row in named_family(study) + schedule_family(study) if row[1] == CONSTANT],
+        f"against {COMPETITOR}": [row for row in named_family(study) if row[1] == COMPETITOR],
+        "against its curve without feedback": causal_family(study),
+    }
+    judged = [comparisons(study, family) for family in (named_family(study), causal_family(study), schedule_family(study))]
+    cells = {(row["arm"], row["against"]): _cell(row) for table in judged for _, row in table.iterrows()}
+    rows = {}
+    for arm, of_seed in study.arms.items():
+        accuracies = list(study.scores(arm).values())
+        rows[arm] = {
+            "seeds": f"{len(of_seed)} of {study.planned(arm)}",
+            "accuracy": over_seeds(accuracies) if of_seed else "",
+        }
+        rows[arm] |= {name: "; ".join(cells[pair] for pair in pairs if pair[0] == arm) for name, pairs in columns.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _cell(row: pd.Series) -> str:
+    if row["pairs"] < 2:
+        return str(row["word"])
+    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f})"
 
 
 def scores_table(study: Study) -> pd.DataFrame:
@@ -90,59 +118,6 @@ def rates_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def target_accuracy(study: Study, baseline: str = CONSTANT) -> float:
-    """The median of a baseline's final validation accuracies."""
-    return float(np.median([validation(run)["accuracy"].iloc[-1] for run in study.arms[baseline].values()]))
-
-
-def validation(run: Run) -> pd.DataFrame:
-    """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
-    return run.metrics.query("split == 'val'")
-
-
-def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
-    """When each finished run of an arm first reached the target on validation, in epochs or seconds (``elapsed``)."""
-    rows = {seed: validation(run) for seed, run in study.arms[arm].items()}
-    return {seed: time_to_target(each["accuracy"].tolist(), each[unit].tolist(), target) for seed, each in rows.items()}
-
-
-def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
-    """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
-
-    Differences are of times restricted to what all runs were watched for; seconds are of training alone, with what reading
-    the uncertainty costs.
-    """
-    target = target_accuracy(study, baseline)
-    rows = {}
-    for arm, of_seed in study.arms.items():
-        if not of_seed:
-            continue
-        times = arrivals(study, arm, target)
-        rows[arm] = {
-            "seeds": len(of_seed),
-            "reached the target": f"{sum(each.observed for each in times.values())} of {len(times)}",
-            "epochs": _difference(study, arm, baseline, target, "epoch"),
-            "seconds": _difference(study, arm, baseline, target, "elapsed"),
-            "epochs to lowest loss": _to_lowest_loss(list(of_seed.values())),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _difference(study: Study, arm: str, baseline: str, target: float, unit: str) -> str:
-    if arm == baseline:
-        return ""
-    one, other = arrivals(study, arm, target, unit), arrivals(study, baseline, target, unit)
-    ends = [validation(run)[unit].iloc[-1] for each in (arm, baseline) for run in study.arms[each].values()]
-    found = compare_arrival(one, other, min(ends))
-    return "" if found is None else _signed(found.difference, 1)
-
-
-def _to_lowest_loss(runs: list[Run]) -> str:
-    times = [time_to_minimum(validation(run)["loss"].tolist(), validation(run)["epoch"].tolist()) for run in runs]
-    late = sum(not each.observed for each in times)
-    return f"{np.median([each.time for each in times]):.0f}" + (f" ({late} still falling)" if late else "")
-
-
 def improvement_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
     """One row an arm: the chance that one of its runs beats one of the baseline's, and the pairs of a seed that it won."""
     base, rows = study.scores(baseline), {}
@@ -158,51 +133,6 @@ def improvement_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
             "share won, 95 % interval": f"{share.low:.2f} to {share.high:.2f}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
-    """One row an arm: seconds of training an epoch, and their ratio to the baseline's over paired seeds."""
-    base, rows = study.scores(baseline, seconds_per_epoch), {}
-    for arm, of_seed in study.arms.items():
-        seconds = study.scores(arm, seconds_per_epoch)
-        if not seconds:
-            continue
-        rows[arm] = {
-            "seeds": len(of_seed),
-            "seconds an epoch, median": f"{np.median(list(seconds.values())):.1f}",
-            "ratio": "",
-        }
-        logs = [np.log(seconds[seed] / base[seed]) for seed in sorted(set(seconds) & set(base))]
-        if arm != baseline and len(logs) > 1:
-            ratio = paired_interval(logs)
-            low, middle, high = np.exp([ratio.low, ratio.estimate, ratio.high])
-            rows[arm]["ratio"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def seconds_per_epoch(run: Run) -> float:
-    """The median seconds of training an epoch."""
-    return float(run.summary["seconds_per_epoch"])
-
-
-def hours_table(study: Study) -> pd.DataFrame:
-    """One row a kind of machine and versions: finished runs, hours of training, first and last day."""
-    rows = [
-        {
-            "processor": run.record["processor"],
-            "device": run.record["device"],
-            "torch": run.record["versions"]["torch"],
-            "hours": run.summary["seconds"] / 3600,
-            "day": run.record["began"][:10],
-            "data": run.record["data"][:12],
-        }
-        for run in study.finished
-    ]
-    if not rows:
-        return pd.DataFrame()
-    groups = pd.DataFrame(rows).groupby(["processor", "device", "torch", "data"])
-    table = groups.agg(runs=("hours", "size"), hours=("hours", "sum"), first=("day", "min"), last=("day", "max"))
-    return table.reset_index().round({"hours": 1})
 
 
 def runs_table(study: Study) -> pd.DataFrame:
@@ -222,5 +152,23 @@ def runs_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _signed(interval: Interval, digits: int) -> str:
-    return f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"
+def curves_data(study: Study) -> pd.DataFrame:
+    """One row a run and epoch: what the curves over the epochs show."""
+    parts = [
+        validation(run)[["epoch", "accuracy", "loss", "elapsed"]].assign(arm=arm, seed=seed)
+        for arm, of_seed in study.arms.items()
+        for seed, run in of_seed.items()
+    ]
+    columns = ["arm", "seed", "epoch", "accuracy", "loss", "elapsed"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def rates_data(study: Study, arms: Sequence[str], points: int = 60) -> pd.DataFrame:
+    """One row a run and step, at evenly spaced steps: what the figure of the rates shows."""
+    parts = [
+        pd.DataFrame(thin(run.trace, points))[["step", "learning_rate"]].assign(arm=arm, seed=seed)
+        for arm in arms
+        for seed, run in study.arms[arm].items()
+    ]
+    columns = ["arm", "seed", "step", "learning_rate"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from uncertlr.evidence import ALPHA, MARGIN, SEEDS_FOR_A_CLAIM, SPREAD_OF_DONORS
+from uncertlr.runs import project_folder
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import causal_family, comparisons, named_family
 
@@ -34,6 +35,9 @@ FEEDBACK = {
     "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
     "missing": "`{arm}` against `{against}` is missing: {pairs} of {planned} pairs.",
 }
+
+PRIMARY = ("report", CONSTANT)
+"""The protocol's primary comparison, judged alone."""
 
 VERBS = {
     "helps": ("{} ends higher", "{} end higher"),
@@ -80,6 +84,27 @@ def short_answer(study: Study) -> str:
     return " ".join([_against(family, CONSTANT), _against(family, COMPETITOR), _is_it_the_feedback(causal)])
 
 
+def primary_answer(study: Study) -> str:
+    """The comparison that the protocol names first, from the study of the report's own plan."""
+    row = comparisons(study, [PRIMARY]).iloc[0]
+    text = f"{claim(row)} These are runs of `{study.name}`, {_setting(study)}."
+    return text if _tuned() else text + " The protocol asks for both arms tuned; no tuned run is finished."
+
+
+def limits(study: Study) -> list[str]:
+    """What the study's finished runs do not reach, read off their configurations."""
+    words = comparisons(study, named_family(study))["word"]
+    open_ = int(words.isin(["descriptive", "missing"]).sum())
+    lines = [f"One data set at a time, one network, one optimizer: {_setting(study)}, Adam, batches of {_batch(study)}."]
+    if open_:
+        lines.append(f"{open_} of the {len(words)} comparisons of the named family have too few pairs for a claim.")
+    if not _tuned():
+        lines.append(
+            "No arm is tuned: rates and dials are the report's or the protocol's, so a better rate may undo any lead."
+        )
+    return lines
+
+
 def progress(study: Study) -> str:
     """How many of the planned runs are finished, and the arms that are not complete."""
     done, planned = len(study.finished), len(study.jobs)
@@ -118,6 +143,23 @@ def _is_it_the_feedback(causal: pd.DataFrame) -> str:
     return f"Held against the same curves without feedback: {'; '.join(parts)}."
 
 
+def _setting(study: Study) -> str:
+    runs = study.finished
+    if not runs:
+        return "of which none is finished"
+    config, examples = runs[0].config, runs[0].record["examples"]["train"]
+    weights = runs[0].record["num_parameters"]
+    return f"{config.dataset}, {examples:,} training examples, {config.epochs} epochs, {weights:,} weights"
+
+
+def _batch(study: Study) -> str:
+    return _list([str(size) for size in sorted({job.config.batch_size for job in study.jobs})])
+
+
+def _tuned() -> bool:
+    return any((project_folder() / "sweeps").glob("*tuned*.yaml"))
+
+
 def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
@@ -129,6 +171,8 @@ def _fields(row: pd.Series) -> dict[str, object]:
 def _numbers(row: pd.Series) -> str:
     if row["word"] == "missing":
         return ""
+    if row["pairs"] == 1:
+        return f" ({row['difference']:+.2f} points)"
     text = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} pairs"
     if row["word"] in ("helps", "harms", "not shown"):
         text += f", p = {row['p, Holm']:.3g} after Holm's adjustment (level {ALPHA:g})"

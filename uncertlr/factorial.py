@@ -7,7 +7,7 @@ import pandas as pd
 from uncertlr.config import RunConfig
 from uncertlr.effects import Cell, complete_seeds, factorial_effects
 from uncertlr.errors import ConfigError
-from uncertlr.evidence import MARGIN, SEEDS_FOR_A_CLAIM, Comparison
+from uncertlr.evidence import MARGIN, SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
 from uncertlr.evidence_tables import over_seeds
 from uncertlr.study import Study
 from uncertlr.tables import final_scores
@@ -103,6 +103,23 @@ def effect_sentences(study: Study) -> list[str]:
         numbers = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}"
         lines.append(f"{text[0].upper()}{text[1:]} ({numbers}; {row['pairs']} seeds).")
     return lines
+
+
+def all_changes(study: Study) -> str:
+    """The first cell against the last: everything changed at once, in the protocol's words."""
+    first, *_, last = list(cell_scores(study, factors_of(study)).items())
+    before, after = first[1], last[1]
+    differences = paired_differences(after, before)
+    if len(differences) < 2:
+        return f"Fewer than two seeds have both runs ({len(differences)}), so there is nothing to compare yet."
+    effect = compare({"all": differences})["all"]
+    row = _points(effect)
+    text = MAIN[effect.word].format(change="changing all of them", margin=f"{100 * MARGIN:g}", seeds=SEEDS_FOR_A_CLAIM)
+    means = (
+        f"{100 * sum(before.values()) / len(before):.1f} % before and {100 * sum(after.values()) / len(after):.1f} % after"
+    )
+    numbers = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} seeds"
+    return f"{text[0].upper()}{text[1:]}: {means} ({numbers})."
 
 
 def _points(effect: Comparison) -> dict[str, object]:

@@ -247,6 +247,23 @@ def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
     return ax
 
 
+def cell_means(ax: "Axes", series: Mapping[str, np.ndarray], places: Sequence[object]) -> "Axes":
+    """Means of cells with their intervals, joined by a line a series.
+
+    Args:
+        ax: where to draw.
+        series: name to [places, 3], estimate and ends; NaN where there is none.
+        places: what each place on the axis is called.
+    """
+    for index, (label, rows) in enumerate(series.items()):
+        x = np.arange(len(places)) + 0.06 * (index - (len(series) - 1) / 2)
+        reach = np.abs(rows[:, 1:].T - rows[:, 0])
+        ax.errorbar(x, rows[:, 0], reach, color=COLOURS[index], marker="o", markersize=4, capsize=2, label=label)
+    ax.set_xticks(range(len(places)), [str(place) for place in places])
+    ax.set_xlim(-0.4, len(places) - 0.6)
+    return ax
+
+
 def gallery(axes: Sequence["Axes"], images: np.ndarray, titles: Sequence[str]) -> Sequence["Axes"]:
     """Small pictures with a title each.
 

@@ -30,6 +30,15 @@ def schedule_family(study: Study) -> list[Pair]:
     return fixed + [(arm, same) for arm in study.feedback if (same := study.same_rate(arm))]
 
 
+TWINS = {"report": ("sign_flip", "bold_driver"), "report_epoch": ("bold_driver_epoch",)}
+"""The report's rule and its twins: the other sign, and the training loss in place of uncertainty."""
+
+
+def twin_family(study: Study) -> list[Pair]:
+    """The report's rule against its twins: is the sign right, and is uncertainty the useful signal?"""
+    return [(arm, twin) for arm, twins in TWINS.items() for twin in twins if {arm, twin} <= set(study.arms)]
+
+
 def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     """One row a comparison of a family, finished or not, in points of final accuracy.
 
@@ -39,8 +48,8 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
 
     Returns:
         Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low``, ``high``, ``p``, ``p, Holm``,
-        ``p, equivalence``, ``spread`` (between donors' log rates) and ``word``. With one pair or none the word is
-        ``missing`` and the numbers are NaN; an adjusted p-value stands only where there are enough pairs for a claim.
+        ``p, equivalence``, ``spread`` (between donors' log rates) and ``word``. With no pair the word is ``missing`` and the
+        numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough pairs for a claim.
     """
     scores = {arm: study.scores(arm) for pair in family for arm in pair}
     spreads = {pair: _donors_spread(study, pair[1]) for pair in family if _may_be_uninformative(study, pair)}
@@ -51,7 +60,10 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
         row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "word": "missing"}
-        rows.append(row | _numbers(found.get((arm, other))) | {"spread": spreads.get((arm, other), float("nan"))})
+        row |= _numbers(found.get((arm, other))) | {"spread": spreads.get((arm, other), float("nan"))}
+        if pairs == 1:
+            row |= {"difference": 100 * differences[arm, other][0], "word": "descriptive"}
+        rows.append(row)
     columns = ["arm", "against", "pairs", "planned", *_numbers(None), "spread", "word"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -82,7 +94,7 @@ def arms_against(study: Study, baseline: str) -> pd.DataFrame:
     rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in apart]
     table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
     table = table[table["against"] == baseline].set_index("arm")
-    table["word"] = table["word"].replace("missing", "")
+    table.loc[table["pairs"] < 2, ["difference", "word"]] = [float("nan"), ""]
     accuracies = {arm: study.scores(arm) for arm in study.arms}
     means = {
         arm: {"seeds": len(each), "accuracy": sum(each.values()) / len(each)} for arm, each in accuracies.items() if each
