@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import warnings
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -151,47 +150,6 @@ def probability_of_improvement(arm: Values, baseline: Values) -> float:
     """The chance that a run of the arm beats a run of the baseline, ties counted half (Agarwal et al. 2021)."""
     one, other = _checked(arm, 1), _checked(baseline, 1)
     return float(((one[:, None] > other).mean() + (one[:, None] >= other).mean()) / 2)
-
-
-@dataclass(frozen=True)
-class Survival:
-    """A Kaplan-Meier curve: the share of runs that have not reached their target.
-
-    Attributes:
-        times: [K], at which a run reached it.
-        shares: [K], still under way just after.
-        low: [K], lower end of the pointwise 95 % interval.
-        high: [K], upper end.
-    """
-
-    times: np.ndarray
-    shares: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
-    """The Kaplan-Meier curve (1958) of times to a target, with intervals on the scale of log(-log share).
-
-    Args:
-        times: when each run reached the target, or the last time at which it had not.
-        observed: whether it reached it.
-    """
-    values, seen = _checked(times, 1), np.asarray(observed, dtype=bool)
-    if len(values) != len(seen):
-        raise ValueError(f"expected one flag a time, got {len(values)} times and {len(seen)} flags")
-    data = stats.CensoredData(uncensored=values[seen], right=values[~seen])
-    survival = stats.ecdf(data).sf
-    events = np.isin(survival.quantiles, values[seen])
-    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # SciPy's, that a share of 0 has no interval
-        interval = survival.confidence_interval(method="log-log")
-    shares = survival.probabilities[events]
-    low, high = (
-        np.where(np.isfinite(end.probabilities[events]), end.probabilities[events], shares)
-        for end in (interval.low, interval.high)
-    )
-    return Survival(survival.quantiles[events], shares, low, high)
 
 
 def pairs_won(differences: Values) -> tuple[float, Interval]:

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
+from uncertlr.arrival import share_not_yet_there
 from uncertlr.errors import ConfigError
-from uncertlr.evidence import MARGIN, paired_interval, share_not_yet_there
+from uncertlr.evidence import MARGIN, paired_interval
 from uncertlr.evidence_times import arrivals, target_accuracy, validation
 from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from uncertlr.evidence import ALPHA, MARGIN, SEEDS_FOR_A_CLAIM, SPREAD_OF_DONORS
+from uncertlr.evidence import MARGIN, SEEDS_FOR_A_CLAIM, SPREAD_OF_DONORS
 from uncertlr.runs import project_folder
 from uncertlr.study import COMPETITOR, CONSTANT, Study
-from uncertlr.verdicts import causal_family, comparisons, named_family
+from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family
 
 CLAIMS = {
     "helps": "`{arm}` **helps** against `{against}`",
@@ -61,11 +61,15 @@ def claims(table: pd.DataFrame) -> str:
 def feedback_answers(study: Study) -> dict[str, list[str]]:
     """For every feedback arm of a study, what its own controls say of its feedback.
 
-    An arm whose rate stood on a bound has no controls: its curve was the bound's, whatever it heard.
+    An arm whose rate stood on a bound has no controls: its curve was the bound's, whatever it heard. The twins of the
+    report's rule are controls themselves.
     """
     table = comparisons(study, causal_family(study))
     answers: dict[str, list[str]] = {}
+    twins = {twin for each in TWINS.values() for twin in each}
     for arm in study.feedback:
+        if arm in twins:
+            continue
         rows = table[table["arm"] == arm]
         rail = study.on_a_rail(arm)
         if rail:
@@ -175,7 +179,7 @@ def _numbers(row: pd.Series) -> str:
         return f" ({row['difference']:+.2f} points)"
     text = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} pairs"
     if row["word"] in ("helps", "harms", "not shown"):
-        text += f", p = {row['p, Holm']:.3g} after Holm's adjustment (level {ALPHA:g})"
+        text += f", p = {row['p, Holm']:.2g} after Holm"
     if row["word"] == "equivalent":
         text += f", p = {row['p, equivalence']:.2g} for a difference beyond the margin"
     return f" ({text})"

@@ -115,11 +115,9 @@ def all_changes(study: Study) -> str:
     effect = compare({"all": differences})["all"]
     row = _points(effect)
     text = MAIN[effect.word].format(change="changing all of them", margin=f"{100 * MARGIN:g}", seeds=SEEDS_FOR_A_CLAIM)
-    means = (
-        f"{100 * sum(before.values()) / len(before):.1f} % before and {100 * sum(after.values()) / len(after):.1f} % after"
-    )
+    low, high = (100 * sum(each.values()) / len(each) for each in (before, after))
     numbers = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} seeds"
-    return f"{text[0].upper()}{text[1:]}: {means} ({numbers})."
+    return f"{text[0].upper()}{text[1:]}: from {low:.1f} % to {high:.1f} % ({numbers})."
 
 
 def _points(effect: Comparison) -> dict[str, object]:
