@@ -8,6 +8,7 @@ import papermill
 import pytest
 
 from uncertlr.config import RULE_FIELDS, RunConfig
+from uncertlr.evidence_config import EvidenceConfig
 from uncertlr.runs import project_folder
 
 NOTEBOOKS = sorted((project_folder() / "notebooks").glob("*.ipynb"))
@@ -36,20 +37,20 @@ PARTS = {
 
 
 def fields_read(source: str) -> set[str]:
-    """The fields of RunConfig that code reads: by name, from ``config``, or through a function that is given it.
+    """The fields of a configuration that code reads: by name, from ``config``, or through a function that is given it.
 
     Args:
         source: all code but the cell of parameters, which only writes.
     """
     tree = ast.parse(source)
-    fields = set(RunConfig.model_fields)
+    fields = {*RunConfig.model_fields, *EvidenceConfig.model_fields}
     found = _loaded(tree) & fields
     derived = _derived(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "config":
             found |= {node.attr} & fields
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and _loaded(*node.args) & derived:
-            found |= fields if node.func.id in WHOLE else PARTS.get(node.func.id, set())
+            found |= set(RunConfig.model_fields) if node.func.id in WHOLE else PARTS.get(node.func.id, set())
     return found
 
 

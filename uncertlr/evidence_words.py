@@ -36,6 +36,15 @@ FEEDBACK = {
     "missing": "`{arm}` against `{against}` is missing: {pairs} of {planned} pairs.",
 }
 
+BESIDE = {
+    "helps": "`{arm}` ends higher than `{control}`",
+    "harms": "`{arm}` ends lower than `{control}`",
+    "equivalent": "`{arm}` is equivalent to `{control}`",
+    "not shown": "a difference of `{arm}` from `{control}` is not shown",
+    "uninformative": "`{control}` is too like `{arm}` to tell",
+}
+"""Of a feedback arm and its control, in the short answer."""
+
 PRIMARY = ("report", CONSTANT)
 """The protocol's primary comparison, judged alone."""
 
@@ -142,8 +151,7 @@ def _is_it_the_feedback(causal: pd.DataFrame) -> str:
     parts = []
     for arm, rows in judged.groupby("arm", sort=False):
         words = {row["against"]: row["word"] for _, row in rows.iterrows()}
-        named = ", ".join(f"{word} against `{control}`" for control, word in words.items())
-        parts.append(f"`{arm}` is {named}")
+        parts += [BESIDE[word].format(arm=arm, control=control) for control, word in words.items() if word in BESIDE]
     return f"Held against the same curves without feedback: {'; '.join(parts)}."
 
 
