@@ -90,7 +90,12 @@ def test_nothing_finished(tmp_path):
     sweep = tmp_path / "grid.yaml"
     sweep.write_text(GRID)
     found = read_study(str(sweep))
-    assert "is **missing**: 0 of 10 pairs are finished." in claims(comparisons(found, named_family(found)))
+    assert claims(comparisons(found, named_family(found))) == (
+        "- **Missing**, without one finished pair: `report` against `constant`, `inverse` against `constant`, "
+        "`report` against `cosine` and `inverse` against `cosine`."
+    )
+    assert feedback_answers(found)["inverse"] == ["`inverse` against `inverse_yoked`: missing, no pair is finished."]
     assert primary_answer(found).startswith("`report` against `constant` is **missing**")
     assert "of which none is finished" in limits(found)[0]
-    assert progress(found).startswith("`grid`: 0 of 50 planned runs are finished; missing: `constant` 10 of 10")
+    arms = "`constant`, `cosine`, `report`, `inverse` and `inverse_yoked`"
+    assert progress(found) == f"`grid`: 0 of 50 planned runs are finished; missing: all of {arms}."

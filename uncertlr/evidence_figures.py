@@ -83,7 +83,7 @@ def differences_figure(tables: Mapping[str, pd.DataFrame], xlabel: str, linear: 
     axes = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights, sharex=True)[:, 0]
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
         plots.differences(ax, table, 100 * MARGIN, linear=linear)
-        ax.set_title(title, loc="left", fontsize="medium")
+        ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left", fontsize="medium")
     widest = pd.concat([table[["low", "high"]] for table in tables.values()])
     plots.points_axis(axes[-1], widest.to_numpy(dtype=float), 100 * MARGIN, linear)
     axes[-1].set_xlabel(xlabel)

@@ -33,7 +33,6 @@ FEEDBACK = {
         "(standard deviation of the log rate {spread:.3f}) that a replay is nearly the run itself."
     ),
     "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
-    "missing": "`{arm}` against `{against}` is missing: {pairs} of {planned} pairs.",
 }
 
 BESIDE = {
@@ -63,8 +62,11 @@ def claim(row: pd.Series) -> str:
 
 
 def claims(table: pd.DataFrame) -> str:
-    """Every row as an item of a Markdown list."""
-    return "\n".join(f"- {claim(row)}" for _, row in table.iterrows()) or "No such comparison is planned."
+    """Every row as an item of a Markdown list; what has no finished pair in one item."""
+    absent = [f"`{row['arm']}` against `{row['against']}`" for _, row in table.iterrows() if row["word"] == "missing"]
+    lines = [f"- {claim(row)}" for _, row in table.iterrows() if row["word"] != "missing"]
+    lines += [f"- **Missing**, without one finished pair: {_list(absent)}."] if absent else []
+    return "\n".join(lines) or "No such comparison is planned."
 
 
 def feedback_answers(study: Study) -> dict[str, list[str]]:
@@ -85,8 +87,11 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
             answers[arm] = [f"`{arm}`: in most runs {rail}. A rate on a bound follows the bound and not the signal."]
         elif not len(rows):
             answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
-        if len(rows):
-            answers.setdefault(arm, []).extend(FEEDBACK[row["word"]].format(**_fields(row)) for _, row in rows.iterrows())
+        absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
+        there = rows[rows["word"] != "missing"]
+        lines = [FEEDBACK[row["word"]].format(**_fields(row)) for _, row in there.iterrows()]
+        lines += [f"`{arm}` against {_list(absent)}: missing, no pair is finished."] if absent else []
+        answers[arm] = [*answers.get(arm, []), *lines]
     return answers
 
 
@@ -120,14 +125,12 @@ def limits(study: Study) -> list[str]:
 
 def progress(study: Study) -> str:
     """How many of the planned runs are finished, and the arms that are not complete."""
-    done, planned = len(study.finished), len(study.jobs)
-    gaps = {arm: (len(runs), study.planned(arm)) for arm, runs in study.arms.items() if len(runs) < study.planned(arm)}
-    text = f"`{study.name}`: {done} of {planned} planned runs are finished"
-    if not gaps:
-        return text + "."
-    return (
-        text + "; missing: " + ", ".join(f"`{arm}` {count - have} of {count}" for arm, (have, count) in gaps.items()) + "."
-    )
+    text = f"`{study.name}`: {len(study.finished)} of {len(study.jobs)} planned runs are finished"
+    gaps = {arm: study.planned(arm) - len(runs) for arm, runs in study.arms.items() if runs}
+    missing = [f"`{arm}` {gap} of {study.planned(arm)}" for arm, gap in gaps.items() if gap]
+    untouched = [f"`{arm}`" for arm, runs in study.arms.items() if not runs]
+    missing += [f"all of {_list(untouched)}"] if untouched else []
+    return f"{text}; missing: {', '.join(missing)}." if missing else f"{text}."
 
 
 def _against(family: pd.DataFrame, baseline: str) -> str:
