@@ -1,10 +1,19 @@
+import copy
+import json
 import os
 from pathlib import Path
 
 import hypothesis
 import matplotlib as mpl
+import numpy as np
 import pytest
 import torch
+
+from uncertlr.config import preset
+from uncertlr.experiments import run
+from uncertlr.files import save_arrays, write_json
+from uncertlr.published import publish
+from uncertlr.runs import RunPaths, load_run
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("repeatable")
@@ -28,3 +37,67 @@ def real_data():
     if not folder or not (Path(folder) / "cifar10").is_dir() or not (Path(folder) / "imdb").is_dir():
         pytest.skip("needs the real data sets: set UNCERTLR_DATA to a folder that holds cifar10/ and imdb/")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def like(tmp_path_factory):
+    """A real run, from whose files planted ones are made."""
+    return _template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def plant_runs(like):
+    """Finishes each job of a sweep with a planted result, locally or published."""
+
+    def plant(jobs, accuracy, factors=None, published=False):
+        values = {(job.arm, job.config.seed): accuracy(job.arm, job.config.seed) for job in jobs}
+        runs = [
+            _plant(
+                like,
+                job.config,
+                values[job.arm, job.config.seed],
+                Path(os.environ["UNCERTLR_RUNS"]) / ("built" if published else ""),
+                np.asarray(factors(job.arm, job.config.seed) if factors else np.ones(10)),
+            )
+            for job in jobs
+            if values[job.arm, job.config.seed] is not None
+        ]
+        if published:
+            publish(runs, "planted")
+
+    return plant
+
+
+def _template(folder):
+    """A real run, whose files the planted ones are made from."""
+    return load_run(run(preset("digits", "quick", epochs=2, train_examples=300, progress="quiet", root=str(folder))))
+
+
+def _plant(like, config, accuracy, root, factor, seconds=10.0):
+    paths = RunPaths(root, config.run_id)
+    paths.directory.mkdir(parents=True, exist_ok=True)
+    write_json(paths.config, config.model_dump() | {"root": ""})
+    write_json(paths.record, like.record | {"run_id": config.run_id})
+    val = like.metrics.query("split == 'val'").iloc[0].dropna().to_dict()
+    epochs = np.arange(1, config.epochs + 1)
+    rows = [
+        val | {"epoch": int(epoch), "accuracy": accuracy * share**0.2, "loss": 2 - share, "elapsed": seconds * share}
+        for epoch, share in zip(epochs, epochs / config.epochs, strict=True)
+    ]
+    paths.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rate, steps = config.learning_rate * factor, np.arange(len(factor))
+    signal = np.full(len(factor), 0.5)
+    save_arrays(paths.trace(1), {"step": steps, "learning_rate": rate, "factor": factor, "signal": signal})
+    write_json(paths.summary, _summary(like, config, accuracy, rate, factor, seconds))
+    return load_run(paths)
+
+
+def _summary(like, config, accuracy, rate, factor, seconds):
+    summary = copy.deepcopy(like.summary) | {"run_id": config.run_id, "seconds": seconds, "warnings": []}
+    summary["seconds_per_epoch"] = seconds / config.epochs
+    for split in ("val", "test", "test_best"):
+        summary[split]["accuracy"] = accuracy
+    rails = {"above_threshold": 0.5, "at_floor": float(np.mean(factor <= 0.01)), "at_ceiling": float(np.mean(factor >= 10))}
+    summary["rate"] = {"final": rate[-1], "minimum": rate.min(), "maximum": rate.max(), "log_rate_sd": 0.1}
+    summary["rate"] |= rails if config.rule != "none" else {}
+    return summary

@@ -13,12 +13,15 @@ from uncertlr.evidence import (
     compare,
     equivalence_p_value,
     holm,
+    paired_differences,
     paired_interval,
+    pairs_won,
     probability_of_improvement,
     sensitivity_to_rate,
-    share_not_yet_there,
     sign_flip_p_value,
     spread_between_donors,
+    standard_error,
+    t_p_value,
     verdict,
 )
 
@@ -64,7 +67,7 @@ def test_holm_by_hand_and_against_a_plain_loop():
 def simulate(rng, effects, spread=0.01, count=10):
     baseline = rng.normal(0.6, spread, count)
     arms = {str(index): seeds(baseline + rng.normal(effect, spread, count)) for index, effect in enumerate(effects)}
-    return compare(arms, seeds(baseline))
+    return compare({name: paired_differences(arm, seeds(baseline)) for name, arm in arms.items()})
 
 
 def test_a_planted_null_is_claimed_in_at_most_six_percent_of_families_of_eleven():
@@ -118,18 +121,58 @@ def test_the_words_follow_the_protocol(count, estimate, adjusted, equivalence, s
 
 
 def test_pairs_are_the_seeds_that_both_have():
-    found = compare({"arm": {0: 0.5, 1: 0.6, 7: 0.9}}, {0: 0.4, 1: 0.4, 3: 0.1})["arm"]
-    assert found.difference.count == 2
-    assert found.difference.estimate == pytest.approx(0.15)
-    with pytest.raises(ValueError, match="arm shares 1 seeds"):
-        compare({"arm": {0: 0.5}}, {0: 0.4, 1: 0.4})
+    found = paired_differences({0: 0.5, 1: 0.6, 7: 0.9}, {0: 0.4, 1: 0.4, 3: 0.1})
+    assert found.tolist() == pytest.approx([0.1, 0.2])
+    assert paired_differences({0: 0.5}, {1: 0.4}).tolist() == []
 
 
-def test_kaplan_meier_by_hand():
-    """Five runs: reached at 2, 4 and 4, censored at 3 and 6."""
-    times, shares = share_not_yet_there([2, 3, 4, 4, 6], [True, False, True, True, False])
-    assert times.tolist() == [2, 4]
-    assert shares.tolist() == pytest.approx([4 / 5, 4 / 5 * (1 - 2 / 3)])
+def test_a_comparison_without_enough_pairs_still_counts_in_its_family():
+    ahead = np.linspace(0.01, 0.02, 10)
+    alone = compare({"ahead": ahead})
+    waiting = compare({"ahead": ahead, "few": ahead[:3], "one": ahead[:1], "none": []})
+    assert alone["ahead"].adjusted == 2 / 2**10
+    assert waiting["ahead"].adjusted == 4 * 2 / 2**10
+    assert set(waiting) == {"ahead", "few"}
+    assert (waiting["few"].word, waiting["few"].adjusted) == ("descriptive", 1.0)
+
+
+def rotated(rng, worth, listening=0.0, noise=0.002, count=10):
+    """Differences of an arm and its yoked control, whose runs stand in one pair and give the curve of the next."""
+    curves = rng.normal(0, worth, count)
+    return listening + curves - np.roll(curves, -1) + rng.normal(0, noise, count) - rng.normal(0, noise, count)
+
+
+@pytest.mark.parametrize("worth", [0.0, 0.003, 0.01])
+def test_shared_donors_do_not_make_false_claims(worth):
+    """Coverage and error rate of yoked comparisons, whatever the donors' curves are worth."""
+    rng = np.random.default_rng(5)
+    samples = [rotated(rng, worth) for _ in range(1_000)]
+    covered = np.mean(
+        [interval.low <= 0 <= interval.high for interval in (paired_interval(s, shared=True) for s in samples)]
+    )
+    assert covered >= 0.94
+    words = [compare({"yoked": sample}, shared=["yoked"])["yoked"].word for sample in samples[:300]]
+    assert np.mean([word in ("helps", "harms") for word in words]) <= 0.06
+
+
+def test_listening_is_found_despite_shared_donors():
+    rng = np.random.default_rng(6)
+    assert all(compare({0: rotated(rng, 0.003, listening=0.02)}, shared=[0])[0].word == "helps" for _ in range(50))
+
+
+def test_neighbours_that_go_together_widen_the_interval_and_others_do_not():
+    together, apart = [1.0, 1.2, 1.1, -1.0, -1.2, -1.1], [1.0, -1.0, 1.2, -1.2, 1.1, -1.1]
+    assert standard_error(together, shared=True) > standard_error(together)
+    assert standard_error(apart, shared=True) == standard_error(apart)
+    assert t_p_value([0.5, 0.7, 0.6]) == pytest.approx(stats.ttest_1samp([0.5, 0.7, 0.6], 0).pvalue)
+    assert (t_p_value([0.0, 0.0]), t_p_value([0.1, 0.1])) == (1.0, 0.0)
+
+
+def test_pairs_won_has_scipys_interval_and_counts_ties_half():
+    won, share = pairs_won([1, 1, 1, -1])
+    assert (share.low, share.high) == pytest.approx(tuple(stats.binomtest(3, 4).proportion_ci()))
+    won, share = pairs_won([1, 0, -1])
+    assert (won, share.estimate) == (1.5, 0.5)
 
 
 def test_probability_of_improvement_counts_ties_half():

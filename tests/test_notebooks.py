@@ -8,8 +8,9 @@ import papermill
 import pytest
 
 from uncertlr.book import NOTEBOOKS, execute_notebook
-from uncertlr.config import RunConfig, parameter_cell, preset, type_name
+from uncertlr.config import parameter_cell, preset, type_name
 from uncertlr.errors import ConfigError, RunError
+from uncertlr.evidence_config import EvidenceConfig
 from uncertlr.runs import load_run, paths_of, project_folder
 
 DEFAULTS = {
@@ -18,6 +19,9 @@ DEFAULTS = {
     "calibration": preset("digits", "quick"),
     "cifar10": preset("cifar10", "standard", rule="threshold"),
     "imdb": preset("imdb", "standard", rule="threshold"),
+    "controls": EvidenceConfig(),
+    "verdict": EvidenceConfig(),
+    "code_changes": EvidenceConfig(sweeps=["code-changes"]),
     "your_own_model": preset("digits", "quick", rule="proportional", exponent=2.0, smoothing=0.9, epochs=8),
 }
 QUICK = {"dataset": "digits", "augment": False, "channels": [4, 8], "hidden_size": 16, "epochs": 2, "train_examples": 400}
@@ -32,12 +36,12 @@ def test_all_notebooks_are_known():
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-def test_the_parameters_are_run_configs(name):
+def test_the_parameters_are_those_of_a_run_or_of_the_evidence(name):
     """Names, types, defaults and help, as papermill's own inspector reads them."""
-    found = papermill.inspect_notebook(str(path(name)))
-    assert list(found) == list(RunConfig.model_fields)
+    found, fields = papermill.inspect_notebook(str(path(name))), type(DEFAULTS[name]).model_fields
+    assert list(found) == [field for field in fields if field in found]  # all of them, in their order
     for field, parameter in found.items():
-        assert parameter["inferred_type_name"] == type_name(RunConfig.model_fields[field].annotation)
+        assert parameter["inferred_type_name"] == type_name(fields[field].annotation)
         assert parameter["help"]
         expected = getattr(DEFAULTS[name], field)
         default = {"True": "true", "False": "false"}.get(parameter["default"], parameter["default"])
@@ -51,14 +55,15 @@ def test_source_is_stripped_and_has_one_generated_parameters_cell(name):
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in cells)
     parameters = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in parameters] == [parameter_cell(DEFAULTS[name])]
+    fields = list(papermill.inspect_notebook(str(path(name))))
+    assert [cell.source for cell in parameters] == [parameter_cell(DEFAULTS[name], fields)]
     assert "papermill" not in notebook.metadata
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(name):
     for cell in nbformat.read(path(name), as_version=4).cells:
-        if cell.cell_type == "code" and "plt.show()" in cell.source:
+        if cell.cell_type == "code" and ("plt.show()" in cell.source or "_figure(study" in cell.source):
             assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 30
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
 

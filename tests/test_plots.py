@@ -79,23 +79,44 @@ def test_style_is_complete():
 def test_differences_show_interval_zone_and_word(ax):
     table = pd.DataFrame(
         {
-            "word": ["", "helps", "not shown"],
+            "word": ["missing", "helps", "descriptive"],
             "difference": [np.nan, 2.0, 0.1],
             "low": [np.nan, 1.0, -0.8],
             "high": [np.nan, 3.0, 1.0],
-            "pairs": [np.nan, 10, 10],
+            "pairs": [0, 10, 3],
         },
-        index=["constant", "better", "same"],
+        index=["waiting", "better", "few"],
     )
-    plots.differences(ax, table, "constant", 0.5)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["same", "better"]
-    assert {text.get_text() for text in ax.texts} == {"helps (n = 10)", "not shown (n = 10)"}
+    plots.differences(ax, table, 0.5, "points")
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["few", "better", "waiting"]
+    assert {text.get_text() for text in ax.texts} == {"helps (n = 10)", "descriptive (n = 3)", "missing (n = 0)"}
     np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), [-0.8, 1.0])
-    assert "constant" in ax.get_xlabel()
+    assert ax.get_lines()[2].get_markerfacecolor() == "none"
+    assert ax.get_xscale() == "linear"
+    low, high = ax.get_xlim()
+    assert low < -0.8 < 3.0 < high
+
+
+def test_a_large_difference_turns_the_axis_logarithmic_far_from_zero(ax):
+    plots.points_axis(ax, np.array([[-15.0, -12.0], [0.1, np.nan]]), 0.5)
+    assert ax.get_xscale() == "symlog"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["-5", "-2", "-1", "0", "+1"]
 
 
 def test_survival_starts_at_one_and_stays_where_nobody_arrives(ax):
-    plots.survival(ax, {"some": ([2, 4], [0.5, 0.25]), "nobody": ([], [])}, 6, "epochs")
+    plots.survival(ax, np.array([2, 4]), np.array([0.5, 0.25]), 10, plots.COLOURS[0])
+    plots.survival(ax, np.array([]), np.array([]), 10, plots.INK)
     some, nobody = ax.get_lines()
-    np.testing.assert_array_equal(some.get_xydata(), [[0, 1], [2, 0.5], [4, 0.25], [6, 0.25]])
+    np.testing.assert_allclose(some.get_xydata(), [[0, 1], [2, 0.5], [4, 0.25], [10.3, 0.25]])
     np.testing.assert_array_equal(nobody.get_ydata(), [1, 1])
+
+
+def test_a_profile_falls_from_one_to_none(ax):
+    plots.profile(ax, [0.6, 0.5], plots.INK)
+    np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), [[0.5, 1], [0.6, 0.5], [0.6, 0]])
+
+
+def test_cells_show_their_intervals_and_empty_ones_nothing(ax):
+    plots.cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3"]
+    assert ax.get_legend_handles_labels()[1] == ["0.001"]

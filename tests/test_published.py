@@ -1,12 +1,18 @@
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from uncertlr import experiments, published
 from uncertlr.config import preset
-from uncertlr.errors import RunError
+from uncertlr.errors import RunError, StaleResults
 from uncertlr.experiments import find, run
-from uncertlr.published import publish, published_ids, results_folder, thin
+from uncertlr.files import read_json, write_json
+from uncertlr.listing import list_runs
+from uncertlr.published import load_study, publish, published_ids, results_folder, stale_results, thin
 from uncertlr.runs import RunPaths, load_run, paths_of
 
 CONFIG = preset("digits", "quick", epochs=2, rule="threshold", threshold=0.9, progress="quiet")
@@ -102,3 +108,61 @@ def test_no_results_folder_is_no_error(tmp_path):
 def test_thin_keeps_a_short_trace_whole():
     trace = {"step": np.arange(5), "loss": np.linspace(0, 1, 5)}
     assert thin(trace, 400) == {"step": [0, 1, 2, 3, 4], "loss": [0.0, 0.25, 0.5, 0.75, 1.0]}
+
+
+def plant(path, *, version=1, drop=()):
+    """Rewrite a published file as another version of the library would have left it."""
+    rows = pq.read_table(path).to_pylist()
+    for row in rows:
+        row["summary"] = json.dumps(json.loads(row["summary"]) | {"result_version": version})
+    pq.write_table(pa.Table.from_pylist(rows).drop_columns(list(drop)), path)
+
+
+@pytest.mark.parametrize(
+    ("planted", "reason"),
+    [
+        ({"version": 99}, r"holds results of version 99, but this library makes version 1"),
+        ({"drop": ["trace", "factor"]}, r"has another layout than this library reads: no column factor, trace"),
+    ],
+)
+def test_a_stale_file_is_refused_with_one_clear_error(trained, elsewhere, planted, reason):
+    path = publish([trained], "study")
+    assert stale_results() == {}
+    plant(path, **planted)
+    for ask in (run, find):
+        with pytest.raises(StaleResults, match=rf"study\.parquet {reason}; run it again and publish it anew"):
+            ask(elsewhere)
+    assert list(stale_results()) == ["study.parquet"]
+    row = list_runs(elsewhere.root and paths_of(elsewhere).root).iloc[0]
+    assert (row["run_id"], row["status"], row["source"]) == (CONFIG.run_id, "stale", "study")
+
+
+def test_a_file_that_is_no_parquet_is_stale_and_hides_no_other(trained, elsewhere):
+    publish([trained], "study")
+    (results_folder() / "broken.parquet").write_bytes(b"no such thing")
+    assert find(elsewhere).config.run_id == CONFIG.run_id
+    assert "cannot be read as Parquet" in stale_results()["broken.parquet"]
+
+
+def test_a_local_run_of_another_result_version_is_refused(trained):
+    write_json(trained.paths.summary, read_json(trained.paths.summary) | {"result_version": 0})
+    with pytest.raises(StaleResults, match=r"holds results of version 0, but .* remove the folder"):
+        run(CONFIG) and find(CONFIG)
+
+
+def test_a_study_is_read_if_this_version_made_it():
+    results_folder().mkdir(parents=True)
+    write_json(results_folder() / "costs.json", {"result_version": 1, "rows": [2]})
+    assert load_study("costs")["rows"] == [2]
+    with pytest.raises(RunError, match=r"cost\.json does not exist; there are costs"):
+        load_study("cost")
+    write_json(results_folder() / "costs.json", {"result_version": 2})
+    with pytest.raises(StaleResults, match="version 2"):
+        load_study("costs")
+    assert list(stale_results()) == ["costs.json"]
+
+
+def test_what_is_published_here_is_not_stale(monkeypatch):
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    assert len(list(results_folder().glob("*.parquet"))) > 3
+    assert stale_results() == {}

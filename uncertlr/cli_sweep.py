@@ -34,7 +34,7 @@ def add_commands(commands: Any) -> None:
     runs = commands.add_parser("runs", help="list local and published runs", allow_abbrev=False)
     runs.add_argument("--dataset", default="", help="only the runs on this data set")
     runs.add_argument("--rule", default="", help="only the runs with this rule")
-    runs.add_argument("--status", default="", help="only published, completed, running, interrupted, failed or damaged runs")
+    runs.add_argument("--status", default="", help="only runs of this state, such as published, completed or interrupted")
     runs.add_argument("--csv", type=Path, metavar="FILE", help="write the table with all its columns")
     runs.add_argument("--root", default="", help=describe_field("root"))
     runs.set_defaults(command=_runs)

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -214,18 +215,25 @@ def type_name(annotation: Any) -> str:
     return str(annotation.__name__)
 
 
-def parameter_cell(config: RunConfig) -> str:
-    """The source of a notebook's parameters cell: one typed and commented line a field."""
+def parameter_cell(config: BaseModel, names: Sequence[str] = ()) -> str:
+    """The source of a notebook's parameters cell: one typed and commented line a field.
+
+    Args:
+        config: the values, a `RunConfig` or another model of plain fields.
+        names: the fields that the notebook reads; none for all.
+    """
     lines = []
-    for name, field in RunConfig.model_fields.items():
+    for name, field in type(config).model_fields.items():
+        if names and name not in names:
+            continue
         value = json.dumps(getattr(config, name)) if field.annotation is not bool else str(getattr(config, name))
-        lines.append(f"{name}: {type_name(field.annotation)} = {value}  # {describe_field(name)}")
+        lines.append(f"{name}: {type_name(field.annotation)} = {value}  # {describe_field(name, type(config))}")
     return "\n".join(lines)
 
 
-def describe_field(name: str) -> str:
+def describe_field(name: str, model: type[BaseModel] = RunConfig) -> str:
     """A field's description, with its choices where there are some."""
-    field = RunConfig.model_fields[name]
+    field = model.model_fields[name]
     choices = [str(choice) for choice in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
     return (field.description or "") + (f" ({', '.join(choices)})" if choices else "")
 

@@ -15,3 +15,7 @@ class DataError(UncertlrError, ValueError):
 
 class RunError(UncertlrError, RuntimeError):
     """A run on disk is in use, damaged, or belongs to something else."""
+
+
+class StaleResults(RunError):
+    """A stored result is of another version of the library, or of another layout, and must not be shown."""

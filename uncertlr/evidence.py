@@ -1,8 +1,10 @@
 """Statistics over runs: what the protocol allows to be said of paired seeds. Pure functions on arrays, from SciPy."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
@@ -15,7 +17,10 @@ SEEDS_FOR_A_CLAIM = 10
 SPREAD_OF_DONORS = 0.05
 """Standard deviation between donors' log rates below which a replay cannot tell feedback from shape."""
 
+WORDS = ("helps", "harms", "equivalent", "not shown", "uninformative", "descriptive")
+
 Values = Sequence[float] | np.ndarray
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,36 @@ class Comparison:
     word: str
 
 
-def paired_interval(differences: Values, level: float = 0.95) -> Interval:
+def paired_interval(differences: Values, level: float = 0.95, shared: bool = False) -> Interval:
     """The mean of paired differences with Student's t interval.
 
     Args:
         differences: one a seed; at least two, and none missing.
         level: of the interval.
+        shared: neighbouring pairs share a donor; see `standard_error`.
     """
     values = _checked(differences, 2)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * standard_error(values, shared)
     return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half), len(values))
+
+
+def standard_error(differences: Values, shared: bool = False) -> float:
+    """The standard error of the mean of paired differences.
+
+    A run that stands in one pair and is the donor in the next makes neighbouring differences depend on each other. Where
+    what the donor's curve is worth adds to a run's accuracy it makes them go against each other, and the ordinary error is
+    too large, which is safe. Where they go together it is too small; then twice their covariance is added to the variance.
+
+    Args:
+        differences: one a seed in the order in which donors rotate; at least two.
+        shared: whether neighbours, the last and the first among them, share a donor.
+    """
+    values = _checked(differences, 2)
+    variance = values.var(ddof=1)
+    if shared:
+        centred = values - values.mean()
+        variance += 2 * max(0.0, float(centred @ np.roll(centred, 1)) / (len(values) - 1))
+    return float(np.sqrt(variance / len(values)))
 
 
 def sign_flip_p_value(differences: Values) -> float:
@@ -83,7 +108,16 @@ def sign_flip_p_value(differences: Values) -> float:
     return float(np.mean(sums >= sums[0] - 1e-12 * np.abs(values).sum()))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def t_p_value(differences: Values, shared: bool = False) -> float:
+    """Two-sided p-value of the paired t test; 1 where all differences are 0, else 0 where they do not differ at all."""
+    values = _checked(differences, 2)
+    error = standard_error(values, shared)
+    if error == 0:
+        return 0.0 if values.mean() else 1.0
+    return float(2 * stats.t.sf(abs(values.mean()) / error, len(values) - 1))
+
+
+def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     """Holm's step-down adjustment (1979) of a family of p-values; controls the chance of any false claim.
 
     >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
@@ -95,15 +129,16 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def equivalence_p_value(differences: Values, margin: float = MARGIN) -> float:
+def equivalence_p_value(differences: Values, margin: float = MARGIN, shared: bool = False) -> float:
     """The larger p-value of two one-sided t tests that the mean lies within the margin (Schuirmann 1987).
 
     Args:
         differences: one a seed; at least two.
         margin: largest difference that counts as none.
+        shared: neighbouring pairs share a donor; see `standard_error`.
     """
     values = _checked(differences, 2)
-    error = values.std(ddof=1) / np.sqrt(len(values))
+    error = standard_error(values, shared)
     if error == 0:
         return 0.0 if abs(values.mean()) < margin else 1.0
     above = stats.t.sf((values.mean() + margin) / error, len(values) - 1)
@@ -117,23 +152,23 @@ def probability_of_improvement(arm: Values, baseline: Values) -> float:
     return float(((one[:, None] > other).mean() + (one[:, None] >= other).mean()) / 2)
 
 
-def share_not_yet_there(times: Values, observed: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
-    """The Kaplan-Meier curve (1958): the share of runs that have not reached their target by each time.
+def pairs_won(differences: Values) -> tuple[float, Interval]:
+    """How often the arm is ahead of its pair, ties counted half, and the exact binomial interval (Clopper & Pearson 1934).
 
     Args:
-        times: when each run reached the target, or the last time at which it had not.
-        observed: whether it reached it.
+        differences: arm minus baseline, one a seed.
 
     Returns:
-        Times [K] at which a run reached it, and the share [K] still under way just after.
+        The number of pairs won, and the share with its interval.
+
+    >>> won, share = pairs_won([0.1, 0.2, -0.1, 0.3])
+    >>> won, share.estimate
+    (3.0, 0.75)
     """
-    values, seen = _checked(times, 1), np.asarray(observed, dtype=bool)
-    if len(values) != len(seen):
-        raise ValueError(f"expected one flag a time, got {len(values)} times and {len(seen)} flags")
-    data = stats.CensoredData(uncensored=values[seen], right=values[~seen])
-    survival = stats.ecdf(data).sf
-    events = np.isin(survival.quantiles, values[seen])
-    return survival.quantiles[events], survival.probabilities[events]
+    values = _checked(differences, 1)
+    won = float((values > 0).sum() + (values == 0).sum() / 2)
+    ends = [stats.binomtest(round_(won), len(values)).proportion_ci(method="exact") for round_ in (math.floor, math.ceil)]
+    return won, Interval(won / len(values), float(ends[0].low), float(ends[1].high), len(values))
 
 
 def sensitivity_to_rate(rates: Values, accuracies: Values) -> float:
@@ -155,36 +190,44 @@ def spread_between_donors(factors: Sequence[Values]) -> float:
     return float(logs.std(axis=0, ddof=1).mean()) if len(logs) > 1 else 0.0
 
 
+def paired_differences(arm: Mapping[int, float], baseline: Mapping[int, float]) -> np.ndarray:
+    """Arm minus baseline on the seeds that both have, in their order."""
+    return np.array([arm[seed] - baseline[seed] for seed in sorted(set(arm) & set(baseline))])
+
+
 def compare(
-    arms: Mapping[str, Mapping[int, float]],
-    baseline: Mapping[int, float],
-    spreads: Mapping[str, float] | None = None,
-) -> dict[str, Comparison]:
-    """Compare a family of arms with one baseline, pair by pair, and find the words.
+    family: Mapping[Name, Values],
+    spreads: Mapping[Name, float] | None = None,
+    shared: Collection[Name] = (),
+) -> dict[Name, Comparison]:
+    """Judge a family of comparisons, and find the words.
+
+    The family is named before the runs are made, so a comparison that has not enough pairs for a claim yet counts in Holm's
+    adjustment, with a p-value of 1: words that are earned early do not become easier to earn.
 
     Args:
-        arms: for each arm, the final accuracy of each seed.
-        baseline: likewise; pairs are the seeds that both have.
-        spreads: for arms that replay, what `spread_between_donors` gave.
+        family: for each comparison its paired differences of final accuracy.
+        spreads: for comparisons with a replay, what `spread_between_donors` gave.
+        shared: comparisons whose pairs share donors; of two tests the more cautious counts.
 
-    Raises:
-        ValueError: an arm shares fewer than two seeds with the baseline.
+    Returns:
+        The comparisons that have at least two pairs.
     """
-    differences = {}
-    for name, of_seed in arms.items():
-        seeds = sorted(set(of_seed) & set(baseline))
-        if len(seeds) < 2:
-            raise ValueError(f"{name} shares {len(seeds)} seeds with the baseline; at least two are needed")
-        differences[name] = np.array([of_seed[seed] - baseline[seed] for seed in seeds])
-    p_values = {name: sign_flip_p_value(values) for name, values in differences.items()}
-    adjusted = holm(p_values)
+    p_values = {name: _p_value(values, name in shared) for name, values in family.items() if len(values) >= 2}
+    ready = {name: p_values[name] if len(values) >= SEEDS_FOR_A_CLAIM else 1.0 for name, values in family.items()}
+    adjusted = holm(ready)
     results = {}
-    for name, values in differences.items():
-        interval, equivalence = paired_interval(values), equivalence_p_value(values)
-        spread = (spreads or {}).get(name)
-        word = verdict(interval, adjusted[name], equivalence, spread)
+    for name in p_values:
+        interval = paired_interval(family[name], shared=name in shared)
+        equivalence = equivalence_p_value(family[name], shared=name in shared)
+        word = verdict(interval, adjusted[name], equivalence, (spreads or {}).get(name))
         results[name] = Comparison(interval, p_values[name], adjusted[name], equivalence, word)
     return results
+
+
+def _p_value(values: Values, shared: bool) -> float:
+    exact = sign_flip_p_value(values)
+    return max(exact, t_p_value(values, shared)) if shared else exact
 
 
 def verdict(difference: Interval, adjusted: float, equivalence: float, spread: float | None = None) -> str:

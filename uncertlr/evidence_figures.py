@@ -1,26 +1,35 @@
-"""What the finished runs of a sweep look like: differences, how many runs arrived when, validation curves."""
+"""What the finished runs of a study look like: differences, and small panels of one arm each before a common reference."""
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
+from uncertlr.arrival import share_not_yet_there
 from uncertlr.errors import ConfigError
-from uncertlr.evidence import MARGIN, share_not_yet_there
-from uncertlr.metrics import time_to_target
-from uncertlr.runs import Run
+from uncertlr.evidence import MARGIN, paired_interval
+from uncertlr.evidence_times import arrivals, target_accuracy, validation
+from uncertlr.factorial import cell_scores, factors_of
+from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
-from uncertlr.verdicts import Finished, finished_runs, verdict_table
+from uncertlr.verdicts import arms_against, causal_family, comparisons, named_family
+
+Draw = Callable[[Axes, str, str], object]
+"""Draws an arm in a colour."""
 
 
-def evidence_figures(jobs: Sequence[Job], baseline: str = "constant") -> dict[str, Figure]:
+def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT) -> dict[str, Figure]:
     """Figures by name, of the arms that have finished runs.
 
     ``differences``: from the baseline, with intervals and words. ``arrival``: Kaplan-Meier curves of the epochs until the
     target, the median of the baseline's final validation accuracies. ``curves``: validation accuracy, every seed.
+    ``profiles``: the share of runs that score at least so much.
 
     Args:
         jobs: a sweep's.
@@ -29,15 +38,19 @@ def evidence_figures(jobs: Sequence[Job], baseline: str = "constant") -> dict[st
     Raises:
         ConfigError: the sweep has no such arm, or no finished run of it.
     """
-    table, arms = verdict_table(jobs, baseline), finished_runs(jobs)
-    if not arms[baseline]:
+    study = study_of(jobs)
+    if baseline not in study.arms:
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+    if not study.arms[baseline]:
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()
-    arms = {arm: of_seed for arm, of_seed in arms.items() if of_seed}
+    table = arms_against(study, baseline)
+    label = f"test accuracy minus {baseline}'s (percentage points)"
     return {
-        "differences": _differences(table, baseline),
-        "arrival": _arrival(arms, target_accuracy(arms[baseline].values())),
-        "curves": _curves(arms),
+        "differences": differences_figure({"": table[table["word"] != ""]}, label),
+        "arrival": arrival_figure(study, baseline),
+        "curves": curves_figure(study, baseline),
+        "profiles": profiles_figure(study, baseline),
     }
 
 
@@ -57,40 +70,152 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def target_accuracy(runs: Iterable[Run]) -> float:
-    """The median of the runs' final validation accuracies."""
-    return float(np.median([_validation(run)[-1] for run in runs]))
+def differences_figure(tables: Mapping[str, pd.DataFrame], xlabel: str, linear: float = 1.0) -> Figure:
+    """One panel a table, its key the title; see `plots.differences`.
 
-
-def _validation(run: Run) -> list[float]:
-    values: list[float] = run.metrics.query("split == 'val'")["accuracy"].tolist()
-    return values
-
-
-def _differences(table: pd.DataFrame, baseline: str) -> Figure:
-    figure = Figure(figsize=(7.2, 1.0 + 0.36 * int((table["word"] != "").sum())))
-    plots.differences(figure.subplots(), table, baseline, 100 * MARGIN)
+    Args:
+        tables: with the comparisons' names as index, such as `by_arm` gives.
+        xlabel: with the unit, below the last panel.
+        linear: points up to which the axis is linear.
+    """
+    heights = [max(1, len(table)) + 0.8 for table in tables.values()]
+    figure = Figure(figsize=(6.4, 0.7 + 0.3 * sum(heights) + 0.2 * len(heights)))
+    axes = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights, sharex=True)[:, 0]
+    for ax, (title, table) in zip(axes, tables.items(), strict=True):
+        plots.differences(ax, table, 100 * MARGIN, linear=linear)
+        ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left", fontsize="medium")
+    widest = pd.concat([table[["low", "high"]] for table in tables.values()])
+    plots.points_axis(axes[-1], widest.to_numpy(dtype=float), 100 * MARGIN, linear)
+    axes[-1].set_xlabel(xlabel)
     return figure
 
 
-def _arrival(arms: Finished, target: float) -> Figure:
-    series, last = {}, 1
-    for arm, of_seed in arms.items():
-        curves = [_validation(run) for run in of_seed.values()]
-        found = [time_to_target(values, list(range(1, len(values) + 1)), target) for values in curves]
-        times, shares = share_not_yet_there([each.time for each in found], [each.observed for each in found])
-        series[f"{arm} (n = {len(found)})"] = (times.tolist(), shares.tolist())
-        last = max(last, *(len(values) for values in curves))
-    figure = Figure(figsize=(7.2, 4.2))
-    plots.survival(figure.subplots(), series, last, f"epochs until validation accuracy {target:.3f}")
+def by_arm(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with."""
+    return table.set_index("arm")
+
+
+def headline_figure(study: Study) -> Figure:
+    """The named family and the feedback arms' own controls in one figure."""
+    named, causal = comparisons(study, named_family(study)), comparisons(study, causal_family(study))
+    panels = {f"against {name}": by_arm(rows) for name, rows in named.groupby("against", sort=False)}
+    return differences_figure(panels | against_controls(causal), "difference of final accuracy (percentage points)")
+
+
+def against_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
+    return {f"{arm} against its own controls": rows.set_index("against") for arm, rows in table.groupby("arm", sort=False)}
+
+
+def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+    """Validation accuracy over the epochs: every seed of an arm, its mean, and the baseline's mean."""
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        rows = [validation(run) for run in study.arms[arm].values()]
+        epochs, values = rows[0]["epoch"], np.array([each["accuracy"] for each in rows])
+        if colour != plots.INK:
+            ax.plot(epochs, values.T, color=colour, linewidth=0.6, alpha=0.5)
+        ax.plot(epochs, values.mean(0), color=colour)
+
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+    return small_panels(study, baseline, draw, "epoch", "validation accuracy")
+
+
+def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+    """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval."""
+    if not study.arms[baseline]:
+        return small_panels(study, baseline, lambda *_: None, "", "", [])
+    target = target_accuracy(study, baseline)
+    last = max(run.config.epochs for run in study.finished)
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        found = arrivals(study, arm, target).values()
+        curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
+        band = {} if colour == plots.INK or len(found) < 2 else {"low": curve.low, "high": curve.high}
+        plots.survival(ax, curve.times, curve.shares, last, colour, **band)
+
+    return small_panels(study, baseline, draw, f"epochs until accuracy {target:.3f}", "share not there")
+
+
+def profiles_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+    """Performance profiles of the final accuracy."""
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        plots.profile(ax, list(study.scores(arm).values()), colour)
+
+    return small_panels(study, baseline, draw, "final test accuracy", "share of runs")
+
+
+def rates_figure(study: Study, arms: Sequence[str]) -> Figure:
+    """The learning rate over the steps, every seed a line, on a logarithmic axis."""
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        for run in study.arms[arm].values():
+            ax.plot(run.trace["step"], np.maximum(run.trace["learning_rate"], 1e-9), color=colour, linewidth=0.8, alpha=0.8)
+        ax.set_yscale("log")
+
+    return small_panels(study, "", draw, "step", "learning rate", arms)
+
+
+def cells_figure(study: Study) -> Figure:
+    """A factorial's cells: accuracy over the second factor, a line a value of the first, a panel a combination of others."""
+    factors = factors_of(study)
+    (first, lines), (second, places), *rest = factors.items()
+    scores = cell_scores(study, factors)
+    combinations = list(itertools.product((0, 1), repeat=len(rest)))
+    rows = (len(combinations) + 1) // 2
+    figure = Figure(figsize=(6.4, 0.6 + 2.1 * rows))
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat
+    for ax, combination in zip(axes, combinations, strict=False):
+        panel = [[scores[level, place, *combination] for place in (0, 1)] for level in (0, 1)]
+        series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
+        plots.cell_means(ax, series, places)
+        counts = sorted(len(cell) for line in panel for cell in line)
+        shown = ", ".join(f"{name} {both[level]}" for (name, both), level in zip(rest, combination, strict=True))
+        ax.set_title(f"{shown} (n = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''})", fontsize="small")
+    figure.axes[0].legend(title=first.replace("_", " "), fontsize="small", title_fontsize="small")
+    figure.supxlabel(second, fontsize="medium", color=plots.INK)
+    figure.supylabel("final test accuracy", fontsize="medium", color=plots.INK)
     return figure
 
 
-def _curves(arms: Finished) -> Figure:
-    figure = Figure(figsize=(7.2, 4.2))
-    series = {}
-    for arm, of_seed in arms.items():
-        values = np.array([_validation(run) for run in of_seed.values()])
-        series[arm] = (list(range(1, values.shape[1] + 1)), values)
-    plots.bands(figure.subplots(), series, "epoch", "validation accuracy")
+def _ends(of_seed: Mapping[int, float]) -> tuple[float, float, float]:
+    values = list(of_seed.values())
+    if len(values) < 2:
+        return (values[0], np.nan, np.nan) if values else (np.nan, np.nan, np.nan)
+    interval = paired_interval(values)
+    return interval.estimate, interval.low, interval.high
+
+
+def small_panels(
+    study: Study, reference: str, draw: Draw, xlabel: str, ylabel: str, arms: Sequence[str] | None = None
+) -> Figure:
+    """Two columns of panels, one an arm with finished runs, each before the same grey reference.
+
+    Args:
+        study: whose arms are drawn.
+        reference: arm that stands in every panel in grey; empty for none.
+        draw: draws an arm into axes.
+        xlabel: with the unit.
+        ylabel: with the unit.
+        arms: which; None for all but the reference.
+    """
+    shown = [arm for arm in (study.arms if arms is None else arms) if study.arms[arm] and arm != reference]
+    rows = max(1, (len(shown) + 1) // 2)
+    figure = Figure(figsize=(6.4, 0.6 + 1.75 * rows))
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_visible(False)
+    if not shown:
+        figure.text(0.5, 0.5, "no finished run yet", ha="center", color=plots.INK)
+    for index, (ax, arm) in enumerate(zip(axes.flat, shown, strict=False)):
+        if reference and study.arms[reference]:
+            draw(ax, reference, plots.INK)
+        draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
+        ax.set_title(f"{arm} (n = {len(study.arms[arm])})", fontsize="medium")
+        ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
+    grey = f" (grey: {reference})" if reference and study.arms[reference] else ""
+    figure.supxlabel(xlabel + grey, fontsize="medium", color=plots.INK)
+    figure.supylabel(ylabel, fontsize="medium", color=plots.INK)
     return figure

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.errors import UncertlrError
 from uncertlr.files import read_json
-from uncertlr.published import published_ids, results_folder
+from uncertlr.published import published_ids, results_folder, stale_results
 from uncertlr.records import Summary, checked
 from uncertlr.runs import RunPaths, default_root, paths_of, read_config, read_record
 
 Row = dict[str, Any]
 
-STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged")
+STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
 SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
 BRIEF = (
     "run_id",
@@ -44,6 +44,7 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
         dataset: keep the runs on this data set.
         rule: keep the runs with this rule.
         status: keep the runs of this status, one of `STATUSES`. A run that was unpacked from ``results/`` is published.
+            A stale one is of another result version or layout, and nothing shows it.
 
     Returns:
         A frame sorted by data set, rule and seed; accuracy in 0..1, losses in nats, ``seconds`` of training.
@@ -86,7 +87,18 @@ def _columns() -> list[str]:
     fields = [name for name in RunConfig.model_fields if name not in EXECUTION_FIELDS]
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
     rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
-    times = ["best_epoch", "seconds", "seconds_per_epoch", "began", "ended", "processor", "commit", "source", "error"]
+    times = [
+        "best_epoch",
+        "seconds",
+        "seconds_per_epoch",
+        "began",
+        "ended",
+        "processor",
+        "data",
+        "commit",
+        "source",
+        "error",
+    ]
     return ["run_id", "status", *fields, *scores, *rate, *times]
 
 
@@ -106,8 +118,15 @@ def _local_row(root: Path, name: str) -> Row:
 
 
 def _published() -> list[Row]:
-    rows = []
+    refused = stale_results()
+    rows: list[Row] = [
+        {"run_id": run_id, "status": "stale", "source": path.stem, "error": refused[path.name]}
+        for run_id, path in published_ids().items()
+        if path.name in refused
+    ]
     for path in sorted(results_folder().glob("*.parquet")):
+        if path.name in refused:
+            continue
         for stored in pq.read_table(path, columns=["run_id", "config", "record", "summary"]).to_pylist():
             config, record, summary = (json.loads(stored[part]) for part in ("config", "record", "summary"))
             config = {name: field.default for name, field in RunConfig.model_fields.items()} | config
@@ -118,7 +137,7 @@ def _published() -> list[Row]:
 def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str) -> Row:
     row = {name: _flat(value) for name, value in config.items() if name not in EXECUTION_FIELDS}
     row |= {"run_id": run_id, "status": _status(record, summary), "source": source, "error": record.get("error", "")}
-    row |= {name: record.get(name) for name in ("began", "ended", "processor")}
+    row |= {name: record.get(name) for name in ("began", "ended", "processor", "data")}
     row["commit"] = record.get("git", {}).get("commit", "")
     if not summary:
         return row

@@ -158,43 +158,109 @@ def reliability(
     return ax
 
 
-def differences(ax: "Axes", table: "pd.DataFrame", baseline: str, margin: float) -> "Axes":
-    """Each arm's difference from the baseline in points with its interval, and the word it earned.
+def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", linear: float = 1.0) -> "Axes":
+    """Differences in points with their intervals and the words they earned; beyond `linear` points the axis is logarithmic.
 
     Args:
         ax: where to draw.
-        table: of `verdict_table`; arms that were not compared are left out.
-        baseline: name of the arm that stands at 0.
+        table: a row a comparison, its name the index: ``difference``, ``low``, ``high``, ``pairs``, ``word``; where the
+            difference is NaN only the word is written. Filled marks are claims, hollow ones are descriptive.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
+        xlabel: with the unit.
+        linear: points up to which the axis is linear.
     """
-    rows = table[table["word"] != ""].iloc[::-1]
+    rows = table.iloc[::-1]
     ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for height, (_, row) in enumerate(rows.iterrows()):
-        ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
-        ax.plot(row["difference"], height, color=COLOURS[0], marker="o", linewidth=0)
+        hollow = row["word"] == "descriptive"
+        if np.isfinite(row["difference"]):
+            ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
+            fill = "none" if hollow else COLOURS[0]
+            ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
         text = f"{row['word']} (n = {row['pairs']:.0f})"
         ax.annotate(text, (1.02, height), xycoords=("axes fraction", "data"), va="center", color=INK)
     ax.set_yticks(range(len(rows)), rows.index)
-    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=f"test accuracy minus {baseline}'s (percentage points)")
+    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=xlabel)
     ax.grid(visible=False, axis="y")
+    points_axis(ax, rows[["low", "high"]].to_numpy(dtype=float), margin, linear)
     return ax
 
 
-def survival(ax: "Axes", series: Series, last: float, xlabel: str) -> "Axes":
-    """The share of runs that have not reached the target yet, as steps that fall.
+def points_axis(ax: "Axes", ends: np.ndarray, margin: float, linear: float = 1.0) -> "Axes":
+    """An axis of percentage points that holds all interval ends, linear near 0 and logarithmic far from it.
+
+    Args:
+        ax: whose axis.
+        ends: of intervals; NaN is left out.
+        margin: of equivalence, which is always in view.
+        linear: points up to which the axis is linear.
+    """
+    finite = ends[np.isfinite(ends)]
+    reach = 1.15 * max(np.abs(finite).max(initial=0.0), 2 * margin)
+    below, above = min(finite.min(initial=0.0) * 1.15, -2 * margin), max(finite.max(initial=0.0) * 1.15, 2 * margin)
+    if reach > 4 * linear:
+        ax.set_xscale("symlog", linthresh=linear, linscale=0.7)
+        ticks = [tick for tick in (-50, -20, -5, -2, -1, 0, 1, 2, 5, 20, 50) if below <= tick <= above]
+        ax.set_xticks(ticks, [f"{tick:+d}" if tick else "0" for tick in ticks])
+        ax.minorticks_off()
+    ax.set_xlim(below, above)
+    return ax
+
+
+def survival(ax: "Axes", times: np.ndarray, shares: np.ndarray, last: float, colour: str, **intervals: np.ndarray) -> "Axes":
+    """The share of runs that have not reached the target yet, as steps that fall, with its interval as a shade.
 
     Args:
         ax: where to draw.
-        series: name to (times [K], share [K] just after each).
-        last: where the curves end.
-        xlabel: with the unit.
+        times: [K], when runs arrived.
+        shares: [K], still under way just after.
+        last: where the curve ends.
+        colour: of the curve.
+        intervals: ``low`` and ``high``, [K] each, or nothing.
     """
-    for (name, (times, shares)), colour in zip(series.items(), _cycle(), strict=False):
-        x, y = [0.0, *times, last], [1.0, *shares, shares[-1] if len(shares) else 1.0]
-        ax.step(x, y, where="post", color=colour, label=name)
-    ax.set(xlabel=xlabel, ylabel="share of runs not there yet", xlim=(0, last), ylim=(-0.03, 1.03))
-    ax.legend()
+    x = [0.0, *times, 1.03 * last]
+
+    def steps(values: np.ndarray) -> list[float]:
+        return [1.0, *values, values[-1] if len(values) else 1.0]
+
+    if intervals:
+        low, high = steps(intervals["low"]), steps(intervals["high"])
+        ax.fill_between(x, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
+    ax.step(x, steps(shares), where="post", color=colour)
+    ax.set(xlim=(0, 1.03 * last), ylim=(-0.03, 1.03))
+    return ax
+
+
+def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
+    """A performance profile: the share of runs that score at least so much (Agarwal et al. 2021).
+
+    Args:
+        ax: where to draw.
+        scores: one a run.
+        colour: of the curve.
+    """
+    ordered = np.sort(np.asarray(scores, dtype=float))
+    shares = 1 - np.arange(len(ordered) + 1) / len(ordered)
+    ax.step([*ordered, ordered[-1]], shares, where="pre", color=colour)
+    ax.set(ylim=(-0.03, 1.03))
+    return ax
+
+
+def cell_means(ax: "Axes", series: Mapping[str, np.ndarray], places: Sequence[object]) -> "Axes":
+    """Means of cells with their intervals, joined by a line a series.
+
+    Args:
+        ax: where to draw.
+        series: name to [places, 3], estimate and ends; NaN where there is none.
+        places: what each place on the axis is called.
+    """
+    for index, (label, rows) in enumerate(series.items()):
+        x = np.arange(len(places)) + 0.06 * (index - (len(series) - 1) / 2)
+        reach = np.abs(rows[:, 1:].T - rows[:, 0])
+        ax.errorbar(x, rows[:, 0], reach, color=COLOURS[index], marker="o", markersize=4, capsize=2, label=label)
+    ax.set_xticks(range(len(places)), [str(place) for place in places])
+    ax.set_xlim(-0.4, len(places) - 0.6)
     return ax
 
 

@@ -9,19 +9,21 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from uncertlr.config import RESULT_VERSION
-from uncertlr.errors import RunError
-from uncertlr.files import Arrays, save_arrays, write_atomically, write_json
+from uncertlr.errors import RunError, StaleResults
+from uncertlr.files import Arrays, read_json, save_arrays, write_atomically, write_json
 from uncertlr.runs import Run, RunPaths, project_folder
 
 TRACE_POINTS = 400
 LIMIT_BYTES = 10_000_000
+COLUMNS = ("run_id", "config", "record", "summary", "metrics", "factor", "signal", "trace", "predictions")
+"""What is read of a published file."""
 
 
 def results_folder() -> Path:
@@ -85,16 +87,74 @@ def published_ids() -> dict[str, Path]:
     """Every published run and the file that holds it."""
     ids: dict[str, Path] = {}
     for path in sorted(results_folder().glob("*.parquet")):
-        for run_id in _ids_of(path, path.stat().st_mtime_ns):
+        for run_id in _inspect(path, path.stat().st_mtime_ns)[0]:
             ids.setdefault(run_id, path)
     return ids
 
 
-@lru_cache
-def _ids_of(path: Path, modified: int) -> tuple[str, ...]:
+def stale_results() -> dict[str, str]:
+    """Files of the results folder that this version of the library must not show, and why: none, unless something is wrong.
+
+    Returns:
+        Name of the file to a clause that says what is wrong with it.
+    """
+    found: dict[str, str] = {}
+    if results_folder().is_dir():
+        for path in sorted(results_folder().iterdir()):
+            if reason := _reason(path):
+                found[path.name] = reason
+    return found
+
+
+def load_study(name: str) -> dict[str, Any]:
+    """A published JSON file that was computed from finished runs, such as ``estimators_cifar10``.
+
+    Raises:
+        RunError: there is none of that name.
+        StaleResults: it was made by another version of the library.
+    """
+    path = results_folder() / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in path.parent.glob("*.json")))
+        raise RunError(f"{path} does not exist; there are {known or 'none'}")
+    _refuse_stale(path)
+    return read_json(path)
+
+
+def _refuse_stale(path: Path) -> None:
+    if reason := _reason(path):
+        raise StaleResults(f"{path} {reason}; run it again and publish it anew, or use the library's version that made it")
+
+
+def _reason(path: Path) -> str:
+    if path.suffix == ".parquet":
+        return _inspect(path, path.stat().st_mtime_ns)[1]
+    if path.suffix != ".json":
+        return ""
+    content = json.loads(path.read_bytes())
+    return _wrong_version({content["result_version"]}) if isinstance(content, dict) and "result_version" in content else ""
+
+
+@cache
+def _inspect(path: Path, modified: int) -> tuple[tuple[str, ...], str]:
+    """The runs of a published file, and what makes it stale, if anything."""
     import pyarrow.parquet as pq
 
-    return tuple(pq.read_table(path, columns=["run_id"])["run_id"].to_pylist())
+    try:
+        known = set(pq.read_schema(path).names)
+        if missing := [name for name in COLUMNS if name not in known]:
+            ids = pq.read_table(path, columns=["run_id"])["run_id"].to_pylist() if "run_id" in known else []
+            return tuple(ids), f"has another layout than this library reads: no column {', '.join(missing)}"
+        table = pq.read_table(path, columns=["run_id", "summary"])
+    except (OSError, ValueError) as error:  # Arrow's own errors are of these kinds
+        return (), f"cannot be read as Parquet ({error})"
+    versions = {json.loads(summary).get("result_version") for summary in table["summary"].to_pylist()}
+    return tuple(table["run_id"].to_pylist()), _wrong_version(versions)
+
+
+def _wrong_version(versions: set[Any]) -> str:
+    others = sorted(str(version) for version in versions - {RESULT_VERSION})
+    return f"holds results of version {', '.join(others)}, but this library makes version {RESULT_VERSION}" if others else ""
 
 
 def restore_published(paths: RunPaths) -> bool:
@@ -102,6 +162,9 @@ def restore_published(paths: RunPaths) -> bool:
 
     Returns:
         Whether the run is published.
+
+    Raises:
+        StaleResults: it is, in a file of another result version or layout.
     """
     import pyarrow.parquet as pq
 
@@ -110,6 +173,7 @@ def restore_published(paths: RunPaths) -> bool:
     source = published_ids().get(paths.run_id)
     if source is None:
         return False
+    _refuse_stale(source)
     row = pq.read_table(source, filters=[("run_id", "=", paths.run_id)]).to_pylist()[0]
     paths.directory.mkdir(parents=True, exist_ok=True)
     write_json(paths.config, json.loads(row["config"]))

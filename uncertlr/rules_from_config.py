@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.files import Arrays, load_arrays
@@ -118,7 +120,8 @@ def _readings_per_epoch(config: RunConfig, steps_per_epoch: int) -> int:
 
 def _at_readings(config: RunConfig, values: np.ndarray, steps_per_epoch: int) -> np.ndarray:
     """Of a number a step, those of the steps at which the signal is read: a replay goes on by one at each reading."""
-    return values[np.arange(len(values)) % steps_per_epoch % config.signal_every == 0]
+    read = np.arange(len(values)) % steps_per_epoch % config.signal_every == 0
+    return np.compress(read, values)
 
 
 def whole_trace(run: Run) -> Arrays:

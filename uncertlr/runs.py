@@ -13,7 +13,7 @@ import filelock
 import numpy as np
 
 from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig
-from uncertlr.errors import ConfigError, RunError
+from uncertlr.errors import ConfigError, RunError, StaleResults
 from uncertlr.files import Arrays, load_arrays, read_json, remove_unfinished
 from uncertlr.records import Record, Summary, checked
 
@@ -212,7 +212,8 @@ def load_run(paths: RunPaths) -> Run:
     """Read a complete run, trusting nothing that its folder holds.
 
     Raises:
-        RunError: it is not complete, damaged, of another version, or its files lie elsewhere.
+        RunError: it is not complete or damaged, or its files lie elsewhere.
+        StaleResults: another version of the library made it.
     """
     if not paths.complete:
         raise RunError(f"run {paths.run_id} is not complete in {paths.root}; run(config) trains or resumes it")
@@ -220,9 +221,9 @@ def load_run(paths: RunPaths) -> Run:
     summary = checked(paths.summary, read_json(paths.summary), Summary)
     record, config = read_record(paths), read_config(paths)
     if summary["result_version"] != RESULT_VERSION:
-        raise RunError(
-            f"{paths.directory} holds a run of result version {summary['result_version']}, but this is version "
-            f"{RESULT_VERSION}: its numbers would be others now; run the configuration again"
+        raise StaleResults(
+            f"{paths.directory} holds results of version {summary['result_version']}, but this library makes version "
+            f"{RESULT_VERSION}; remove the folder and run it again"
         )
     if not config.run_id == summary["run_id"] == paths.run_id:
         raise RunError(

@@ -1,33 +1,77 @@
-"""What the finished runs of a sweep say: every arm against a baseline, in the protocol's words."""
+"""What the finished runs of a sweep say: comparisons in the families that the protocol names, in the protocol's words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from uncertlr.errors import ConfigError
-from uncertlr.evidence import Comparison, compare, spread_between_donors
-from uncertlr.experiments import find
+from uncertlr.evidence import Comparison, compare, paired_differences, spread_between_donors
 from uncertlr.rules_from_config import whole_trace
-from uncertlr.runs import Run
+from uncertlr.study import COMPETITOR, CONSTANT, Study, donors_of, study_of
 from uncertlr.sweep import Job
-from uncertlr.tables import final_scores
 
-Finished = dict[str, dict[int, Run]]
-
-
-def finished_runs(jobs: Sequence[Job]) -> Finished:
-    """The finished runs of a sweep, published or local, by arm and seed; trains nothing."""
-    arms: Finished = {}
-    for job in jobs:
-        of_seed = arms.setdefault(job.arm, {})
-        if (run := find(job.config)) is not None:
-            of_seed[job.config.seed] = run
-    return arms
+Pair = tuple[str, str]
+"""An arm, and the arm it is compared with."""
 
 
-def verdict_table(jobs: Sequence[Job], baseline: str = "constant") -> pd.DataFrame:
-    """One row an arm: seeds, mean accuracy, difference from the baseline in points with its interval, p-values, word.
+def named_family(study: Study) -> list[Pair]:
+    """Every feedback arm against `cosine` and against `constant`, whether their runs are finished or not."""
+    return [(arm, other) for other in (CONSTANT, COMPETITOR) if other in study.arms for arm in study.feedback]
 
+
+def causal_family(study: Study) -> list[Pair]:
+    """Every feedback arm against each of its own controls: the same kind of curve without feedback."""
+    return [(arm, control) for arm in study.feedback for control in study.controls(arm)]
+
+
+def schedule_family(study: Study) -> list[Pair]:
+    """What is fixed in advance: schedules and other rates against `constant`, feedback arms against their own rate."""
+    fixed = [(arm, CONSTANT) for arm in study.schedules if arm != CONSTANT and CONSTANT in study.arms]
+    return fixed + [(arm, same) for arm in study.feedback if (same := study.same_rate(arm))]
+
+
+TWINS = {"report": ("sign_flip", "bold_driver"), "report_epoch": ("bold_driver_epoch",)}
+"""The report's rule and its twins: the other sign, and the training loss in place of uncertainty."""
+
+
+def twin_family(study: Study) -> list[Pair]:
+    """The report's rule against its twins: is the sign right, and is uncertainty the useful signal?"""
+    return [(arm, twin) for arm, twins in TWINS.items() for twin in twins if {arm, twin} <= set(study.arms)]
+
+
+def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
+    """One row a comparison of a family, finished or not, in points of final accuracy.
+
+    Args:
+        study: whose runs are compared.
+        family: the comparisons among which Holm adjusts.
+
+    Returns:
+        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low``, ``high``, ``p``, ``p, Holm``,
+        ``p, equivalence``, ``spread`` (between donors' log rates) and ``word``. With no pair the word is ``missing`` and the
+        numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough pairs for a claim.
+    """
+    scores = {arm: study.scores(arm) for pair in family for arm in pair}
+    spreads = {pair: _donors_spread(study, pair[1]) for pair in family if _may_be_uninformative(study, pair)}
+    shared = [pair for pair in family if study.replays_one_donor(pair[1])]
+    differences = {pair: paired_differences(scores[pair[0]], scores[pair[1]]) for pair in family}
+    found = compare(differences, spreads, shared)
+    rows = []
+    for arm, other in family:
+        pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
+        row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "word": "missing"}
+        row |= _numbers(found.get((arm, other))) | {"spread": spreads.get((arm, other), float("nan"))}
+        if pairs == 1:
+            row |= {"difference": 100 * differences[arm, other][0], "word": "descriptive"}
+        rows.append(row)
+    columns = ["arm", "against", "pairs", "planned", *_numbers(None), "spread", "word"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def verdict_table(jobs: Sequence[Job], baseline: str = CONSTANT) -> pd.DataFrame:
+    """One row an arm with finished runs: seeds, mean accuracy, difference from the baseline with interval, p-values, word.
+
+    Feedback arms are adjusted within the named family where the baseline belongs to it; all other arms among themselves.
     Arms that share fewer than two finished seeds with the baseline have no comparison; their cells are empty.
 
     Args:
@@ -37,22 +81,30 @@ def verdict_table(jobs: Sequence[Job], baseline: str = "constant") -> pd.DataFra
     Raises:
         ConfigError: the sweep has no such arm.
     """
-    arms = finished_runs(jobs)
-    if baseline not in arms:
-        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(arms)}")
-    accuracies = {arm: {seed: final_scores(run)["accuracy"] for seed, run in runs.items()} for arm, runs in arms.items()}
-    paired = {
-        arm: of_seed
-        for arm, of_seed in accuracies.items()
-        if arm != baseline and len(set(of_seed) & set(accuracies[baseline])) >= 2
+    study = study_of(jobs)
+    if baseline not in study.arms:
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+    return arms_against(study, baseline)
+
+
+def arms_against(study: Study, baseline: str) -> pd.DataFrame:
+    """The table of `verdict_table` for a study that is read already."""
+    named = [pair for pair in named_family(study) if baseline in (CONSTANT, COMPETITOR) and pair[0] != baseline]
+    apart = {arm for arm, other in named if other == baseline}
+    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in apart]
+    table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
+    table = table[table["against"] == baseline].set_index("arm")
+    table.loc[table["pairs"] < 2, ["difference", "word"]] = [float("nan"), ""]
+    accuracies = {arm: study.scores(arm) for arm in study.arms}
+    means = {
+        arm: {"seeds": len(each), "accuracy": sum(each.values()) / len(each)} for arm, each in accuracies.items() if each
     }
-    spreads = {arm: _donors_spread(arms, arms[arm]) for arm in paired if _replays(arms[arm])}
-    found = compare(paired, accuracies[baseline], spreads)
-    rows = {arm: _row(of_seed, found.get(arm)) for arm, of_seed in accuracies.items() if of_seed}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(means, orient="index").join(table.drop(columns=["against", "planned", "spread"]))
+    table["word"] = table["word"].fillna("")
+    return table
 
 
-def sentences(table: pd.DataFrame, baseline: str = "constant") -> list[str]:
+def sentences(table: pd.DataFrame, baseline: str = CONSTANT) -> list[str]:
     """The table's verdicts in words, one an arm that was compared."""
     lines = []
     for arm, row in table[table["word"] != ""].iterrows():
@@ -63,28 +115,28 @@ def sentences(table: pd.DataFrame, baseline: str = "constant") -> list[str]:
     return lines
 
 
-def _row(of_seed: dict[int, float], comparison: Comparison | None) -> dict[str, object]:
-    row: dict[str, object] = {"seeds": len(of_seed), "accuracy": sum(of_seed.values()) / len(of_seed), "word": ""}
-    if comparison is not None:
-        difference = comparison.difference
-        row |= {
-            "pairs": difference.count,
-            "difference": 100 * difference.estimate,
-            "low": 100 * difference.low,
-            "high": 100 * difference.high,
-            "p": comparison.p_value,
-            "p, Holm": comparison.adjusted,
-            "p, equivalence": comparison.equivalence,
-            "word": comparison.word,
-        }
-    return row
+def _numbers(comparison: Comparison | None) -> dict[str, object]:
+    names = ("difference", "low", "high", "p", "p, Holm", "p, equivalence")
+    if comparison is None:
+        return dict.fromkeys(names, float("nan"))
+    difference = comparison.difference
+    adjusted = float("nan") if comparison.word == "descriptive" else comparison.adjusted
+    points = (100 * value for value in (difference.estimate, difference.low, difference.high))
+    return dict(zip(names, (*points, comparison.p_value, adjusted, comparison.equivalence), strict=True)) | {
+        "word": comparison.word
+    }
 
 
-def _replays(runs: dict[int, Run]) -> bool:
-    return any(run.config.rule == "replay" for run in runs.values())
+def _may_be_uninformative(study: Study, pair: Pair) -> bool:
+    arm, other = pair
+    return other in study.controls(arm) and not study.shuffles(other) and len(donors_of(study, other)) > 1
 
 
-def _donors_spread(arms: Finished, runs: dict[int, Run]) -> float:
-    names = {name for run in runs.values() for name in run.config.donors}
-    donors = [run for of_seed in arms.values() for run in of_seed.values() if run.config.run_id in names]
-    return spread_between_donors([whole_trace(run)["factor"] for run in donors])
+def _donors_spread(study: Study, arm: str) -> float:
+    return spread_between_donors([whole_trace(run)["factor"] for run in donors_of(study, arm)])
+
+
+def count_words(words: Iterable[str]) -> dict[str, int]:
+    """How often each word was earned."""
+    counts = pd.Series(list(words), dtype=object).value_counts()
+    return {str(word): int(count) for word, count in counts.items()}

@@ -1,9 +1,12 @@
-"""What the pages need beyond Jupyter Book: drawings in a light and a dark form, and the table of parameters."""
+"""What the pages need beyond Jupyter Book: drawings in a light and a dark form, tables made from code and results."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import drawings
+import notebook_pages
+import provenance_page
 import scaling
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -15,6 +18,8 @@ from sphinx.util.docutils import SphinxDirective
 from uncertlr.config import parameter_table
 
 GENERATED = Path("book") / "_generated"
+DATA = GENERATED / "data"
+EXECUTED = Path("book") / "executed"
 
 
 class Drawing(Figure):
@@ -40,18 +45,31 @@ class Drawing(Figure):
         return [figure, *rest]
 
 
-class ParameterTable(SphinxDirective):
-    """All fields of `RunConfig`, read from the code when the page is built."""
+class Generated(SphinxDirective):
+    """Markdown that is made when the page is built: ``{generated} name``, a key of `GENERATORS`."""
 
+    required_arguments = 1
     has_content: ClassVar[bool] = False
 
     def run(self) -> list[nodes.Node]:
-        """The table, parsed as Markdown."""
+        """What the name stands for, parsed."""
         self.env.note_reread()
-        container = nodes.container(classes=["parameters"])
-        lines = StringList(parameter_table().splitlines(), source="uncertlr.config")
+        name = self.arguments[0]
+        if name not in GENERATORS:
+            raise self.error(f"nothing generates {name!r}; there are {', '.join(GENERATORS)}")
+        container = nodes.container(classes=["generated", name])
+        lines = StringList(list(GENERATORS[name](Path(self.env.srcdir))), source=name)
         self.state.nested_parse(lines, self.content_offset, container)
         return [container]
+
+
+GENERATORS: dict[str, Callable[[Path], Iterable[str]]] = {
+    "parameters": lambda project: parameter_table().splitlines(),
+    "figures": lambda project: provenance_page.figures_markdown(project / EXECUTED),
+    "published-files": lambda project: provenance_page.files_markdown(DATA.as_posix()),
+    "studies": lambda project: provenance_page.studies_markdown(),
+    "runs": lambda project: provenance_page.runs_markdown(project / EXECUTED),
+}
 
 
 def keep_first_line(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
@@ -66,16 +84,18 @@ def substitute(app: Sphinx, config: Config) -> None:
     config["myst_substitutions"] = {**config["myst_substitutions"], **measured}
 
 
-def draw(app: Sphinx) -> None:
-    """Make the drawings before any page is read."""
+def generate(app: Sphinx) -> None:
+    """Make the drawings, and the CSV files of the results, before any page is read."""
     drawings.draw_all(Path(app.srcdir) / GENERATED)
+    provenance_page.write_csv(Path(app.srcdir) / DATA)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("drawing", Drawing)
-    app.add_directive("parameter-table", ParameterTable)
     app.connect("config-inited", substitute)
-    app.connect("builder-inited", draw)
+    app.add_directive("generated", Generated)
+    app.connect("builder-inited", generate)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
+    notebook_pages.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

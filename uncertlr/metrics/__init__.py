@@ -8,7 +8,7 @@ from uncertlr.metrics.calibration import (
     reliability_curve,
 )
 from uncertlr.metrics.convergence import Censored, time_to_minimum, time_to_target
-from uncertlr.metrics.debiased import debiased_calibration_error
+from uncertlr.metrics.debiased import debiased_calibration_error, debiased_error_of_curve
 from uncertlr.metrics.discrimination import error_auroc
 from uncertlr.metrics.probabilities import class_log_probs, class_probs, cross_entropy
 from uncertlr.metrics.scoring import accuracy, brier, negative_log_likelihood, precision_recall_f1, scores
@@ -32,6 +32,7 @@ __all__ = [
     "class_probs",
     "cross_entropy",
     "debiased_calibration_error",
+    "debiased_error_of_curve",
     "error_auroc",
     "expected_calibration_error",
     "expected_entropy",

@@ -45,6 +45,30 @@ def debiased_calibration_error(
     counts = torch.bincount(bins, minlength=num_bins).double()
     accuracy = torch.bincount(bins, hits, num_bins) / counts.clamp(min=1)
     gaps = (torch.bincount(bins, confidence, num_bins) / counts.clamp(min=1) - accuracy).abs()
+    return _debiased(counts, gaps, accuracy, norm)
+
+
+def debiased_error_of_curve(
+    counts: Tensor, confidence: Tensor, accuracy: Tensor, norm: Literal["l1", "l2"] = "l1"
+) -> Tensor:
+    """The same from a stored reliability curve, whose bins are of equal width; 0-dim, at least 0.
+
+    Args:
+        counts: [n], examples in each bin.
+        confidence: [n], their mean top probability; anything in an empty bin.
+        accuracy: [n], the share that is right; likewise.
+        norm: ``l1`` or ``l2``.
+
+    >>> curve = torch.tensor([0, 4]), torch.tensor([float("nan"), 0.75]), torch.tensor([float("nan"), 0.75])
+    >>> debiased_error_of_curve(*curve)
+    tensor(0., dtype=torch.float64)
+    """
+    full = counts > 0
+    counts, confidence, accuracy = counts[full].double(), confidence[full].double(), accuracy[full].double()
+    return _debiased(counts, (confidence - accuracy).abs(), accuracy, norm)
+
+
+def _debiased(counts: Tensor, gaps: Tensor, accuracy: Tensor, norm: str) -> Tensor:
     noise = accuracy * (1 - accuracy)
     share = counts / counts.sum()
     if norm == "l2":

@@ -1,0 +1,160 @@
+"""The page of provenance, read from results/ and from the executed notebooks: runs, machines, versions, data, and CSV."""
+
+import html
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from uncertlr.figure_data import csv_of
+from uncertlr.listing import list_runs
+from uncertlr.published import results_folder, stale_results
+
+RUN = re.compile(r'<code class="run">(.*?)</code>')
+LINE = re.compile(r'<div class="figure-data" data-figure="([^"]+)">(.*?)href="data:', re.DOTALL)
+
+
+def known_runs() -> set[str]:
+    """Runs that have a row on the page: the published ones, and those that the build trained itself."""
+    table = list_runs()
+    return set(table.loc[table["status"].isin(["published", "completed"]), "run_id"])
+
+
+def link_runs(line: str, page: str, known: Collection[str]) -> str:
+    """The line beside a figure, its runs' names leading to the page of provenance."""
+
+    def link(match: re.Match[str]) -> str:
+        run_id = html.unescape(match[1])
+        return f'<a href="{page}#{run_id}"><code class="run">{match[1]}</code></a>' if run_id in known else match[0]
+
+    return RUN.sub(link, line)
+
+
+def figure_runs(executed: Path) -> dict[str, list[str]]:
+    """Figure to the runs that it is drawn from, in the order of the executed notebooks' names."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(executed.glob("*.ipynb")):
+        for name, line in (match.groups() for text in _outputs(path) for match in LINE.finditer(text)):
+            found[html.unescape(name)] = [html.unescape(run) for run in RUN.findall(line)]
+    return found
+
+
+def figures_markdown(executed: Path) -> Iterator[str]:
+    """A list: figure, its runs."""
+    known = known_runs()
+    for name, runs in figure_runs(executed).items():
+        links = ", ".join(f"[`{run}`](#{run})" if run in known else f"`{run}`" for run in runs)
+        yield f"- {{numref}}`fig-{name}`: {_anchored(links) or 'computed on its page, from no stored run'}"
+
+
+def files_markdown(data: str) -> Iterator[str]:
+    """A definition a published file: what, on which data, by which machine and versions, and its CSV.
+
+    Args:
+        data: folder of the CSV files, from the root of the sources.
+    """
+    for path in _published():
+        rows = [{"record": json.loads(row["record"]), "config": json.loads(row["config"])} for row in _rows(path)]
+        records, configs = [row["record"] for row in rows], [row["config"] for row in rows]
+        versions = _each(f"{name} {version}" for record in records for name, version in record["versions"].items())
+        yield from [
+            f"`{path.stem}`",
+            f": {len(rows)} runs of {_each(config['dataset'] for config in configs)}; rules: "
+            f"{_each(config['rule'] for config in configs)}; {_each(config['epochs'] for config in configs)} epochs; "
+            f"seeds {_each(config['seed'] for config in configs)}.",
+            f"  Examples (train, val, test): {_each(_examples(record) for record in records)}. "
+            f"Data fingerprint {_each('`' + record['data'][:16] + '`' for record in records)}.",
+            f"  {_each(_machine(record) for record in records)}. Python {_each(record['python'] for record in records)}, "
+            f"{versions}.",
+            f"  Between {min(record['began'] for record in records)[:10]} and "
+            f"{max(record['ended'] for record in records)[:10]}, "
+            f"commits {_each('`' + record['git']['commit'][:7] + '`' for record in records)}.",
+            f"  {{download}}`scores of each run (CSV) </{data}/{path.stem}-runs.csv>`, "
+            f"{{download}}`curves of each run (CSV) </{data}/{path.stem}-curves.csv>`",
+            "",
+        ]
+
+
+def studies_markdown() -> Iterator[str]:
+    """A definition a published JSON file: what it was computed from, and where."""
+    for path in sorted(results_folder().glob("*.json")):
+        content = json.loads(path.read_bytes())
+        described = content if isinstance(content, dict) else {}
+        runs = ", ".join(f"[`{run}`](#{run})" for run in described.get("runs", []))
+        made = described.get("environment", {})
+        facts = [f"From {_anchored(runs)}" if runs else "", _machine(made) if "processor" in made else ""]
+        facts.append(", ".join(f"{name} {version}" for name, version in made.get("versions", {}).items()))
+        told = "; ".join(fact for fact in facts if fact)
+        yield from [f"`{path.stem}`", f": {told + '. ' if told else ''}{{download}}`JSON </results/{path.name}>`", ""]
+
+
+def runs_markdown(executed: Path) -> Iterator[str]:
+    """A table of all published runs, and of those that the pages show and the build trained itself."""
+    table = list_runs()
+    local = {run for runs in figure_runs(executed).values() for run in runs}
+    table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
+    yield from ["| run | published in | epochs | accuracy | processor | data | ended |", "|---|---|---|---|---|---|---|"]
+    for row in table.to_dict("records"):
+        accuracy = row["test_accuracy"] if pd.notna(row["test_accuracy"]) else row["val_accuracy"]
+        file = f"`{row['source']}`" if row["status"] == "published" else "trained for this page"
+        yield (
+            f'| <span id="{row["run_id"]}"></span>`{row["run_id"]}` | {file} | {row["epochs"]} | {accuracy:.4f} | '
+            f"{row['processor']} | `{row['data'][:12]}` | {str(row['ended'])[:16]} |"
+        )
+
+
+def write_csv(folder: Path) -> None:
+    """Scores and curves of each published file; a CSV whose content has not changed is left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = list_runs()
+    for path in _published():
+        _write(folder / f"{path.stem}-runs.csv", table[table["source"] == path.stem].dropna(axis=1, how="all"))
+        rows = [
+            {"run_id": run_id, **json.loads(line)}
+            for run_id, metrics in ((row["run_id"], row["metrics"]) for row in _rows(path, "metrics"))
+            for line in metrics.splitlines()
+        ]
+        curves = pd.DataFrame(rows)
+        _write(folder / f"{path.stem}-curves.csv", curves[[name for name in curves if not name.startswith("bin_")]])
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    content = csv_of(table)
+    if not path.is_file() or path.read_text(encoding="utf-8") != content:
+        path.write_text(content, encoding="utf-8")
+
+
+def _published() -> list[Path]:
+    return [path for path in sorted(results_folder().glob("*.parquet")) if path.name not in stale_results()]
+
+
+def _rows(path: Path, *more: str) -> list[dict[str, Any]]:
+    return pq.read_table(path, columns=["run_id", "record", "config", *more]).to_pylist()  # type: ignore[no-any-return]
+
+
+def _outputs(notebook: Path) -> Iterator[str]:
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            yield "".join(output.get("data", {}).get("text/html", ""))
+
+
+def _anchored(links: str) -> str:
+    """Markdown links to rows of the table, as HTML: their targets are not Sphinx's."""
+    return re.sub(r"\[`([^`]+)`\]\(#\1\)", r'<a href="#\1"><code>\1</code></a>', links)
+
+
+def _examples(record: dict[str, Any]) -> str:
+    return " + ".join(f"{record['examples'][part]:,}" for part in ("train", "val", "test"))
+
+
+def _machine(record: dict[str, Any]) -> str:
+    threads = f", {record['threads']} thread{'s' * (record['threads'] > 1)}" if "threads" in record else ""
+    return f"{record['processor']}, {record['cores']} cores{threads}, {record['device']}"
+
+
+def _each(values: Iterable[Any]) -> str:
+    return ", ".join(str(value) for value in dict.fromkeys(values))

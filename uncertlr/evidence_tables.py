@@ -1,0 +1,174 @@
+"""Tables of a study: its verdicts in short, scores, what the rates did, how often an arm won; the data of its figures."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from uncertlr.evidence import paired_interval, pairs_won, probability_of_improvement
+from uncertlr.evidence_times import validation
+from uncertlr.metrics import debiased_error_of_curve
+from uncertlr.published import thin
+from uncertlr.runs import Run
+from uncertlr.study import COMPETITOR, CONSTANT, Study
+from uncertlr.tables import final_scores
+from uncertlr.verdicts import causal_family, comparisons, named_family, schedule_family
+
+Measure = Callable[[Run], float]
+
+SCORES: dict[str, Measure] = {
+    "accuracy": lambda run: final_scores(run)["accuracy"],
+    "accuracy, best epoch": lambda run: (run.summary["test_best"] or run.summary["val"])["accuracy"],
+    "NLL": lambda run: final_scores(run)["loss"],
+    "Brier": lambda run: final_scores(run)["brier"],
+    "ECE": lambda run: final_scores(run)["ece"],
+    "MCE": lambda run: final_scores(run)["mce"],
+    "NLL, MC": lambda run: final_scores(run)["mc_loss"],
+    "ECE, MC": lambda run: final_scores(run)["mc_ece"],
+    "ECE, MC, debiased": lambda run: debiased_ece(run),
+}
+"""Final scores of the last weights but where the name says otherwise; of the point network but where it says MC."""
+
+TWO_CLASSES: dict[str, Measure] = {
+    "precision": lambda run: final_scores(run)["precision"],
+    "recall": lambda run: final_scores(run)["recall"],
+    "F1": lambda run: final_scores(run)["f1"],
+}
+
+
+def debiased_ece(run: Run) -> float:
+    """The calibration error of the Monte Carlo average with the noise of its bins taken off, from the stored curve."""
+    scores = final_scores(run)
+    counts, confidence, accuracy = (
+        torch.tensor(np.array(scores[f"bin_{part}"], dtype=float)) for part in ("counts", "confidence", "accuracy")
+    )
+    return float(debiased_error_of_curve(counts, confidence, accuracy))
+
+
+def verdict_summary(study: Study) -> pd.DataFrame:
+    """One row an arm: seeds, accuracy, and the word and difference in points against what it is held against."""
+    columns = {
+        f"against {CONSTANT}": [row for row in named_family(study) + schedule_family(study) if row[1] == CONSTANT],
+        f"against {COMPETITOR}": [row for row in named_family(study) if row[1] == COMPETITOR],
+        "against its curve without feedback": causal_family(study),
+    }
+    judged = [comparisons(study, family) for family in (named_family(study), causal_family(study), schedule_family(study))]
+    cells = {(row["arm"], row["against"]): _cell(row) for table in judged for _, row in table.iterrows()}
+    rows = {}
+    for arm, of_seed in study.arms.items():
+        accuracies = list(study.scores(arm).values())
+        rows[arm] = {
+            "seeds": f"{len(of_seed)} of {study.planned(arm)}",
+            "accuracy": over_seeds(accuracies) if of_seed else "",
+        }
+        rows[arm] |= {name: "; ".join(cells[pair] for pair in pairs if pair[0] == arm) for name, pairs in columns.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _cell(row: pd.Series) -> str:
+    if row["pairs"] < 2:
+        return str(row["word"])
+    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f})"
+
+
+def scores_table(study: Study) -> pd.DataFrame:
+    """One row an arm: every score as mean and half-width of its t interval over seeds; one seed has no interval."""
+    runs = study.finished
+    binary = bool(runs) and all(len(run.record["class_names"]) == 2 for run in runs)
+    measures = SCORES | (TWO_CLASSES if binary else {})
+    rows = {}
+    for arm, of_seed in study.arms.items():
+        if of_seed:
+            cells = {name: over_seeds([measure(run) for run in of_seed.values()]) for name, measure in measures.items()}
+            rows[arm] = {"seeds": len(of_seed), **cells}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def over_seeds(values: list[float], digits: int = 3) -> str:
+    """Mean and half-width of the 95 % interval over seeds.
+
+    >>> over_seeds([0.61, 0.63])
+    '0.620 ± 0.127'
+    >>> over_seeds([0.61])
+    '0.610'
+    """
+    if len(values) < 2:
+        return f"{values[0]:.{digits}f}"
+    interval = paired_interval(values)
+    return f"{interval.estimate:.{digits}f} ± {interval.high - interval.estimate:.{digits}f}"
+
+
+def rates_table(study: Study) -> pd.DataFrame:
+    """One row an arm with a rule: medians over seeds of where the rate went and of the share of steps on each bound."""
+    rows = {}
+    for arm, of_seed in study.arms.items():
+        if of_seed:
+            rates = pd.DataFrame([run.summary["rate"] for run in of_seed.values()]).median()
+            rows[arm] = {
+                "seeds": len(of_seed),
+                "rate, lowest": f"{rates['minimum']:.1e}",
+                "highest": f"{rates['maximum']:.1e}",
+                "last": f"{rates['final']:.1e}",
+                "sd of log rate": f"{rates['log_rate_sd']:.2f}",
+            }
+            if "at_floor" in rates:
+                names = {"above_threshold": "above threshold", "at_floor": "on lower bound", "at_ceiling": "on upper bound"}
+                rows[arm] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("")
+
+
+def improvement_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
+    """One row an arm: the chance that one of its runs beats one of the baseline's, and the pairs of a seed that it won."""
+    base, rows = study.scores(baseline), {}
+    for arm, of_seed in study.arms.items():
+        scores = study.scores(arm)
+        if arm == baseline or not (shared := sorted(set(scores) & set(base))):
+            continue
+        won, share = pairs_won([scores[seed] - base[seed] for seed in shared])
+        rows[arm] = {
+            "seeds": len(of_seed),
+            "probability of improvement": f"{probability_of_improvement(list(scores.values()), list(base.values())):.2f}",
+            "pairs won": f"{won:g} of {share.count}",
+            "share won, 95 % interval": f"{share.low:.2f} to {share.high:.2f}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def runs_table(study: Study) -> pd.DataFrame:
+    """One row a finished run: arm, seed, name, scores; the data behind the figures."""
+    rows = [
+        {
+            "arm": arm,
+            "seed": seed,
+            "run": run.config.run_id,
+            **{name: measure(run) for name, measure in SCORES.items()},
+            "last rate": run.summary["rate"]["final"],
+            "seconds": run.summary["seconds"],
+        }
+        for arm, of_seed in study.arms.items()
+        for seed, run in of_seed.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def curves_data(study: Study) -> pd.DataFrame:
+    """One row a run and epoch: what the curves over the epochs show."""
+    parts = [
+        validation(run)[["epoch", "accuracy", "loss", "elapsed"]].assign(arm=arm, seed=seed)
+        for arm, of_seed in study.arms.items()
+        for seed, run in of_seed.items()
+    ]
+    columns = ["arm", "seed", "epoch", "accuracy", "loss", "elapsed"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def rates_data(study: Study, arms: Sequence[str], points: int = 60) -> pd.DataFrame:
+    """One row a run and step, at evenly spaced steps: what the figure of the rates shows."""
+    parts = [
+        pd.DataFrame(thin(run.trace, points))[["step", "learning_rate"]].assign(arm=arm, seed=seed)
+        for arm in arms
+        for seed, run in study.arms[arm].items()
+    ]
+    columns = ["arm", "seed", "step", "learning_rate"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

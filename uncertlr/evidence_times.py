@@ -1,0 +1,113 @@
+"""How soon a study's runs reached a target, what an epoch cost, and the hours and machines behind it all."""
+
+import numpy as np
+import pandas as pd
+
+from uncertlr.arrival import compare_arrival
+from uncertlr.evidence import Interval, paired_interval
+from uncertlr.metrics import Censored, time_to_minimum, time_to_target
+from uncertlr.runs import Run
+from uncertlr.study import CONSTANT, Study
+
+
+def target_accuracy(study: Study, baseline: str = CONSTANT) -> float:
+    """The median of a baseline's final validation accuracies."""
+    return float(np.median([validation(run)["accuracy"].iloc[-1] for run in study.arms[baseline].values()]))
+
+
+def validation(run: Run) -> pd.DataFrame:
+    """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
+    return run.metrics.query("split == 'val'")
+
+
+def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
+    """When each finished run of an arm first reached the target on validation, in epochs or seconds (``elapsed``)."""
+    rows = {seed: validation(run) for seed, run in study.arms[arm].items()}
+    return {seed: time_to_target(each["accuracy"].tolist(), each[unit].tolist(), target) for seed, each in rows.items()}
+
+
+def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
+    """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
+
+    Differences are of times restricted to what all runs were watched for; seconds are of training alone, with what reading
+    the uncertainty costs.
+    """
+    if not study.arms[baseline]:
+        return pd.DataFrame()
+    target, rows = target_accuracy(study, baseline), {}
+    for arm, of_seed in study.arms.items():
+        if not of_seed:
+            continue
+        times = arrivals(study, arm, target)
+        rows[arm] = {
+            "seeds": len(of_seed),
+            "reached the target": f"{sum(each.observed for each in times.values())} of {len(times)}",
+            "epochs": _difference(study, arm, baseline, target, "epoch"),
+            "seconds": _difference(study, arm, baseline, target, "elapsed"),
+            "epochs to lowest loss": _to_lowest_loss(list(of_seed.values())),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _difference(study: Study, arm: str, baseline: str, target: float, unit: str) -> str:
+    if arm == baseline:
+        return ""
+    one, other = arrivals(study, arm, target, unit), arrivals(study, baseline, target, unit)
+    ends = [validation(run)[unit].iloc[-1] for each in (arm, baseline) for run in study.arms[each].values()]
+    found = compare_arrival(one, other, min(ends))
+    return "" if found is None else _signed(found.difference, 1)
+
+
+def _to_lowest_loss(runs: list[Run]) -> str:
+    times = [time_to_minimum(validation(run)["loss"].tolist(), validation(run)["epoch"].tolist()) for run in runs]
+    late = sum(not each.observed for each in times)
+    return f"{np.median([each.time for each in times]):.0f}" + (f" ({late} still falling)" if late else "")
+
+
+def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
+    """One row an arm: seconds of training an epoch, and their ratio to the baseline's over paired seeds."""
+    base, rows = study.scores(baseline, seconds_per_epoch), {}
+    for arm, of_seed in study.arms.items():
+        seconds = study.scores(arm, seconds_per_epoch)
+        if not seconds:
+            continue
+        rows[arm] = {
+            "seeds": len(of_seed),
+            "seconds an epoch, median": f"{np.median(list(seconds.values())):.1f}",
+            "ratio": "",
+        }
+        logs = [np.log(seconds[seed] / base[seed]) for seed in sorted(set(seconds) & set(base))]
+        if arm != baseline and len(logs) > 1:
+            ratio = paired_interval(logs)
+            low, middle, high = np.exp([ratio.low, ratio.estimate, ratio.high])
+            rows[arm]["ratio"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def seconds_per_epoch(run: Run) -> float:
+    """The median seconds of training an epoch."""
+    return float(run.summary["seconds_per_epoch"])
+
+
+def hours_table(study: Study) -> pd.DataFrame:
+    """One row a kind of machine and versions: finished runs, hours of training, first and last day."""
+    rows = [
+        {
+            "processor": run.record["processor"],
+            "device": run.record["device"],
+            "torch": run.record["versions"]["torch"],
+            "hours": run.summary["seconds"] / 3600,
+            "day": run.record["began"][:10],
+            "data": run.record["data"][:12],
+        }
+        for run in study.finished
+    ]
+    if not rows:
+        return pd.DataFrame()
+    groups = pd.DataFrame(rows).groupby(["processor", "device", "torch", "data"])
+    table = groups.agg(runs=("hours", "size"), hours=("hours", "sum"), first=("day", "min"), last=("day", "max"))
+    return table.reset_index().round({"hours": 1})
+
+
+def _signed(interval: Interval, digits: int) -> str:
+    return f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"

@@ -1,0 +1,128 @@
+"""A sweep as the evidence sees it: arms, what each one is for, and the finished runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uncertlr.errors import ConfigError
+from uncertlr.experiments import find
+from uncertlr.runs import Run, project_folder
+from uncertlr.summary import rail_warning
+from uncertlr.sweep import Job, read_sweep
+from uncertlr.tables import final_scores
+
+CONSTANT, COMPETITOR = "constant", "cosine"
+"""Arms that the protocol's named family compares every feedback arm with."""
+
+REPLAYS = ("replay", "shuffled")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sweep's jobs and what is finished of them.
+
+    Attributes:
+        name: of the sweep.
+        jobs: every run that is planned.
+        arms: the finished runs of each arm by seed; an arm without any is there and empty.
+    """
+
+    name: str
+    jobs: tuple[Job, ...]
+    arms: dict[str, dict[int, Run]]
+
+    @property
+    def finished(self) -> list[Run]:
+        """All finished runs."""
+        return [run for of_seed in self.arms.values() for run in of_seed.values()]
+
+    @property
+    def feedback(self) -> list[str]:
+        """Arms whose rule listens while the run trains."""
+        return [arm for arm in self.arms if self._rule(arm) not in ("none", *REPLAYS)]
+
+    @property
+    def schedules(self) -> list[str]:
+        """Arms whose rate was fixed in advance."""
+        return [arm for arm in self.arms if self._rule(arm) == "none"]
+
+    def planned(self, arm: str) -> int:
+        """How many runs of an arm are planned."""
+        return len(self._jobs(arm))
+
+    def controls(self, arm: str) -> list[str]:
+        """The arms that replay this arm's runs, or shuffle what they read."""
+        own = {job.run_id for job in self._jobs(arm)}
+        return [
+            other for other in self.arms if self._rule(other) in REPLAYS and own & set(self._jobs(other)[0].config.donors)
+        ]
+
+    def same_rate(self, arm: str) -> str:
+        """The arm with this arm's initial rate and nothing else, where that is not `constant`; else an empty name."""
+        rate = self._jobs(arm)[0].config.learning_rate
+        for other in self.schedules:
+            config = self._jobs(other)[0].config
+            if other != CONSTANT and config.schedule == "constant" and config.learning_rate == rate:
+                return other
+        return ""
+
+    def replays_one_donor(self, arm: str) -> bool:
+        """Whether each run of an arm replays a single run of another seed, so that neighbouring pairs share a run."""
+        return self._rule(arm) == "replay" and len(self._jobs(arm)[0].config.donors) == 1
+
+    def shuffles(self, arm: str) -> bool:
+        """Whether an arm replays its own readings in another order, so that donors' likeness is no objection to it."""
+        return self._rule(arm) == "shuffled"
+
+    def scores(self, arm: str, measure: Callable[[Run], float] | str = "accuracy") -> dict[int, float]:
+        """A number of each finished run by seed: a final score by its name, or any function of a run."""
+        if callable(measure):
+            return {seed: measure(run) for seed, run in self.arms[arm].items()}
+        return {seed: final_scores(run)[measure] for seed, run in self.arms[arm].items()}
+
+    def on_a_rail(self, arm: str) -> str:
+        """A sentence where most runs of an arm stood on one of the rule's bounds for most of their steps, else nothing."""
+        warnings = [rail_warning(run.summary["rate"]) for run in self.arms[arm].values()]
+        shown = [warning for warning in warnings if warning]
+        return shown[0] if len(shown) > len(warnings) / 2 else ""
+
+    def _jobs(self, arm: str) -> list[Job]:
+        return [job for job in self.jobs if job.arm == arm]
+
+    def _rule(self, arm: str) -> str:
+        return self._jobs(arm)[0].config.rule
+
+
+def study_of(jobs: Sequence[Job], name: str = "sweep") -> Study:
+    """The finished runs of a sweep's jobs, published or local, by arm and seed; trains nothing."""
+    arms: dict[str, dict[int, Run]] = {}
+    for job in jobs:
+        of_seed = arms.setdefault(job.arm, {})
+        if (run := find(job.config)) is not None:
+            of_seed[job.config.seed] = run
+    return Study(name, tuple(jobs), arms)
+
+
+def read_study(sweep: str, root: str = "", profile: str = "") -> Study:
+    """A study by the name of its sweep in ``sweeps/``, or by the path of a YAML file.
+
+    Args:
+        sweep: such as ``cifar10-standard``.
+        root: folder of the runs; empty for the usual one.
+        profile: takes the place of the file's own.
+
+    Raises:
+        ConfigError: there is no such sweep, or it makes no sense.
+    """
+    named = project_folder() / "sweeps" / f"{sweep}.yaml"
+    path = named if named.is_file() else Path(sweep)
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in named.parent.glob("*.yaml")))
+        raise ConfigError(f"no sweep {sweep!r}; name one of {known}, or a YAML file")
+    return study_of(read_sweep(path, root, profile), path.stem)
+
+
+def donors_of(study: Study, arm: str) -> list[Run]:
+    """The finished runs that an arm's finished runs replay, each once."""
+    names = {name for run in study.arms[arm].values() for name in run.config.donors}
+    return [run for run in study.finished if run.config.run_id in names]
