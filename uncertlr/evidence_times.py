@@ -30,7 +30,7 @@ def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
     """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
 
     Differences are of times restricted to what all runs were watched for; seconds are of training alone, with what reading
-    the uncertainty costs.
+    the uncertainty costs, of pairs that ran on one kind of processor.
     """
     if not study.arms[baseline]:
         return pd.DataFrame()
@@ -53,6 +53,9 @@ def _difference(study: Study, arm: str, baseline: str, target: float, unit: str)
     if arm == baseline:
         return ""
     one, other = arrivals(study, arm, target, unit), arrivals(study, baseline, target, unit)
+    if unit == "elapsed":
+        alike = seeds_of_one_machine(study, arm, baseline)
+        one, other = ({seed: each[seed] for seed in alike} for each in (one, other))
     ends = [validation(run)[unit].iloc[-1] for each in (arm, baseline) for run in study.arms[each].values()]
     found = compare_arrival(one, other, min(ends))
     return "" if found is None else _signed(found.difference, 1)
@@ -65,7 +68,7 @@ def _to_lowest_loss(runs: list[Run]) -> str:
 
 
 def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
-    """One row an arm: seconds of training an epoch, and their ratio to the baseline's over paired seeds."""
+    """One row an arm: seconds of training an epoch, and their ratio to the baseline's in pairs of one kind of processor."""
     base, rows = study.scores(baseline, seconds_per_epoch), {}
     for arm, of_seed in study.arms.items():
         seconds = study.scores(arm, seconds_per_epoch)
@@ -76,12 +79,23 @@ def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
             "seconds an epoch, median": f"{np.median(list(seconds.values())):.1f}",
             "ratio": "",
         }
-        logs = [np.log(seconds[seed] / base[seed]) for seed in sorted(set(seconds) & set(base))]
+        logs = [np.log(seconds[seed] / base[seed]) for seed in seeds_of_one_machine(study, arm, baseline)]
         if arm != baseline and len(logs) > 1:
             ratio = paired_interval(logs)
             low, middle, high = np.exp([ratio.low, ratio.estimate, ratio.high])
             rows[arm]["ratio"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def seeds_of_one_machine(study: Study, arm: str, baseline: str) -> list[int]:
+    """The seeds that both arms ran on the same kind of processor: only such times compare."""
+    one, other = study.scores(arm, processor), study.scores(baseline, processor)
+    return [seed for seed in sorted(set(one) & set(other)) if one[seed] == other[seed]]
+
+
+def processor(run: Run) -> str:
+    """What a run was trained on."""
+    return f"{run.record['processor']}, {run.record['device']}"
 
 
 def seconds_per_epoch(run: Run) -> float:

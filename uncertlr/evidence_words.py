@@ -116,6 +116,10 @@ def limits(study: Study) -> list[str]:
     lines = [f"One data set at a time, one network, one optimizer: {_setting(study)}, Adam, batches of {_batch(study)}."]
     if open_:
         lines.append(f"{open_} of the {len(words)} comparisons of the named family have too few pairs for a claim.")
+    if len(machines := sorted({run.record["processor"] for run in study.finished})) > 1:
+        lines.append(
+            f"The runs are of {len(machines)} kinds of processor ({_list(machines)}), whose sums round differently."
+        )
     if not _tuned():
         lines.append(
             "No arm is tuned: rates and dials are the report's or the protocol's, so a better rate may undo any lead."

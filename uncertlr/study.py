@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from uncertlr.errors import ConfigError
 from uncertlr.experiments import find
@@ -74,8 +75,8 @@ class Study:
         """Whether an arm replays its own readings in another order, so that donors' likeness is no objection to it."""
         return self._rule(arm) == "shuffled"
 
-    def scores(self, arm: str, measure: Callable[[Run], float] | str = "accuracy") -> dict[int, float]:
-        """A number of each finished run by seed: a final score by its name, or any function of a run."""
+    def scores(self, arm: str, measure: Callable[[Run], Any] | str = "accuracy") -> dict[int, Any]:
+        """Something of each finished run by seed: a final score by its name, or any function of a run."""
         if callable(measure):
             return {seed: measure(run) for seed, run in self.arms[arm].items()}
         return {seed: final_scores(run)[measure] for seed, run in self.arms[arm].items()}
