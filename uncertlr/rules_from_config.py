@@ -120,7 +120,8 @@ def _readings_per_epoch(config: RunConfig, steps_per_epoch: int) -> int:
 
 def _at_readings(config: RunConfig, values: np.ndarray, steps_per_epoch: int) -> np.ndarray:
     """Of a number a step, those of the steps at which the signal is read: a replay goes on by one at each reading."""
-    return values[np.arange(len(values)) % steps_per_epoch % config.signal_every == 0]
+    read: np.ndarray = values[np.arange(len(values)) % steps_per_epoch % config.signal_every == 0]
+    return read
 
 
 def whole_trace(run: Run) -> Arrays:

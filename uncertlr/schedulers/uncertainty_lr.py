@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
@@ -175,5 +175,5 @@ def describe(rule: Rule | None) -> dict[str, Any]:
 
 def _later_settings(rule: Rule | None) -> dict[str, Any]:
     """The defaults of a rule's settings: what a state means that was saved before the rule had one of them."""
-    settings = fields(rule) if is_dataclass(rule) else ()
+    settings: tuple[Field[Any], ...] = fields(rule) if is_dataclass(rule) else ()
     return {field.name: field.default for field in settings if field.default is not MISSING}
