@@ -8,7 +8,7 @@ import numpy as np
 
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError, RunError
-from uncertlr.files import Arrays
+from uncertlr.files import Arrays, load_arrays
 from uncertlr.published import restore_published
 from uncertlr.runs import Run, RunPaths, load_run, paths_of, read_trace
 from uncertlr.schedulers import (
@@ -120,16 +120,15 @@ def _readings_per_epoch(config: RunConfig, steps_per_epoch: int) -> int:
 
 def _at_readings(config: RunConfig, values: np.ndarray, steps_per_epoch: int) -> np.ndarray:
     """Of a number a step, those of the steps at which the signal is read: a replay goes on by one at each reading."""
-    read: np.ndarray = values[np.arange(len(values)) % steps_per_epoch % config.signal_every == 0]
-    return read
+    read = np.arange(len(values)) % steps_per_epoch % config.signal_every == 0
+    return np.compress(read, values)
 
 
 def whole_trace(run: Run) -> Arrays:
     """Factor and signal of every step, unthinned, also of a published run."""
     if not run.paths.factor.is_file():
         return read_trace(run.paths)
-    with np.load(run.paths.factor) as arrays:
-        return dict(arrays)
+    return load_arrays(run.paths.factor)
 
 
 def _donor(config: RunConfig, run_id: str) -> Run:
