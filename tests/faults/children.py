@@ -28,7 +28,7 @@ from uncertlr.runs import RunPaths, load_run, read_predictions
 NOBODY = 65534
 PRELOADED = (pyarrow.parquet, sklearn.datasets)  # else every child would import them anew
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
+CONTEXT.set_forkserver_preload(["tests.faults.warm"])
 
 TINY = {"train_examples": 200, "channels": [4, 8], "hidden_size": 16, "num_samples": 4, "progress": "quiet", "device": "cpu"}
 
