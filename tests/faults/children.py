@@ -76,6 +76,7 @@ def _child(fields: dict, log: str, fault: dict) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault["file_limit"], resource.RLIM_INFINITY))
     if fault.get("nobody"):
         build(config, load_config_data(config))  # nobody may not be allowed to import what this needs
+        os.environ["UNCERTLR_RESULTS"] = config.root  # the usual one of a test is closed to others
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
