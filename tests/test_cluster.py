@@ -98,6 +98,7 @@ def cluster(processes):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:no worker has joined", "ignore:no worker has the resources")
 def test_a_worker_the_client_and_the_scheduler_are_killed_and_only_what_is_missing_runs(cluster, processes, tmp_path):
     address, start = cluster
     grid = tmp_path / "grid.yaml"
@@ -131,7 +132,7 @@ def test_a_worker_the_client_and_the_scheduler_are_killed_and_only_what_is_missi
     start()
     outcomes = run_sweep(jobs, scheduler=address, runs_per_gpu=1)
     assert [outcome.error for outcome in outcomes] == [""] * 3
-    assert {outcome.run_id for outcome in outcomes[1:]} == {job.run_id for job in yoked} or len(outcomes) == 3
+    assert {outcome.run_id for outcome in outcomes} == {job.run_id for job in (second, *yoked)}
     assert paths_of(first.config).summary.stat().st_mtime_ns == before
     assert len(read_json(paths_of(second.config).record)["resumed"]) == 1
     for job in (first, second):

@@ -10,7 +10,7 @@ MEGABYTE = 10**6
 def numbers(results: Path) -> dict[str, str]:
     """Every number by the name under which the page uses it, written out."""
     found = json.loads((results / "overhead.json").read_text(encoding="utf-8"))
-    whole, per_run, per_epoch = found["whole_run"], found["per_run"], found["per_epoch"]
+    per_run, per_epoch = found["per_run"], found["per_epoch"]
     core_hours = RUNS * per_run["cpu_seconds"] / 3600
     return {
         "runs": f"{RUNS:,}",
@@ -20,22 +20,20 @@ def numbers(results: Path) -> dict[str, str]:
         "processor": found["environment"]["processor"],
         "cores": f"{found['environment']['cores']}",
         "cpu_seconds": f"{per_run['cpu_seconds']:.2g}",
-        "seconds": f"{per_run['seconds']:.2g}",
-        "epoch_cpu_seconds": f"{per_epoch['cpu_seconds']:.2g}",
-        "files": f"{whole['files']:.0f}",
+        "files": f"{per_run['files']:.0f}",
         "epoch_files": f"{per_epoch['files']:.0f}",
-        "kilobytes": f"{whole['bytes'] / 1000:.0f}",
+        "kilobytes": f"{per_run['bytes'] / 1000:.0f}",
         "epoch_kilobytes": f"{per_epoch['bytes'] / 1000:.1f}",
         "published_kilobytes": f"{found['published_bytes'] / 1000:.1f}",
         "memory_megabytes": f"{found['peak_memory_bytes'] / MEGABYTE:.0f}",
         "start_cpu_seconds": f"{found['worker_start']['cpu_seconds']:.2g}",
         "all_core_hours": f"{core_hours:.1f}",
         "all_hours_on_100": f"{60 * core_hours / 100:.0f}",
-        "all_files": f"{RUNS * whole['files']:,.0f}",
-        "all_gigabytes": f"{RUNS * whole['bytes'] / 10**9:.1f}",
+        "all_files": f"{RUNS * per_run['files']:,.0f}",
+        "all_gigabytes": f"{RUNS * per_run['bytes'] / 10**9:.1f}",
         "all_published_megabytes": f"{RUNS * found['published_bytes'] / MEGABYTE:.0f}",
         "published_runs": f"{10 * MEGABYTE / found['published_bytes']:,.0f}",
-        "all_epoch_files_50": f"{RUNS * (whole['files'] + (50 - found['epochs']) * per_epoch['files']):,.0f}",
+        "all_epoch_files_50": f"{RUNS * (per_run['files'] + (50 - found['epochs']) * per_epoch['files']):,.0f}",
         "throughput": _throughput(results / "two_workers.json"),
     }
 

@@ -30,7 +30,7 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path):
     measured = {
         "environment": {"processor": "a processor", "cores": 2},
         **{"rounds": 3, "epochs": 5, "load": 1.0, "published_bytes": 5_000, "peak_memory_bytes": 600_000_000},
-        **{"whole_run": row, "per_run": row, "per_epoch": {**row, "files": 1}, "worker_start": row},
+        **{"per_run": row, "per_epoch": {"files": 1, "bytes": 3_000}, "worker_start": row},
     }
     (tmp_path / "overhead.json").write_text(json.dumps(measured))
     found = scaling.numbers(tmp_path)

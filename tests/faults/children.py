@@ -28,7 +28,7 @@ from uncertlr.runs import RunPaths, load_run, read_predictions
 NOBODY = 65534
 PRELOADED = (pyarrow.parquet, sklearn.datasets)  # else every child would import them anew
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
+CONTEXT.set_forkserver_preload(["tests.faults.warm"])
 
 TINY = {"train_examples": 200, "channels": [4, 8], "hidden_size": 16, "num_samples": 4, "progress": "quiet", "device": "cpu"}
 
@@ -76,6 +76,7 @@ def _child(fields: dict, log: str, fault: dict) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault["file_limit"], resource.RLIM_INFINITY))
     if fault.get("nobody"):
         build(config, load_config_data(config))  # nobody may not be allowed to import what this needs
+        os.environ["UNCERTLR_RESULTS"] = config.root  # the usual one of a test is closed to others
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
