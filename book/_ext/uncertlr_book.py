@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import drawings
+import glued
 import notebook_pages
 import provenance_page
 from docutils import nodes
@@ -86,6 +87,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("drawing", Drawing)
     app.add_directive("generated", Generated)
+    app.add_directive("glued", glued.Glued)
     app.connect("builder-inited", generate)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     notebook_pages.connect(app)
