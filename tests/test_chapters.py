@@ -61,7 +61,7 @@ def chapter(monkeypatch):
 def sweep(tmp_path, plant_runs, monkeypatch):
     """Plants the runs of a sweep, in folders of their own, and gives its path."""
 
-    def planted(grid, effect, name, seeds=10, published=False):
+    def planted(grid, effect, name, seeds=10):
         path = tmp_path / f"{name}.yaml"
         path.write_text(grid)
         monkeypatch.setenv("UNCERTLR_RUNS", str(tmp_path / name / "runs"))
@@ -72,7 +72,7 @@ def sweep(tmp_path, plant_runs, monkeypatch):
         def accuracy(arm, seed):
             return 0.6 + 0.002 * seed + effect(arm) + noise[arm, seed] if seed < seeds else None
 
-        plant_runs(read_sweep(path), accuracy, lambda arm, seed: np.exp(rng.normal(0, 0.3, 10)), published)
+        plant_runs(read_sweep(path), accuracy, lambda arm, seed: np.exp(rng.normal(0, 0.3, 10)))
         return [str(path)]
 
     return planted
@@ -81,7 +81,7 @@ def sweep(tmp_path, plant_runs, monkeypatch):
 @pytest.mark.slow
 def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter):
     good, bad = {"inverse": 0.03, "report": -0.05}, {"inverse": -0.03, "report": 0.05}
-    one = sweep(GRID, lambda arm: good.get(arm, 0.0), "one", published=True)
+    one = sweep(GRID, lambda arm: good.get(arm, 0.0), "one")
     text, figures, glued = chapter("verdict", sweeps=one)
     assert len(figures) == 4
     assert "`inverse` ends higher; `report` ends lower" in glued["verdict-answer"].data
@@ -92,7 +92,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter):
     assert "Feedback adds to the curve: `inverse` ends higher than `inverse_yoked`" in controls
     assert "`report` **harms** against `sign_flip`" in controls
 
-    other = sweep(GRID, lambda arm: bad.get(arm, 0.0), "other", published=True)
+    other = sweep(GRID, lambda arm: bad.get(arm, 0.0), "other")
     swapped, _, glued = chapter("verdict", sweeps=other)
     assert "`report` ends higher; `inverse` ends lower" in glued["verdict-answer"].data
     assert text != swapped

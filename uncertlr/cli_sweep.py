@@ -56,13 +56,19 @@ def add_commands(commands: Any) -> None:
 
 
 def _evidence(options: argparse.Namespace) -> None:
+    from uncertlr.evidence_words import claims
+    from uncertlr.study import study_of
     from uncertlr.sweep import read_sweep
-    from uncertlr.verdicts import sentences, verdict_table
+    from uncertlr.verdicts import causal_family, comparisons, sentences, verdict_table
 
     jobs = read_sweep(options.grid, options.root, options.profile)
     table = verdict_table(jobs, options.baseline)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
     print(*sentences(table, options.baseline), sep="\n")
+    study = study_of(jobs, options.grid.stem)
+    if causal := causal_family(study):
+        print("Against the same curves without feedback:")
+        print(claims(comparisons(study, causal)).replace("`", "").replace("**", ""))
     if options.csv:
         try:
             table.to_csv(options.csv, index_label="arm")

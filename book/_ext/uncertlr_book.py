@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import drawings
+import glued
 import notebook_pages
 import provenance_page
 import scaling
@@ -95,6 +96,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("drawing", Drawing)
     app.connect("config-inited", substitute)
     app.add_directive("generated", Generated)
+    app.add_directive("glued", glued.Glued)
     app.connect("builder-inited", generate)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     notebook_pages.connect(app)
