@@ -4,17 +4,21 @@ import itertools
 import re
 import shlex
 
+import datasets
+import numpy as np
 import papermill
 import pytest
 from click.testing import CliRunner
 from papermill.cli import _resolve_type
 from papermill.cli import papermill as papermill_command
+from PIL import Image
 
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.experiments import run
 from uncertlr.runs import project_folder
 
+datasets.disable_progress_bars()
 PROJECT = project_folder()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "book").glob("*.md"))]
 BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -35,9 +39,23 @@ def here(monkeypatch):
     monkeypatch.delenv("UNCERTLR_RESULTS")
 
 
+def own_set(folder, input_column, label_column):
+    """A folder of random pictures in the hub's layout."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)) for _ in range(300)]
+    features = datasets.Features({input_column: datasets.Image(), label_column: datasets.ClassLabel(names=["a", "b"])})
+    rows = datasets.Dataset.from_dict({input_column: pictures, label_column: [0, 1] * 150}, features=features)
+    rows.to_parquet(folder / "train-00000-of-00001.parquet")
+    return str(folder)
+
+
 def small(arguments, elsewhere, monkeypatch):
     """The same command with little to do, and with real names in place of RUN_ID, NAME and files to write."""
     command = arguments[0]
+    if "path/to/folder" in arguments:
+        columns = [arguments[arguments.index(flag) + 1] for flag in ("--input-column", "--label-column")]
+        return [own_set(elsewhere / "set", *columns) if word == "path/to/folder" else word for word in arguments] + SMALL
     if command == "run" and "--help" not in arguments:
         return ["run", "toy_reviews" if arguments[1] == "imdb" else "digits", *arguments[2:], *SMALL]
     if command == "sweep":
