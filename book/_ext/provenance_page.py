@@ -35,9 +35,11 @@ def link_runs(line: str, page: str, known: Collection[str]) -> str:
 
 
 def figure_runs(executed: Path) -> dict[str, list[str]]:
-    """Figure to the runs that it is drawn from, in the order of the executed notebooks' names."""
+    """Figure to the runs that it is drawn from, in the order of the book."""
     found: dict[str, list[str]] = {}
-    for path in sorted(executed.glob("*.ipynb")):
+    toc = executed.parents[1] / "_toc.yml"
+    order = toc.read_text(encoding="utf-8") if toc.is_file() else ""
+    for path in sorted(executed.glob("*.ipynb"), key=lambda path: (order.find(f"executed/{path.stem}\n"), path.stem)):
         for name, line in (match.groups() for text in _outputs(path) for match in LINE.finditer(text)):
             found[html.unescape(name)] = [html.unescape(run) for run in RUN.findall(line)]
     return found
