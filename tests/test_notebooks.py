@@ -1,6 +1,7 @@
 """The notebooks as papermill and a reader of their source meet them."""
 
 import json
+import re
 import warnings
 
 import nbformat
@@ -28,6 +29,9 @@ SMALL = {
     "your_own_model": {"epochs": 1, "train_examples": 200, "seed": 1},
 }
 """Other values than the page's, and little to do. The two experiments have a test of their own, on other data."""
+
+WITHOUT_NUMBERS: set[str] = set()
+"""Figures that are pictures and have no numbers to save."""
 
 
 def path(name):
@@ -69,6 +73,15 @@ def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(name)
         if cell.cell_type == "code" and "plt.show()" in cell.source:
             assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 30
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_beside_every_figure_stand_its_runs_and_its_numbers(name):
+    cells = nbformat.read(path(name), as_version=4).cells
+    figures = [cell.metadata["mystnb"]["figure"]["name"] for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    told = set(re.findall(r'figure_data\(\s*"([^"]+)"', code))
+    assert {figure.removeprefix("fig-") for figure in figures} - WITHOUT_NUMBERS == told
 
 
 @pytest.mark.slow
