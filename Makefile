@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test torture lab lint lock clean
+.PHONY: book site test torture lab lint lock clean
 
 book: $(READY)  ## run the quickstart, render the published runs, build the site
 	$(BIN)/uncertlr book
+
+site: $(READY)  ## the book, and the site as one file to give away
+	$(BIN)/uncertlr book --zip
 
 test: $(READY)  ## the tests that people run all day
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q

@@ -1,6 +1,7 @@
 """When the book's notebooks are executed again, and what is left on their pages."""
 
 import json
+import zipfile
 
 import nbformat
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from uncertlr import book
 from uncertlr.book import NOTEBOOKS, execute
 from uncertlr.config import preset
-from uncertlr.errors import RunError
+from uncertlr.errors import RunError, StaleResults
 from uncertlr.runs import project_folder
 
 
@@ -73,3 +74,35 @@ def test_no_book_without_a_checkout(tmp_path, monkeypatch):
 
 def test_the_project_is_a_checkout():
     assert (project_folder() / "_config.yml").is_file()
+
+
+def test_a_notebook_whose_results_are_stale_becomes_a_page_that_says_so(executions, monkeypatch):
+    def refuse(source, target, parameters):
+        raise StaleResults("results/study.parquet holds results of version 2")
+
+    monkeypatch.setattr(book, "execute_notebook", refuse)
+    cells = json.loads(execute("quickstart", "quick").read_text())["cells"]
+    assert cells[-1]["source"] == ":::{danger}\nresults/study.parquet holds results of version 2\n:::"
+    assert all(not cell.get("outputs") for cell in cells)
+
+
+def test_a_kernels_refusal_of_stale_results_arrives_as_such(tmp_path):
+    source = tmp_path / "one.ipynb"
+    code = "from uncertlr.errors import StaleResults\nraise StaleResults('of version 2')"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), source)
+    with pytest.raises(StaleResults, match=r"one\.ipynb failed in cell 1: StaleResults: of version 2"):
+        book.execute_notebook(source, tmp_path / "out.ipynb", {})
+
+
+def test_the_site_goes_into_one_file_with_a_folder_of_its_own(tmp_path):
+    site = tmp_path / "html"
+    (site / "book").mkdir(parents=True)
+    for name in ("index.html", "book/index.html"):
+        (site / name).write_text(name)
+    packed = book.zip_site(site / "index.html")
+    assert packed == tmp_path / "uncertlr-book.zip"
+    with zipfile.ZipFile(packed) as archive:
+        files = {name for name in archive.namelist() if not name.endswith("/")}
+        assert files == {"uncertlr-book/index.html", "uncertlr-book/book/index.html"}
+    assert book.zip_site(site / "index.html") == packed  # once more, over the old one
+    assert {path.name for path in tmp_path.iterdir()} == {"html", "uncertlr-book.zip"}

@@ -1,6 +1,7 @@
 """The notebooks as papermill and a reader of their source meet them."""
 
 import json
+import re
 import warnings
 
 import nbformat
@@ -25,6 +26,16 @@ DEFAULTS = {
     "your_own_model": preset("digits", "quick", rule="proportional", exponent=2.0, smoothing=0.9, epochs=8),
 }
 QUICK = {"dataset": "digits", "augment": False, "channels": [4, 8], "hidden_size": 16, "epochs": 2, "train_examples": 400}
+SMALL = {
+    "quickstart": {"epochs": 1, "train_examples": 200, "channels": [4, 8], "hidden_size": 16, "seed": 1},
+    "uncertainty": {"epochs": 1, "hidden_size": 8, "embedding_size": 8, "num_samples": 4, "seed": 1},
+    "calibration": {"epochs": 1, "channels": [4, 8], "hidden_size": 16, "seed": 1},
+    "your_own_model": {"epochs": 1, "train_examples": 200, "seed": 1},
+}
+"""Other values than the page's, and little to do. The two experiments have a test of their own, on other data."""
+
+WITHOUT_NUMBERS: set[str] = set()
+"""Figures that are pictures and have no numbers to save."""
 
 
 def path(name):
@@ -66,6 +77,26 @@ def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(name)
         if cell.cell_type == "code" and ("plt.show()" in cell.source or "_figure(study" in cell.source):
             assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 30
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_beside_every_figure_stand_its_runs_and_its_numbers(name):
+    cells = nbformat.read(path(name), as_version=4).cells
+    figures = [cell.metadata["mystnb"]["figure"]["name"] for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    told = set(re.findall(r'figure_data\(\s*"([^"]+)"', code))
+    assert {figure.removeprefix("fig-") for figure in figures} - WITHOUT_NUMBERS == told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(NOTEBOOKS) - {"cifar10", "imdb"}))
+def test_other_parameters_run_from_top_to_bottom(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("UNCERTLR_RESULTS")  # the pages show what is published
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        execute_notebook(path(name), tmp_path / "out.ipynb", SMALL.get(name, {}))
+    outputs = [output for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
 
 
 @pytest.mark.slow

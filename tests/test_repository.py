@@ -23,28 +23,10 @@ def tracked():
     return [PROJECT / name for name in result.stdout.split("\0") if name and (PROJECT / name).is_file()]
 
 
-def test_the_readmes_make_commands_exist():
-    targets = set(re.findall(r"^(\w+):", read("Makefile"), re.MULTILINE))
-    named = set(re.findall(r"\bmake (\w+)", "\n".join(re.findall(r"```sh\n(.*?)```", read("README.md"), re.DOTALL))))
-    assert named == {"book", "test", "lab", "lint"}
-    assert named <= targets
-
-
 def test_the_readmes_links_and_files_exist():
     links = re.findall(r"\]\(([^)#]+)\)", read("README.md"))
     assert links
     assert [link for link in links if not link.startswith("http") and not (PROJECT / link).exists()] == []
-
-
-def test_the_readmes_command_line_is_real(capsys):
-    from uncertlr.cli import build_parser
-
-    commands = re.findall(
-        r"\.venv/bin/uncertlr ((?:run|sweep|runs|evidence)\b.*?)(?:\s+#.*)?$", read("README.md"), re.MULTILINE
-    )
-    assert len(commands) >= 5
-    for command in commands:
-        build_parser().parse_args(command.strip("`.").split())
 
 
 def test_the_readmes_scheduler_example_runs():

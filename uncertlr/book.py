@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uncertlr.config import preset
-from uncertlr.errors import ConfigError, RunError
+from uncertlr.errors import ConfigError, RunError, StaleResults
 from uncertlr.files import write_atomically
 from uncertlr.published import results_folder
 from uncertlr.runs import project_folder
@@ -78,7 +79,10 @@ def execute(name: str, profile: str) -> Path:
     if target.is_file() and json.loads(target.read_text(encoding="utf-8"))["metadata"].get("uncertlr") == key:
         return target
     print(f"executing {source.name}", flush=True)
-    execute_notebook(source, target, parameters)
+    try:
+        execute_notebook(source, target, parameters)
+    except StaleResults as error:
+        return _refuse(source, target, error)
     notebook = json.loads(target.read_text(encoding="utf-8"))
     notebook["metadata"]["uncertlr"] = key
     notebook["metadata"].pop("papermill", None)
@@ -96,6 +100,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
     Raises:
         ConfigError: unknown parameter.
         RunError: a cell failed.
+        StaleResults: a cell asked for a stored result of another version of the library.
     """
     import papermill
     from traitlets.config import Config
@@ -120,8 +125,33 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
                 config=transport,
             )
         except papermill.PapermillExecutionError as error:
-            raise RunError(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+            kind = StaleResults if error.ename == "StaleResults" else RunError
+            raise kind(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
     unfinished.replace(target)
+
+
+def _refuse(source: Path, target: Path, error: StaleResults) -> Path:
+    """A page without results, which says why; the strict build fails on what is stale, so it stands in no finished book."""
+    notebook = json.loads(source.read_text(encoding="utf-8"))
+    said = {"cell_type": "markdown", "id": "refused", "metadata": {}, "source": f":::{{danger}}\n{error}\n:::"}
+    notebook["cells"] = [notebook["cells"][0], said]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, json.dumps(notebook, indent=1).encode())
+    return target
+
+
+def zip_site(index: Path) -> Path:
+    """Pack a built site into one file beside it; unpacked anywhere, it opens from its own folder.
+
+    Args:
+        index: the site's first page, as `build_book` gives it.
+    """
+    site = index.parent
+    name = "uncertlr-book"
+    with tempfile.TemporaryDirectory(dir=site.parent) as scratch:
+        shutil.copytree(site, Path(scratch) / name)
+        packed = shutil.make_archive(str(Path(scratch) / "packed"), "zip", scratch, name)
+        return Path(packed).replace(site.parent / f"{name}.zip")
 
 
 def _key(source: Path, parameters: dict[str, Any]) -> str:

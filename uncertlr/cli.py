@@ -79,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     book.add_argument(
         "--profile", default="quick", choices=["quick", "standard", "full"], help="what is trained if it is missing"
     )
+    book.add_argument("--zip", action="store_true", help="pack the site into one file as well")
     book.set_defaults(command=_book)
 
     results = commands.add_parser("results", help="publish finished runs", allow_abbrev=False)
@@ -133,9 +134,12 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _book(options: argparse.Namespace) -> None:
-    from uncertlr.book import build_book
+    from uncertlr.book import build_book, zip_site
 
-    print(f"open {build_book(options.profile)}")
+    index = build_book(options.profile)
+    print(f"open {index}")
+    if options.zip:
+        print(f"the same in one file: {zip_site(index)}")
 
 
 def _add_results(options: argparse.Namespace) -> None:

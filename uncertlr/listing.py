@@ -87,19 +87,8 @@ def _columns() -> list[str]:
     fields = [name for name in RunConfig.model_fields if name not in EXECUTION_FIELDS]
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
     rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
-    times = [
-        "best_epoch",
-        "seconds",
-        "seconds_per_epoch",
-        "began",
-        "ended",
-        "processor",
-        "data",
-        "commit",
-        "source",
-        "error",
-    ]
-    return ["run_id", "status", *fields, *scores, *rate, *times]
+    times = ["best_epoch", "seconds", "seconds_per_epoch", "began", "ended"]
+    return ["run_id", "status", *fields, *scores, *rate, *times, "processor", "data", "commit", "source", "error"]
 
 
 def _local(root: Path) -> list[Row]:

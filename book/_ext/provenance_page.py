@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from uncertlr.figure_data import csv_of
+from uncertlr.figure_data import OPEN_LIST, csv_of
 from uncertlr.listing import list_runs
 from uncertlr.published import results_folder, stale_results
 
@@ -35,9 +35,11 @@ def link_runs(line: str, page: str, known: Collection[str]) -> str:
 
 
 def figure_runs(executed: Path) -> dict[str, list[str]]:
-    """Figure to the runs that it is drawn from, in the order of the executed notebooks' names."""
+    """Figure to the runs that it is drawn from, in the order of the book."""
     found: dict[str, list[str]] = {}
-    for path in sorted(executed.glob("*.ipynb")):
+    toc = executed.parents[1] / "_toc.yml"
+    order = toc.read_text(encoding="utf-8") if toc.is_file() else ""
+    for path in sorted(executed.glob("*.ipynb"), key=lambda path: (order.find(f"executed/{path.stem}\n"), path.stem)):
         for name, line in (match.groups() for text in _outputs(path) for match in LINE.finditer(text)):
             found[html.unescape(name)] = [html.unescape(run) for run in RUN.findall(line)]
     return found
@@ -47,8 +49,10 @@ def figures_markdown(executed: Path) -> Iterator[str]:
     """A list: figure, its runs."""
     known = known_runs()
     for name, runs in figure_runs(executed).items():
-        links = ", ".join(f"[`{run}`](#{run})" if run in known else f"`{run}`" for run in runs)
-        yield f"- {{numref}}`fig-{name}`: {_anchored(links) or 'computed on its page, from no stored run'}"
+        links = ", ".join(_link(run, known) for run in runs) or "computed on its page, from no stored run"
+        if len(runs) > OPEN_LIST:
+            links = f"<details><summary>{len(runs)} runs</summary>{links}</details>"
+        yield f"- {{numref}}`fig-{name}`: {links}"
 
 
 def files_markdown(data: str) -> Iterator[str]:
@@ -58,20 +62,20 @@ def files_markdown(data: str) -> Iterator[str]:
         data: folder of the CSV files, from the root of the sources.
     """
     for path in _published():
-        rows = [{"record": json.loads(row["record"]), "config": json.loads(row["config"])} for row in _rows(path)]
-        records, configs = [row["record"] for row in rows], [row["config"] for row in rows]
+        rows = _rows(path)
+        records, configs = ([json.loads(row[part]) for row in rows] for part in ("record", "config"))
         versions = _each(f"{name} {version}" for record in records for name, version in record["versions"].items())
+        first, last = min(record["began"] for record in records), max(record["ended"] for record in records)
         yield from [
             f"`{path.stem}`",
-            f": {len(rows)} runs of {_each(config['dataset'] for config in configs)}; rules: "
-            f"{_each(config['rule'] for config in configs)}; {_each(config['epochs'] for config in configs)} epochs; "
-            f"seeds {_each(config['seed'] for config in configs)}.",
-            f"  Examples (train, val, test): {_each(_examples(record) for record in records)}. "
+            f": {len(rows)} run{'s' * (len(rows) > 1)} of {_each(config['dataset'] for config in configs)}; rules: "
+            f"{_each(config['rule'] for config in configs)}; epochs: {_each(config['epochs'] for config in configs)}; "
+            f"seeds: {_each(config['seed'] for config in configs)}.",
+            f"  Examples (train + val + test): {_each(_examples(record) for record in records)}. "
             f"Data fingerprint {_each('`' + record['data'][:16] + '`' for record in records)}.",
             f"  {_each(_machine(record) for record in records)}. Python {_each(record['python'] for record in records)}, "
             f"{versions}.",
-            f"  Between {min(record['began'] for record in records)[:10]} and "
-            f"{max(record['ended'] for record in records)[:10]}, "
+            f"  From {first[:10]} to {last[:10]}, "
             f"commits {_each('`' + record['git']['commit'][:7] + '`' for record in records)}.",
             f"  {{download}}`scores of each run (CSV) </{data}/{path.stem}-runs.csv>`, "
             f"{{download}}`curves of each run (CSV) </{data}/{path.stem}-curves.csv>`",
@@ -81,12 +85,13 @@ def files_markdown(data: str) -> Iterator[str]:
 
 def studies_markdown() -> Iterator[str]:
     """A definition a published JSON file: what it was computed from, and where."""
+    known = known_runs()
     for path in sorted(results_folder().glob("*.json")):
         content = json.loads(path.read_bytes())
         described = content if isinstance(content, dict) else {}
-        runs = ", ".join(f"[`{run}`](#{run})" for run in described.get("runs", []))
+        runs = ", ".join(_link(run, known) for run in described.get("runs", []))
         made = described.get("environment", {})
-        facts = [f"From {_anchored(runs)}" if runs else "", _machine(made) if "processor" in made else ""]
+        facts = [f"From {runs}" if runs else "", _machine(made) if "processor" in made else ""]
         facts.append(", ".join(f"{name} {version}" for name, version in made.get("versions", {}).items()))
         told = "; ".join(fact for fact in facts if fact)
         yield from [f"`{path.stem}`", f": {told + '. ' if told else ''}{{download}}`JSON </results/{path.name}>`", ""]
@@ -142,9 +147,9 @@ def _outputs(notebook: Path) -> Iterator[str]:
             yield "".join(output.get("data", {}).get("text/html", ""))
 
 
-def _anchored(links: str) -> str:
-    """Markdown links to rows of the table, as HTML: their targets are not Sphinx's."""
-    return re.sub(r"\[`([^`]+)`\]\(#\1\)", r'<a href="#\1"><code>\1</code></a>', links)
+def _link(run: str, known: Collection[str]) -> str:
+    """A run's name, leading to its row. HTML: the rows' anchors are not Sphinx's."""
+    return f'<a href="#{run}"><code>{run}</code></a>' if run in known else f"<code>{run}</code>"
 
 
 def _examples(record: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -31,6 +32,9 @@ UNRENDERED_MATHS = "[...document.querySelectorAll('.math')].filter(m => !m.query
 FAILED_MATHS = "[...document.querySelectorAll('mjx-merror')].map(e => e.textContent)"
 SHOWN_DRAWINGS = """[...document.querySelectorAll('figure img.only-light, figure img.only-dark')]
   .filter(image => image.checkVisibility()).map(image => image.className.includes('only-dark') ? 'dark' : 'light')"""
+
+ROWS_OF_CSV = """Object.fromEntries([...document.querySelectorAll('.figure-data a[download]')]
+  .map(a => [a.download, atob(a.href.split(',')[1]).trim().split('\\n').length]))"""
 
 FIRST_RESULT = """new Promise(found => {
   const look = () => document.querySelector('#search-results li a') ? found(true) : setTimeout(look, 50);
@@ -91,6 +95,17 @@ def test_drawings_follow_the_theme(tab: Any, mode: str) -> None:
     tab.choose_theme(mode)
     assert set(tab.evaluate(SHOWN_DRAWINGS)) == {mode}
     assert tab.evaluate("[...document.querySelectorAll('figcaption')].every(caption => caption.checkVisibility())")
+
+
+@pytest.mark.parametrize("page", [page for page in CHAPTERS if "/executed/" in page])
+def test_notebooks_and_the_numbers_of_figures_can_be_saved_from_a_folder(tab: Any, page: str) -> None:
+    tab.open(address(page))
+    (notebook,) = tab.evaluate("[...document.querySelectorAll('.notebook-links a.download')].map(a => a.href)")
+    saved = Path(unquote(urlsplit(notebook).path))
+    assert saved.read_bytes() == (PROJECT / "notebooks" / f"{Path(page).stem}.ipynb").read_bytes()
+    rows = tab.evaluate(ROWS_OF_CSV)
+    assert all(count > 1 for count in rows.values())
+    assert tab.evaluate("[...document.querySelectorAll('.notebook-links a')].length") == 1  # no repository, no launch
 
 
 @pytest.mark.skipif(not AXE, reason="set UNCERTLR_AXE to the file axe.min.js of the npm package axe-core")

@@ -1,0 +1,159 @@
+"""A site of one notebook, built with the book's own extension: what stands on the page, and on that of provenance."""
+
+import base64
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+from uncertlr import published
+from uncertlr.config import preset
+from uncertlr.experiments import run
+from uncertlr.figure_data import curves_table, figure_data
+from uncertlr.files import write_json
+from uncertlr.published import publish, results_folder
+from uncertlr.runs import load_run
+
+sphinx_app = pytest.importorskip("sphinx.application")
+EXTENSION = Path(__file__).resolve().parents[2] / "book" / "_ext"
+PROVENANCE = """# Provenance
+
+```{generated} figures
+```
+```{generated} published-files
+```
+```{generated} studies
+```
+```{generated} runs
+```
+"""
+CONFIG = preset("digits", "quick", epochs=2, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+              pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")]  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Sources with one executed notebook, whose figure shows a published run and one that is only local."""
+    monkeypatch.syspath_prepend(str(EXTENSION))
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "book" / "executed").mkdir(parents=True)
+    (tmp_path / "index.md").write_text("# Index\n\n```{toctree}\nbook/provenance\nbook/executed/one\n```\n")
+    (tmp_path / "book" / "provenance.md").write_text(PROVENANCE)
+    arms = {"public": load_run(run(CONFIG)), "local": load_run(run(CONFIG.replace(seed=1)))}
+    publish([arms["public"]], "study")
+    write_json(results_folder() / "costs.json", {"result_version": 1, "runs": [arms["public"].config.run_id]})
+    line = figure_data("one", curves_table(arms), [*arms.values(), "gone-s0-1"])._repr_html_()
+    figure = {"mystnb": {"figure": {"caption": "A picture.", "name": "fig-one"}, "image": {"alt": "One pixel."}}}
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    nbformat.write(
+        _notebook({"image/png": pixel}, figure, {"text/html": line}), tmp_path / "book" / "executed" / "one.ipynb"
+    )
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "notebooks" / "one.ipynb")
+    return SimpleNamespace(folder=tmp_path, arms=arms)
+
+
+def _notebook(picture, metadata, line):
+    output = nbformat.v4.new_output
+    cells = [
+        nbformat.v4.new_markdown_cell("# One"),
+        nbformat.v4.new_code_cell("1", outputs=[output("display_data", picture)], metadata=metadata),
+        nbformat.v4.new_code_cell("2", outputs=[output("execute_result", line, execution_count=1)]),
+    ]
+    kernel = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+        "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+    }
+    return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+
+
+def build(project, **config):
+    """The page of the notebook, the page of provenance, and what the build warned of."""
+    out = project.folder / "out"
+    overrides = {
+        "extensions": ["myst_nb", "sphinx.ext.autodoc", "uncertlr_book"],
+        "nb_execution_mode": "off",
+        "myst_enable_extensions": ["deflist"],
+        "numfig": True,
+        "root_doc": "index",
+        "exclude_patterns": ["out", "notebooks"],
+        **config,
+    }
+    with (project.folder / "warnings").open("w+") as warnings:
+        app = sphinx_app.Sphinx(
+            str(project.folder), None, str(out), str(out / ".d"), "html", overrides, status=None, warning=warnings
+        )
+        app.build()
+        warnings.seek(0)
+        said = warnings.read()
+    pages = [(out / f"{page}.html").read_text(encoding="utf-8") for page in ("book/executed/one", "book/provenance")]
+    return *pages, said
+
+
+def test_the_page_saves_its_notebook_and_leads_to_its_runs(project):
+    page, provenance, said = build(project)
+    assert said == ""
+    saved = re.search(r'<a class="reference download internal" download="" href="([^"]+)">', page)[1]
+    out = project.folder / "out" / "book"
+    assert (out / "executed" / saved).resolve().read_bytes() == (project.folder / "notebooks" / "one.ipynb").read_bytes()
+    assert "binder" not in page
+    for arm in project.arms.values():
+        name = arm.config.run_id
+        assert f'<a href="../provenance.html#{name}"><code class="run">{name}</code></a>' in page
+        assert f'<span id="{name}"></span>' in provenance
+    assert '<code class="run">gone-s0-1</code>' in page  # nothing is known of it, so it leads nowhere
+    assert 'href="../provenance.html#gone' not in page
+    rows = base64.b64decode(re.search(r'href="data:text/csv;base64,([^"]+)"', page)[1]).decode().splitlines()
+    assert len(rows) == 1 + 2 * 2 * 2  # a header, and an arm, epoch and split a row
+
+
+def test_provenance_names_figures_files_machines_and_saves_csv(project):
+    _, provenance, _ = build(project)
+    record = project.arms["public"].record
+    text = re.sub(r"<[^>]+>", "", provenance)
+    assert re.search(r"Fig\. 1: " + project.arms["public"].config.run_id, text)
+    for fact in (record["data"][:16], record["processor"], f"torch {record['versions']['torch']}", "1 run of digits"):
+        assert fact in text
+    links = {Path(link).name: link for link in re.findall(r'download="" href="([^"]+)"', provenance)}
+    assert set(links) == {"study-runs.csv", "study-curves.csv", "costs.json"}
+    rows = (project.folder / "out" / "book" / links["study-curves.csv"]).resolve().read_text().splitlines()
+    assert len(rows) == 1 + 2 * 2  # a header, and an epoch and split a row
+
+
+def test_a_launch_link_only_where_a_repository_is_configured(project):
+    page, *_ = build(project, uncertlr_repository="https://github.com/someone/uncertlr", uncertlr_branch="main")
+    assert 'href="https://mybinder.org/v2/gh/someone/uncertlr/main?urlpath=lab/tree/notebooks/one.ipynb"' in page
+
+
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("", ""),
+        ("https://github.com/a/b.git", "https://mybinder.org/v2/gh/a/b/dev%2F1?urlpath=lab/tree/notebooks/n.ipynb"),
+        ("https://gitlab.com/a/b/", "https://mybinder.org/v2/gl/a%2Fb/dev%2F1?urlpath=lab/tree/notebooks/n.ipynb"),
+        (
+            "https://git.org/a",
+            "https://mybinder.org/v2/git/https%3A%2F%2Fgit.org%2Fa/dev%2F1?urlpath=lab/tree/notebooks/n.ipynb",
+        ),
+    ],
+)
+def test_where_binder_finds_a_notebook(repository, address, monkeypatch):
+    monkeypatch.syspath_prepend(str(EXTENSION))
+    import notebook_pages
+
+    assert notebook_pages.launch_address(repository, "dev/1", "n") == address
+
+
+def test_pages_say_loudly_that_results_are_stale_and_the_build_warns(project, monkeypatch):
+    assert "stale" not in build(project)[0]
+    monkeypatch.setattr(published, "RESULT_VERSION", 2)
+    published._inspect.cache_clear()
+    page, provenance, said = build(project)
+    for text in (page, provenance):
+        assert re.search(r'<div class="stale-results admonition danger">.*?These results are refused', text, re.DOTALL)
+        assert "results/study.parquet holds results of version 1, but this library makes version 2." in text
+    assert said.count("it is refused") == 2  # the Parquet file, and the JSON
+    monkeypatch.undo()
+    published._inspect.cache_clear()
