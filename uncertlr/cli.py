@@ -64,6 +64,10 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("--root", default="", help=describe_field("root"))
     add.add_argument("--predictions", nargs="*", default=[], help="runs whose predictions go along")
     add.set_defaults(command=_add_results)
+    examples = actions.add_parser("examples", help="write what runs are least and most sure of", allow_abbrev=False)
+    examples.add_argument("run_ids", nargs="+", help="names of finished runs with predictions")
+    examples.add_argument("--root", default="", help=describe_field("root"))
+    examples.set_defaults(command=_store_examples)
     return parser
 
 
@@ -120,6 +124,17 @@ def _add_results(options: argparse.Namespace) -> None:
     runs = [load_run(RunPaths(root, run_id)) for run_id in options.run_ids]
     path = publish(runs, options.name, with_predictions=options.predictions)
     print(f"{len(runs)} runs, {path.stat().st_size:,} bytes: {path}")
+
+
+def _store_examples(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from uncertlr.examples import store_examples
+    from uncertlr.runs import RunPaths, default_root, load_run
+
+    root = Path(options.root) if options.root else default_root()
+    for run_id in options.run_ids:
+        print(store_examples(load_run(RunPaths(root, run_id))))
 
 
 if __name__ == "__main__":
