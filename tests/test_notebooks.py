@@ -1,6 +1,7 @@
 """The notebooks as papermill and a reader of their source meet them."""
 
 import json
+import re
 import warnings
 
 import nbformat
@@ -59,15 +60,15 @@ def test_source_is_stripped_and_has_one_generated_parameters_cell(name):
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(name):
     for cell in nbformat.read(path(name), as_version=4).cells:
-        if cell.cell_type == "code" and ("plt.show()" in cell.source or "Frames(" in cell.source):
+        if cell.cell_type == "code" and re.search(r"plt\.show\(\)|Frames\(|_frames\(|step_through\(", cell.source):
             assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 30
         if cell.cell_type == "code" and "plt.show()" in cell.source:
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "dataset"), [("cifar10", "digits"), ("imdb", "toy_reviews")])
-def test_new_parameters_train(name, dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "dataset", "pictures"), [("cifar10", "digits", 4), ("imdb", "toy_reviews", 3)])
+def test_new_parameters_train(name, dataset, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parameters = {**QUICK, "dataset": dataset, "root": str(tmp_path / "own"), "rule": "threshold"}
     with warnings.catch_warnings():
@@ -76,13 +77,27 @@ def test_new_parameters_train(name, dataset, tmp_path, monkeypatch):
     config = DEFAULTS[name].replace(**parameters)
     for arm in (config, config.without_rule()):
         assert load_run(paths_of(arm)).record["status"] == "COMPLETED"
-    figures = [
-        output
-        for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    ]
-    assert len(figures) == 3
+    assert shown(tmp_path / "out.ipynb") == (pictures, 1)
+
+
+@pytest.mark.slow
+def test_the_chapter_on_the_loop_is_rendered_from_published_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNCERTLR_RESULTS", str(project_folder() / "results"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        execute_notebook(path("feedback"), tmp_path / "out.ipynb", {})
+    assert shown(tmp_path / "out.ipynb") == (7, 2)
+    records = [json.loads(file.read_text()) for file in (tmp_path / "runs").glob("*/run.json")]
+    assert records
+    assert all("published" in record for record in records), "a run was trained"
+
+
+def shown(file):
+    """How many pictures, and how many figures in frames, an executed notebook shows."""
+    cells = nbformat.read(file, as_version=4).cells
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    frames = [data for data in outputs if '<div class="frames"' in data.get("text/html", "")]
+    return sum("image/png" in data for data in outputs), len(frames)
 
 
 def test_an_unknown_parameter_is_refused(tmp_path):

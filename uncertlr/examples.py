@@ -75,6 +75,7 @@ def store_examples(run: Run) -> Path:
     if run.predictions is None:
         raise RunError(f"run {run.config.run_id} was published without predictions; publish it with --predictions")
     rows = [{**asdict(example), "content": _pack(example.content)} for example in _collect(run)]
+    _path(run).parent.mkdir(parents=True, exist_ok=True)
     write_json(_path(run), {"run_id": run.config.run_id, "data": run.record["data"], "examples": rows})
     return _path(run)
 

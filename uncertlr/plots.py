@@ -143,7 +143,7 @@ def reliability(
     ax.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
     ax.bar(centres[full], accuracy[full], width * 0.92, color=colour, alpha=0.75)
     ax.plot(confidence[full], accuracy[full], color=colour, marker="o", markersize=3.5, linewidth=0)
-    ax.bar(centres, counts / counts.sum() / 3, width * 0.92, color=INK, alpha=0.3)
+    ax.bar(centres, counts / counts.sum() / 3, width * 0.6, color=INK, edgecolor="white", linewidth=0.5)
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", box_aspect=1)
     ax.annotate(
         f"{note}\nn = {int(counts.sum()):,}".strip(),
