@@ -18,6 +18,7 @@ DEFAULTS = {
     "quickstart": preset("digits", "quick", rule="threshold"),
     "uncertainty": preset("toy_reviews", "quick", epochs=10),
     "calibration": preset("digits", "quick"),
+    "feedback": preset("digits", "standard", rule="threshold", min_factor=0.1, epochs=60),
     "cifar10": preset("cifar10", "standard", rule="threshold"),
     "imdb": preset("imdb", "standard", rule="threshold"),
     "controls": EvidenceConfig(),
@@ -74,8 +75,11 @@ def test_source_is_stripped_and_has_one_generated_parameters_cell(name):
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(name):
     for cell in nbformat.read(path(name), as_version=4).cells:
-        if cell.cell_type == "code" and ("plt.show()" in cell.source or "_figure(study" in cell.source):
+        if cell.cell_type == "code" and re.search(
+            r"plt\.show\(\)|Frames\(|_frames\(|step_through\(|_figure\(study", cell.source
+        ):
             assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 30
+        if cell.cell_type == "code" and "plt.show()" in cell.source:
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
 
 
@@ -100,8 +104,8 @@ def test_other_parameters_run_from_top_to_bottom(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "dataset"), [("cifar10", "digits"), ("imdb", "toy_reviews")])
-def test_new_parameters_train(name, dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "dataset", "pictures"), [("cifar10", "digits", 4), ("imdb", "toy_reviews", 3)])
+def test_new_parameters_train(name, dataset, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parameters = {**QUICK, "dataset": dataset, "root": str(tmp_path / "own"), "rule": "threshold"}
     with warnings.catch_warnings():
@@ -110,13 +114,27 @@ def test_new_parameters_train(name, dataset, tmp_path, monkeypatch):
     config = DEFAULTS[name].replace(**parameters)
     for arm in (config, config.without_rule()):
         assert load_run(paths_of(arm)).record["status"] == "COMPLETED"
-    figures = [
-        output
-        for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    ]
-    assert len(figures) == 3
+    assert shown(tmp_path / "out.ipynb") == (pictures, 1)
+
+
+@pytest.mark.slow
+def test_the_chapter_on_the_loop_is_rendered_from_published_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNCERTLR_RESULTS", str(project_folder() / "results"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        execute_notebook(path("feedback"), tmp_path / "out.ipynb", {})
+    assert shown(tmp_path / "out.ipynb") == (7, 2)
+    records = [json.loads(file.read_text()) for file in (tmp_path / "runs").glob("*/run.json")]
+    assert records
+    assert all("published" in record for record in records), "a run was trained"
+
+
+def shown(file):
+    """How many pictures, and how many figures in frames, an executed notebook shows."""
+    cells = nbformat.read(file, as_version=4).cells
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    frames = [data for data in outputs if '<div class="frames"' in data.get("text/html", "")]
+    return sum("image/png" in data for data in outputs), len(frames)
 
 
 def test_an_unknown_parameter_is_refused(tmp_path):

@@ -21,6 +21,7 @@ NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
     "quickstart": {"quick": {}, "standard": {}, "full": {}},
     "uncertainty": {"quick": {}, "standard": {}, "full": {}},
     "calibration": {"quick": {}, "standard": {}, "full": {}},
+    "feedback": {"quick": {}, "standard": {}, "full": {}},
     "cifar10": {
         "quick": {},
         "standard": {},

@@ -91,6 +91,10 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("--root", default="", help=describe_field("root"))
     add.add_argument("--predictions", nargs="*", default=[], help="runs whose predictions go along")
     add.set_defaults(command=_add_results)
+    examples = actions.add_parser("examples", help="write what runs are least and most sure of", allow_abbrev=False)
+    examples.add_argument("run_ids", nargs="+", help="names of finished runs with predictions")
+    examples.add_argument("--root", default="", help=describe_field("root"))
+    examples.set_defaults(command=_store_examples)
     return parser
 
 
@@ -159,6 +163,17 @@ def _finished(sweep: Path, root: str) -> list[str]:
 
     configs = [job.config for job in read_sweep(sweep, root)]
     return [config.run_id for config, state in zip(configs, run_states(configs), strict=True) if state == "done"]
+
+
+def _store_examples(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from uncertlr.examples import store_examples
+    from uncertlr.runs import RunPaths, default_root, load_run
+
+    root = Path(options.root) if options.root else default_root()
+    for run_id in options.run_ids:
+        print(store_examples(load_run(RunPaths(root, run_id))))
 
 
 if __name__ == "__main__":

@@ -126,6 +126,8 @@ def reliability(
 ) -> "Axes":
     """A reliability diagram: accuracy against confidence in bins of equal width, and how many examples each bin holds.
 
+    The grey bars are the bins' shares of the examples; a bin that holds all of them would reach a third of the height.
+
     Args:
         ax: where to draw.
         counts: [n], examples in each bin.
@@ -141,11 +143,7 @@ def reliability(
     ax.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
     ax.bar(centres[full], accuracy[full], width * 0.92, color=colour, alpha=0.75)
     ax.plot(confidence[full], accuracy[full], color=colour, marker="o", markersize=3.5, linewidth=0)
-    share = ax.twinx()
-    share.bar(centres, counts / counts.sum(), width * 0.92, color=INK, alpha=0.3)
-    share.set(ylim=(0, 3), yticks=[])
-    share.grid(visible=False)
-    share.spines["right"].set_visible(False)
+    ax.bar(centres, counts / counts.sum() / 3, width * 0.6, color=INK, edgecolor="white", linewidth=0.5)
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", box_aspect=1)
     ax.annotate(
         f"{note}\nn = {int(counts.sum()):,}".strip(),

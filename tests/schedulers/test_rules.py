@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uncertlr.schedulers import Threshold, simulate
+from uncertlr.schedulers import Threshold, simulate, simulate_loop
 
 signals = st.lists(st.floats(0, 1), max_size=60)
 rules = st.builds(
@@ -73,3 +73,23 @@ def test_dead_band_holds_the_rate():
 def test_bad_settings_are_named(name, value):
     with pytest.raises(ValueError, match=f"{name}={value!r}"):
         Threshold(**{name: value})
+
+
+@given(rules, signals)
+def test_a_loop_that_answers_with_given_readings_is_the_simulation(rule, readings):
+    given_readings = iter(readings)
+    seen, factors = simulate_loop(rule, lambda factor: next(given_readings), len(readings))
+    assert seen == readings
+    assert factors == [1.0, *simulate(rule, readings)][: len(readings)]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=300))
+def test_inside_the_bounds_the_share_of_decisions_down_is_an_identity(decisions):
+    """EVIDENCE.md: 12.1 %, off by at most ln(max/min) / (N ln 2.2), whatever the signal."""
+    rule = Threshold(min_factor=1e-3, max_factor=1e3)
+    factors = [1.0, *simulate(rule, [float(down) for down in decisions])]
+    inside = next((n for n, factor in enumerate(factors) if factor in (rule.min_factor, rule.max_factor)), len(factors))
+    count = max(1, inside - 1)
+    share = sum(decisions[:count]) / count
+    assert share == pytest.approx(math.log(1.1) / math.log(2.2) - math.log(factors[count]) / (count * math.log(2.2)))
+    assert abs(share - 0.121) <= math.log(rule.max_factor / rule.min_factor) / (count * math.log(2.2)) + 5e-4

@@ -2,7 +2,7 @@
 
 from uncertlr.schedulers.controllers import Integral, Proportional
 from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs
-from uncertlr.schedulers.rules import Rule, State, Threshold, simulate
+from uncertlr.schedulers.rules import Rule, State, Threshold, simulate, simulate_loop
 from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle
 from uncertlr.schedulers.signals import SIGNALS, Uncertainty, read_signal, signal_maximum
 from uncertlr.schedulers.thresholds import BoldDriver, Flipped, RelativeThreshold
@@ -31,4 +31,5 @@ __all__ = [
     "shuffled_within_epochs",
     "signal_maximum",
     "simulate",
+    "simulate_loop",
 ]

@@ -6,7 +6,7 @@ so it goes through a checkpoint that is loaded with ``weights_only=True``.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -120,3 +120,25 @@ def simulate(rule: Rule, signals: Iterable[float]) -> list[float]:
         state = rule.update(state, signal)
         factors.append(rule.factor(state))
     return factors
+
+
+def simulate_loop(rule: Rule, answer: Callable[[float], float], steps: int) -> tuple[list[float], list[float]]:
+    """A rule in a closed loop with something that answers it, such as a simple model of a network.
+
+    Args:
+        rule: turns each reading into the next factor.
+        answer: gives the reading at the factor in force; called once a step, in order.
+        steps: how many.
+
+    Returns:
+        The readings, and the factor in force at each of them, as a run's trace holds them.
+
+    >>> simulate_loop(Threshold(threshold=0.5), lambda factor: 0.75 * factor, 3)
+    ([0.75, 0.375, 0.41250000000000003], [1.0, 0.5, 0.55])
+    """
+    state, readings, factors = rule.init(), [], []
+    for _ in range(steps):
+        factors.append(rule.factor(state))
+        readings.append(answer(factors[-1]))
+        state = rule.update(state, readings[-1])
+    return readings, factors
