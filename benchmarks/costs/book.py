@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.costs.clock import lap, seconds_row
+from benchmarks.costs.clock import Effort, lap, seconds_row
 from uncertlr.runs import project_folder
 
 
-def measure() -> dict[str, Any]:
-    """One row."""
+def measure(effort: Effort) -> dict[str, Any]:
+    """One row; it is built once, whatever the effort."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=project_folder(), capture_output=True, text=True, check=True)

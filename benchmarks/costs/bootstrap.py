@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from benchmarks.costs import floors, subjects
-from benchmarks.costs.clock import describe, in_turn, ratio_row
+from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.metrics import bootstrap_intervals
 
 EXAMPLES, CLASSES, BINS = 10_000, 10, 15
 REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20}
 
 
-def measure() -> dict[str, Any]:
+def measure(effort: Effort) -> dict[str, Any]:
     """A row a peer."""
     from netcal.metrics import ECE
     from torchmetrics.functional.classification import multiclass_calibration_error
@@ -46,7 +46,7 @@ def measure() -> dict[str, Any]:
         "torchmetrics": loop_over_torchmetrics,
         "netcal": loop_over_netcal,
     }
-    laps = in_turn(tasks, rounds=7, warm_up=1)
+    laps = in_turn(tasks, effort.rounds(7), warm_up=1)
     rows = []
     for peer in ("torchmetrics", "netcal"):
         scale = REPLICATES["uncertlr"] / REPLICATES[peer]

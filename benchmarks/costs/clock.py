@@ -8,9 +8,29 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 CLOCKS = ("processor", "wall")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        share: of the usual number of rounds.
+        whole: whole epochs in place of parts of them.
+    """
+
+    share: float = 1.0
+    whole: bool = False
+
+    def rounds(self, usual: int) -> int:
+        """How many rounds instead of the usual number; one at least."""
+        return max(1, round(self.share * usual))
+
+
 Laps = list[tuple[float, float]]
 """Seconds of each lap by both clocks, in the order of `CLOCKS`."""
 

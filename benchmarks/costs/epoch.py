@@ -11,30 +11,26 @@ import torch
 from torch import nn
 
 from benchmarks.costs import floors, subjects
-from benchmarks.costs.clock import describe, in_turn, ratio_row
+from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import Batch, DataSet, steps_per_epoch, train_batches
 from uncertlr.metrics import cross_entropy
 from uncertlr.runs import RunPaths
 from uncertlr.training import fit
 
-EXAMPLES = {"cifar10": 12_800, "imdb": 2_560}
+EXAMPLES = {"cifar10": 6_400, "imdb": 1_280}
 """A part of the epoch; the whole one has 45,000 pictures or 22,500 reviews."""
 
 
-def measure(whole: bool = False) -> dict[str, Any]:
-    """Rows and times of both networks.
-
-    Args:
-        whole: the whole epoch, once each way, in place of a part of it several times.
-    """
+def measure(effort: Effort) -> dict[str, Any]:
+    """Rows and times of both networks, over a part of the epoch or the whole of it."""
     subjects.settle()
     rows, times = [], {}
     for kind, label in {"cifar10": "CNN", "imdb": "LSTM"}.items():
-        data = subjects.real_data(kind, 0 if whole else EXAMPLES[kind])
+        data = subjects.real_data(kind, 0 if effort.whole else EXAMPLES[kind])
         steps = steps_per_epoch(len(data.train), subjects.BATCH)
-        laps = in_turn({"fit": fit_once(kind, data), "bare loop": _bare(kind, data)}, rounds=2 if whole else 5, warm_up=1)
+        laps = in_turn({"fit": fit_once(kind, data), "bare loop": _bare(kind, data)}, effort.rounds(5), warm_up=1)
         name = f"epoch of fit over the bare loop on staged tensors: {label}"
-        note = f"{len(data.train):,} examples in {steps} steps" + ("" if whole else ", a part of the epoch")
+        note = f"{len(data.train):,} examples in {steps} steps" + ("" if effort.whole else ", a part of the epoch")
         rows.append(ratio_row(name, laps, "fit", "bare loop", at_most=1.10, note=note))
         floor = (
             floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, _mean_length(data))

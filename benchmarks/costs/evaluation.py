@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from benchmarks.costs import floors, subjects
-from benchmarks.costs.clock import describe, in_turn, ratio_row
+from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import DataSet, Split, eval_batches
 from uncertlr.estimators import Deterministic, MCDropout, Prediction
 from uncertlr.training import Experiment, evaluate
@@ -14,7 +14,7 @@ from uncertlr.training import Experiment, evaluate
 EXAMPLES, SAMPLES = 10_000, 100
 
 
-def measure() -> dict[str, Any]:
+def measure(effort: Effort) -> dict[str, Any]:
     """One row."""
     subjects.settle()
     stream = torch.Generator().manual_seed(0)
@@ -27,7 +27,7 @@ def measure() -> dict[str, Any]:
         f"T = {SAMPLES}": lambda: evaluate(subject, split, 1, "test"),
         "deterministic": lambda: deterministic(subject, data, split),
     }
-    laps = in_turn(tasks, rounds=9, warm_up=1)
+    laps = in_turn(tasks, effort.rounds(9), warm_up=1)
     name = f"evaluation of {EXAMPLES:,} pictures with T = {SAMPLES} over a deterministic one"
     one = floors.cnn_pass(EXAMPLES)
     samples = floors.floor(2 * SAMPLES * EXAMPLES * 128 * 10, 4 * SAMPLES * EXAMPLES * 10)

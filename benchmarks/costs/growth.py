@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from benchmarks.costs import subjects
-from benchmarks.costs.clock import CLOCKS, describe, in_turn
+from benchmarks.costs.clock import CLOCKS, Effort, describe, in_turn
 from uncertlr.config import preset
 from uncertlr.data import Batch, train_batches
 from uncertlr.estimators import AnalyticDropout, MCDropout
@@ -22,26 +22,26 @@ FULL_PASSES = 8
 """Timed, and scaled to T: they are equal passes."""
 
 
-def measure() -> dict[str, Any]:
+def measure(effort: Effort) -> dict[str, Any]:
     """Three curves of milliseconds, by task."""
     subjects.settle()
     curves = {
-        "samples": _curve(SAMPLES, lambda value: (value, subjects.BATCH, 128)),
-        "batch": _curve(BATCHES, lambda value: (subjects.SAMPLES, value, 128)),
-        "width": _curve(WIDTHS, lambda value: (subjects.SAMPLES, subjects.BATCH, value)),
+        "samples": _curve(effort, SAMPLES, lambda value: (value, subjects.BATCH, 128)),
+        "batch": _curve(effort, BATCHES, lambda value: (subjects.SAMPLES, value, 128)),
+        "width": _curve(effort, WIDTHS, lambda value: (subjects.SAMPLES, subjects.BATCH, value)),
     }
     return {"rows": [], "times": {}, "curves": curves}
 
 
-def _curve(values: list[int], sizes: Callable[[int], tuple[int, int, int]]) -> dict[str, Any]:
+def _curve(effort: Effort, values: list[int], sizes: Callable[[int], tuple[int, int, int]]) -> dict[str, Any]:
     lines: dict[str, list[float]] = {}
     for value in values:
-        for name, milliseconds in _point(*sizes(value)).items():
+        for name, milliseconds in _point(effort, *sizes(value)).items():
             lines.setdefault(name, []).append(milliseconds)
     return {"x": values, "milliseconds": lines, "clock": CLOCKS[0]}
 
 
-def _point(samples: int, batch_size: int, width: int) -> dict[str, float]:
+def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[str, float]:
     data = subjects.random_data("cifar10")
     model = build_network(preset("cifar10", hidden_size=width), data).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -73,7 +73,7 @@ def _point(samples: int, batch_size: int, width: int) -> dict[str, float]:
         "closed form": read(closed),
         "training step": step,
     }
-    laps = in_turn(tasks, rounds=9, warm_up=2)
+    laps = in_turn(tasks, effort.rounds(9), warm_up=2)
     seconds = {name: describe(each)[CLOCKS[0]]["seconds"] for name, each in laps.items()}
     seconds["full passes"] *= samples / FULL_PASSES
     return {name: 1_000 * value for name, value in seconds.items()}

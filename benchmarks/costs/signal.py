@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.costs import floors, subjects
-from benchmarks.costs.clock import Laps, describe, in_turn, ratio_row
+from benchmarks.costs.clock import Effort, Laps, describe, in_turn, ratio_row
 from uncertlr.estimators import MCDropout
 from uncertlr.metrics import class_probs, predictive_entropy
 from uncertlr.schedulers import read_signal
@@ -23,7 +23,7 @@ ROUNDS = {"cifar10": 9, "imdb": 3}
 TARGETS = {"reading in the training step": 100, "reading on a fresh batch": 15}
 
 
-def measure() -> dict[str, Any]:
+def measure(effort: Effort) -> dict[str, Any]:
     """Rows and times of both networks, against every mode of both libraries."""
     subjects.settle()
     rows, times = [], {}
@@ -32,7 +32,7 @@ def measure() -> dict[str, Any]:
         inputs = subjects.one_batch(subject).inputs
         model = subject.model.eval()
         tasks = {**ours(model, inputs), **torch_uncertainty(model, inputs), **baal(model, inputs)}
-        laps = in_turn(tasks, ROUNDS[kind], warm_up=1)
+        laps = in_turn(tasks, effort.rounds(ROUNDS[kind]), warm_up=1)
         for library in ("torch-uncertainty", "baal"):
             cheapest = min((name for name in laps if name.startswith(library)), key=lambda name: _middle(laps[name]))
             for reading, target in TARGETS.items():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.costs.clock import CLOCKS, in_turn, seconds_row
+from benchmarks.costs.clock import CLOCKS, Effort, in_turn, seconds_row
 
 IMPORTS = {
     "import uncertlr": "import torch, uncertlr",
@@ -16,14 +16,14 @@ IMPORTS = {
 }
 
 
-def measure() -> dict[str, Any]:
+def measure(effort: Effort) -> dict[str, Any]:
     """Rows of seconds on the wall."""
     command = Path(sys.executable).with_name("uncertlr")
     if not command.is_file():
         raise FileNotFoundError(f"the command uncertlr is not beside {sys.executable}: install the project first")
     tasks = {"help": _process(str(command), "--help"), "torch": _process(sys.executable, "-c", "import torch")}
     tasks |= {name: _process(sys.executable, "-c", code) for name, code in IMPORTS.items()}
-    laps = in_turn(tasks, rounds=9, warm_up=1)
+    laps = in_turn(tasks, effort.rounds(9), warm_up=1)
     rows = [seconds_row("uncertlr --help", laps["help"], at_most=0.5)]
     for name in IMPORTS:
         beyond = [tuple(a - b for a, b in zip(*pair, strict=True)) for pair in zip(laps[name], laps["torch"], strict=True)]

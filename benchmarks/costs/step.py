@@ -6,21 +6,22 @@ from typing import Any
 import torch
 
 from benchmarks.costs import floors, subjects
-from benchmarks.costs.clock import describe, in_turn, ratio_row
+from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.schedulers import read_signal
 from uncertlr.training import train_step
 
 TARGETS = {"cifar10": {"mc_dropout": 1.05, "analytic_dropout": 1.02}, "imdb": {"mc_dropout": 1.03, "analytic_dropout": 1.02}}
+ROUNDS = {"cifar10": 150, "imdb": 40}
 NAMES = {"cifar10": "CNN", "imdb": "LSTM"}
 LABELS = {"mc_dropout": f"Monte Carlo dropout, T = {subjects.SAMPLES}", "analytic_dropout": "closed form"}
 
 
-def measure(rounds: dict[str, int] | None = None) -> dict[str, Any]:
+def measure(effort: Effort) -> dict[str, Any]:
     """Rows and times of both networks."""
     subjects.settle()
     rows, times = [], {}
-    for kind, count in (rounds or {"cifar10": 150, "imdb": 40}).items():
-        laps = in_turn(_tasks(kind), count, warm_up=5)
+    for kind, count in ROUNDS.items():
+        laps = in_turn(_tasks(kind), effort.rounds(count), warm_up=3)
         for estimator, target in TARGETS[kind].items():
             name = f"training step with a reading and the rule over the fixed-rate step: {NAMES[kind]}, {LABELS[estimator]}"
             rows.append(ratio_row(name, laps, estimator, "fixed rate", at_most=target))

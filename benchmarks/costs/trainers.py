@@ -1,9 +1,9 @@
 """An epoch on real CIFAR-10 and IMDB: ours, with a reading at every step, against trainers that read none.
 
-The peers train the same network on the same examples at their defaults on a CPU: the Hugging Face `Trainer`, Lightning, and a
-plain loop, each over a `DataLoader` that takes one example at a time, pictures through torchvision's transforms, texts padded
-to the longest of a batch drawn at random. What they log and save by default is switched off. Every contestant has a
-process of its own, so that our settings of memory and of denormal numbers do not help or hurt it; laps are run in turn, one at a time.
+The peers train the same network on the same examples at their defaults on a CPU: the Hugging Face `Trainer`, Lightning, and
+a plain loop, each over a `DataLoader` that takes one example at a time, pictures through torchvision's transforms, texts
+padded to the longest of a batch drawn at random. What they log and save by default is switched off. Every contestant has a
+process of its own, so that our settings of memory and of denormal numbers neither help nor hurt it; laps are run in turn.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.costs import subjects
-from benchmarks.costs.clock import Laps, describe, lap, ratio_row
+from benchmarks.costs.clock import Effort, Laps, describe, lap, ratio_row
 from benchmarks.costs.epoch import fit_once
 from uncertlr.data import DataSet
 from uncertlr.metrics import cross_entropy
@@ -31,17 +31,13 @@ TARGETS = {"cifar10": 1.0, "imdb": 5.0}
 NAMES = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
 
 
-def measure(whole: bool = False) -> dict[str, Any]:
-    """A row a peer and data set.
-
-    Args:
-        whole: whole epochs, once, in place of parts of them.
-    """
+def measure(effort: Effort) -> dict[str, Any]:
+    """A row a peer and data set; whole epochs are run once."""
     rows, times = [], {}
     for kind, label in NAMES.items():
-        examples = 0 if whole else EXAMPLES[kind]
-        laps = _in_turn(kind, examples, rounds=1 if whole else 3)
-        note = "a whole epoch" if whole else f"{examples:,} examples"
+        examples = 0 if effort.whole else EXAMPLES[kind]
+        laps = _in_turn(kind, examples, rounds=1 if effort.whole else effort.rounds(3))
+        note = "a whole epoch" if effort.whole else f"{examples:,} examples"
         for peer in list(CONTESTANTS)[1:]:
             name = f"{peer} over ours, an epoch on {label}"
             rows.append(ratio_row(name, laps, peer, "ours", at_least=TARGETS[kind], note=note))
@@ -154,7 +150,7 @@ CONTESTANTS: dict[str, Callable[[str, DataSet], Callable[[], object]]] = {
 
 
 class Examples(Dataset):
-    """One example at a time, as torchvision's own data sets give them: a PIL picture through transforms, or a list of words."""
+    """One example at a time, as torchvision's data sets give them: a picture through transforms, or a list of words."""
 
     def __init__(self, data: DataSet) -> None:
         from torchvision.transforms import v2

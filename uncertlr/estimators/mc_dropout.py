@@ -96,8 +96,8 @@ def draw_masks(shape: tuple[int, ...], p: float, generator: torch.Generator) -> 
     """Masks of 16-bit integers, 1 where a unit is kept, else 0.
 
     Drawn from raw 16-bit integers, several times cheaper than one uniform number a unit; the probability is therefore
-    rounded to a multiple of 2**-16. They are compared in place and stay integers: a CPU compares into Booleans and multiplies
-    by them several times slower.
+    rounded to a multiple of 2**-16. They are compared in place and stay integers: a CPU compares into and multiplies
+    by Booleans several times slower.
     """
     count = 1
     for size in shape:
