@@ -18,6 +18,7 @@ DEFAULTS = {
     "calibration": preset("digits", "quick"),
     "cifar10": preset("cifar10", "standard", rule="threshold"),
     "imdb": preset("imdb", "standard", rule="threshold"),
+    "costs": preset("digits", "quick"),
     "your_own_model": preset("digits", "quick", rule="proportional", exponent=2.0, smoothing=0.9, epochs=8),
 }
 QUICK = {"dataset": "digits", "augment": False, "channels": [4, 8], "hidden_size": 16, "epochs": 2, "train_examples": 400}

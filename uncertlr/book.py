@@ -30,6 +30,7 @@ NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
         "standard": {},
         "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"}),
     },
+    "costs": {"quick": {}, "standard": {}, "full": {}},
     "your_own_model": {"quick": {}, "standard": {}, "full": {}},
 }
 """The parameters that each profile injects. A notebook's own defaults are the published `standard` runs."""

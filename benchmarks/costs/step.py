@@ -7,6 +7,7 @@ import torch
 
 from benchmarks.costs import floors, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
+from uncertlr.metrics import class_probs
 from uncertlr.schedulers import read_signal
 from uncertlr.training import train_step
 
@@ -45,6 +46,11 @@ def _tasks(kind: str) -> dict[str, Callable[[], object]]:
     features = subjects.features_of(subjects.experiment(kind), batch.inputs)
     for name in ("mc_dropout", "analytic_dropout"):
         tasks[f"reading alone, {name}"] = _reading(arms[name], features)
+    logits = torch.randn(subjects.SAMPLES, subjects.BATCH, 10 if kind == "cifar10" else 1)
+    across = logits.movedim(-1, 0).contiguous()
+    tasks["its softmax alone"] = lambda: class_probs(logits)
+    if kind == "cifar10":
+        tasks["a softmax along the other axis, unlike in the last bit"] = lambda: across.softmax(0)
     return tasks
 
 
