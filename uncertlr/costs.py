@@ -52,14 +52,14 @@ def costs_table(found: dict[str, Any]) -> pd.DataFrame:
     Args:
         found: of `read_costs`.
     """
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for name in GROUPS:
         group = found["groups"].get(name, {"rows": [], "error": f"make bench GROUPS={name} does it"})
         if "error" in group:
             rows.append({"what": name, "measured": f"not measured: {group['error']}"})
         rows += [_table_row(row) for row in group["rows"]]
     columns = ["what", "target", "measured", "quartiles", "met", "wall clock", "rounds"]
-    return pd.DataFrame(rows, columns=columns).fillna("")
+    return pd.DataFrame([dict.fromkeys(columns, "") | row for row in rows])
 
 
 def times_table(group: dict[str, Any]) -> pd.DataFrame:
