@@ -26,7 +26,7 @@ def tracked():
 def test_the_readmes_make_commands_exist():
     targets = set(re.findall(r"^(\w+):", read("Makefile"), re.MULTILINE))
     named = set(re.findall(r"\bmake (\w+)", "\n".join(re.findall(r"```sh\n(.*?)```", read("README.md"), re.DOTALL))))
-    assert named == {"book", "test", "lab", "lint"}
+    assert named == {"book", "test", "lab", "lint", "bench"}
     assert named <= targets
 
 

@@ -59,7 +59,8 @@ def costs_table(found: dict[str, Any]) -> pd.DataFrame:
             rows.append({"what": name, "measured": f"not measured: {group['error']}"})
         rows += [_table_row(row) for row in group["rows"]]
     columns = ["what", "target", "measured", "quartiles", "met", "wall clock", "rounds"]
-    return pd.DataFrame([dict.fromkeys(columns, "") | row for row in rows])
+    blank: dict[str, str | int] = dict.fromkeys(columns, "")
+    return pd.DataFrame([blank | row for row in rows])
 
 
 def times_table(group: dict[str, Any]) -> pd.DataFrame:
