@@ -51,7 +51,18 @@ def _tasks(kind: str) -> dict[str, Callable[[], object]]:
     tasks["its softmax alone"] = lambda: class_probs(logits)
     if kind == "cifar10":
         tasks["a softmax along the other axis, unlike in the last bit"] = lambda: across.softmax(0)
+    else:
+        tasks["fixed rate, denormal numbers kept"] = _unflushed(tasks["fixed rate"])
     return tasks
+
+
+def _unflushed(step: Callable[[], object]) -> Callable[[], object]:
+    def task() -> None:
+        torch.set_flush_denormal(False)
+        step()
+        torch.set_flush_denormal(True)
+
+    return task
 
 
 def _step(arm, batch, stream) -> Callable[[], object]:
