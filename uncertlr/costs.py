@@ -1,4 +1,4 @@
-"""The measured costs of ``make bench``: read, and set out as tables."""
+"""The measured costs of ``make bench``: read, and set out as tables; nothing here measures."""
 
 import json
 from pathlib import Path
