@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv-bench/.ready
 
-.PHONY: book site test torture lab lint lock clean
+.PHONY: book site test torture lab lint lock bench clean
 
 book: $(READY)  ## run the quickstart, render the published runs, build the site
 	$(BIN)/uncertlr book
@@ -30,12 +31,19 @@ lint: $(READY)
 lock: $(READY)  ## write down the environment's exact versions
 	$(BIN)/pip freeze --exclude-editable > requirements-lock.txt
 
+bench: $(READY) $(PEERS)  ## measure costs against floors and peers; GROUPS="step signal" measures these anew
+	$(BIN)/python -m benchmarks.costs $(GROUPS)
+
 clean:
-	rm -rf .venv book/executed book/_build book/_generated
+	rm -rf .venv .venv-bench book/executed book/_build book/_generated
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[dev]'
+	touch $@
+
+$(PEERS): $(READY) benchmarks/costs/requirements.txt
+	$(BIN)/python -m benchmarks.costs.peers
 	touch $@

@@ -12,7 +12,7 @@ LAYERS = [
     {"files", "records", "config", "evidence_config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
     {"checkpoints", "objectives"},
-    {"published", "plots", "tables", "progress", "training", "integrations"},
+    {"published", "plots", "tables", "costs", "progress", "training", "integrations"},
     {"summary", "rules_from_config", "listing", "evidence", "figure_data", "frames"},
     {"arrival", "effects", "experiments"},
     {"book"},

@@ -24,6 +24,7 @@ DEFAULTS = {
     "controls": EvidenceConfig(),
     "verdict": EvidenceConfig(),
     "code_changes": EvidenceConfig(sweeps=["code-changes"]),
+    "costs": preset("digits", "quick"),
     "your_own_model": preset("digits", "quick", rule="proportional", exponent=2.0, smoothing=0.9, epochs=8),
 }
 QUICK = {"dataset": "digits", "augment": False, "channels": [4, 8], "hidden_size": 16, "epochs": 2, "train_examples": 400}
@@ -35,7 +36,8 @@ SMALL = {
 }
 """Other values than the page's, and little to do. The two experiments have a test of their own, on other data."""
 
-WITHOUT_NUMBERS: set[str] = set()
+DRAWS = re.compile(r"plt\.show\(\)|Frames\(|_frames\(|step_through\(|_figure\(study")
+WITHOUT_NUMBERS = {"feedback-loop", "cifar10-unsure"}
 """Figures that are pictures and have no numbers to save."""
 
 

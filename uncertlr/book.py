@@ -35,6 +35,7 @@ NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
     "controls": {"quick": {}, "standard": {}, "full": {}},
     "verdict": {"quick": {}, "standard": {}, "full": {}},
     "code_changes": {"quick": {}, "standard": {}, "full": {}},
+    "costs": {"quick": {}, "standard": {}, "full": {}},
     "your_own_model": {"quick": {}, "standard": {}, "full": {}},
 }
 """The parameters that each profile injects. A notebook's own defaults are the published `standard` runs."""

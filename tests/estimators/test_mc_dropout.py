@@ -18,6 +18,19 @@ def test_masks_keep_the_right_share_and_are_independent(p):
     assert off_diagonal.abs().max() < 6 / (50 * 63) ** 0.5
 
 
+@pytest.mark.parametrize("p", [1e-7, 0.1, 0.5, 0.999999])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_integer_masks_are_comparisons_and_multiply_bit_for_bit_as_booleans(p, rows):
+    shape, draw = (7, rows, 31), torch.Generator().manual_seed(3)
+    masks = draw_masks(shape, p, torch.Generator().manual_seed(3))
+    words = torch.empty((7 * rows * 31 + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=draw)
+    kept = words.view(torch.int16)[: 7 * rows * 31].to(torch.int32) + 2**15 >= min(round(p * 2**16), 2**16 - 1)
+    assert torch.equal(masks.bool(), kept.view(shape))
+    assert set(masks.unique().tolist()) <= {0, 1}
+    features, linear = torch.randn(5, 31), nn.Linear(31, 4)
+    assert torch.equal(masked_logits(features, masks, linear, p), masked_logits(features, masks.bool(), linear, p))
+
+
 def test_masked_logits_are_a_loop_over_samples_with_torchs_own_scaling():
     """The fast path against its readable reference."""
     torch.manual_seed(0)

@@ -93,17 +93,18 @@ def dropout_and_linear(head: nn.Module) -> tuple[nn.Dropout, nn.Linear] | None:
 
 
 def draw_masks(shape: tuple[int, ...], p: float, generator: torch.Generator) -> Tensor:
-    """Boolean masks, True where a unit is kept.
+    """Masks of 16-bit integers, 1 where a unit is kept, else 0.
 
     Drawn from raw 16-bit integers, several times cheaper than one uniform number a unit; the probability is therefore
-    rounded to a multiple of 2**-16.
+    rounded to a multiple of 2**-16. They are compared in place and stay integers: a CPU compares into and multiplies
+    by Booleans several times slower.
     """
     count = 1
     for size in shape:
         count *= size
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=generator.device)
     words.random_(-(2**63), None, generator=generator)
-    return (words.view(torch.int16)[:count] >= _cut(p) - 2**15).view(shape)
+    return words.view(torch.int16)[:count].ge_(_cut(p) - 2**15).view(shape)
 
 
 def masked_logits(features: Tensor, masks: Tensor, linear: nn.Linear, p: float) -> Tensor:
@@ -111,7 +112,7 @@ def masked_logits(features: Tensor, masks: Tensor, linear: nn.Linear, p: float) 
 
     Args:
         features: [B, D].
-        masks: [S, B, D], or [S, 1, D] for masks shared by the batch.
+        masks: [S, B, D], or [S, 1, D] for masks shared by the batch; 1 or True where a unit is kept.
         linear: D to C.
         p: probability that a unit is dropped; kept units are scaled by 1 / (1 - p).
     """

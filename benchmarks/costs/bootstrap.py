@@ -1,0 +1,64 @@
+"""1,000 bootstrap replicates of the calibration error of 10,000 predictions, against loops over torchmetrics, netcal.
+
+Ours also resamples accuracy, loss and Brier score in the same pass. The peers' loops are timed for a few replicates and
+compared a replicate.
+"""
+
+from typing import Any
+
+import torch
+
+from benchmarks.costs import floors, subjects
+from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
+from uncertlr.metrics import bootstrap_intervals
+
+EXAMPLES, CLASSES, BINS = 10_000, 10, 15
+REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20}
+
+
+def measure(effort: Effort) -> dict[str, Any]:
+    """A row a peer."""
+    from netcal.metrics import ECE
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    subjects.settle()
+    stream = torch.Generator().manual_seed(0)
+    probs = (2 * torch.randn(EXAMPLES, CLASSES, generator=stream)).softmax(1)
+    targets = torch.multinomial(probs, 1, generator=stream)[:, 0]
+    confidences, labels = probs.numpy(), targets.numpy()
+    error = ECE(bins=BINS)
+
+    def resample() -> torch.Tensor:
+        return torch.randint(EXAMPLES, (EXAMPLES,), generator=stream)
+
+    def loop_over_torchmetrics() -> None:
+        for _ in range(REPLICATES["torchmetrics"]):
+            drawn = resample()
+            multiclass_calibration_error(probs[drawn], targets[drawn], num_classes=CLASSES, n_bins=BINS)
+
+    def loop_over_netcal() -> None:
+        for _ in range(REPLICATES["netcal"]):
+            drawn = resample().numpy()
+            error.measure(confidences[drawn], labels[drawn])
+
+    tasks = {
+        "uncertlr": lambda: bootstrap_intervals(probs, targets, num_replicates=REPLICATES["uncertlr"], num_bins=BINS),
+        "torchmetrics": loop_over_torchmetrics,
+        "netcal": loop_over_netcal,
+    }
+    laps = in_turn(tasks, effort.rounds(7), warm_up=1)
+    rows = []
+    for peer in ("torchmetrics", "netcal"):
+        scale = REPLICATES["uncertlr"] / REPLICATES[peer]
+        name = f"bootstrap of the calibration error, a loop over {peer} over ours"
+        rows.append(ratio_row(name, laps, peer, "uncertlr", at_least=50, scale=scale, note="time a replicate"))
+    floor = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * (8 + 8 * (BINS + 3)))
+    return {
+        "rows": rows,
+        "times": {
+            f"{task}, {REPLICATES[task]:,} replicates": describe(
+                each, {name: REPLICATES[task] * value for name, value in floor.items()}
+            )
+            for task, each in laps.items()
+        },
+    }

@@ -1,0 +1,87 @@
+"""How the cost of a reading grows with the number of samples T, with the batch, and with the width of the dense layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from benchmarks.costs import subjects
+from benchmarks.costs.clock import CLOCKS, Effort, describe, in_turn
+from uncertlr.config import preset
+from uncertlr.data import Batch, train_batches
+from uncertlr.estimators import AnalyticDropout, MCDropout
+from uncertlr.estimators.modes import sampling_modes
+from uncertlr.experiments import build_network
+from uncertlr.metrics import class_probs, predictive_entropy
+from uncertlr.schedulers import read_signal
+
+SAMPLES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+BATCHES = [8, 16, 32, 64, 128, 256]
+WIDTHS = [32, 64, 128, 256, 512, 1_024]
+FULL_PASSES = 8
+"""Timed, and scaled to T: they are equal passes."""
+
+
+def measure(effort: Effort) -> dict[str, Any]:
+    """Three curves of milliseconds, by task."""
+    subjects.settle()
+    curves = {
+        "samples": _curve(effort, SAMPLES, lambda value: (value, subjects.BATCH, 128)),
+        "batch": _curve(effort, BATCHES, lambda value: (subjects.SAMPLES, value, 128)),
+        "width": _curve(effort, WIDTHS, lambda value: (subjects.SAMPLES, subjects.BATCH, value)),
+    }
+    return {"rows": [], "times": {}, "curves": curves}
+
+
+def _curve(effort: Effort, values: list[int], sizes: Callable[[int], tuple[int, int, int]]) -> dict[str, Any]:
+    lines: dict[str, list[float]] = {}
+    for value in values:
+        for name, milliseconds in _point(effort, *sizes(value)).items():
+            lines.setdefault(name, []).append(milliseconds)
+    return {"x": values, "milliseconds": lines, "clock": CLOCKS[0]}
+
+
+def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[str, float]:
+    data = subjects.random_data("cifar10")
+    model = build_network(preset("cifar10", hidden_size=width), data).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    batch = _batch(batch_size)
+    stream = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        features = model.eval().features(batch.inputs)
+    sampled, closed = MCDropout(samples), AnalyticDropout(subjects.SAMPLES)
+
+    def step() -> None:
+        loss = torch.nn.functional.cross_entropy(model.train()(batch.inputs), batch.targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def passes() -> None:
+        with sampling_modes(model, sample=True):
+            probs = torch.stack([class_probs(model(batch.inputs)) for _ in range(FULL_PASSES)])
+        float(predictive_entropy(probs).mean())
+
+    def read(estimator) -> Callable[[], object]:
+        return lambda: float(
+            read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
+        )
+
+    tasks = {
+        "full passes": passes,
+        "masks for each example": read(sampled),
+        "closed form": read(closed),
+        "training step": step,
+    }
+    laps = in_turn(tasks, effort.rounds(9), warm_up=2)
+    seconds = {name: describe(each)[CLOCKS[0]]["seconds"] for name, each in laps.items()}
+    seconds["full passes"] *= samples / FULL_PASSES
+    return {name: 1_000 * value for name, value in seconds.items()}
+
+
+def _batch(size: int) -> Batch:
+    data = subjects.random_data("cifar10")
+    one = next(train_batches(data, subjects.BATCH, seed=0, epoch=1, augment=False))
+    repeats = -(-size // subjects.BATCH)
+    inputs = one.inputs.repeat(repeats, 1, 1, 1)[:size].to(memory_format=torch.channels_last)
+    return Batch(inputs, one.targets.repeat(repeats)[:size], one.indices.repeat(repeats)[:size])

@@ -1,0 +1,91 @@
+"""The benchmarks measure what they say; nothing here is timed."""
+
+import math
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
+from benchmarks.costs.epoch import bare_epoch
+from uncertlr.config import preset
+from uncertlr.data import train_batches
+from uncertlr.experiments import build, load_config_data
+from uncertlr.models import CNN, LSTMClassifier
+from uncertlr.training import train_epoch
+
+
+def test_tasks_take_turns_and_the_warm_up_is_dropped():
+    order = []
+    laps = clock.in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, warm_up=1)
+    assert order == ["a", "b"] * 4
+    assert {name: len(each) for name, each in laps.items()} == {"a": 3, "b": 3}
+
+
+def test_a_ratio_is_the_median_of_ratios_within_rounds():
+    laps = {"a": [(2.0, 1.0), (6.0, 1.0), (40.0, 1.0)], "b": [(1.0, 4.0), (2.0, 2.0), (10.0, 1.0)]}
+    row = clock.ratio_row("name", laps, "a", "b", at_least=2, scale=10, note="why")
+    assert row["processor"] == {"value": 30.0, "spread": [25.0, 35.0]}
+    assert row["wall"]["value"] == 5.0
+    assert (row["at_least"], row["note"], row["rounds"], "at_most" in row) == (2, "why", 3, False)
+
+
+def test_less_effort_is_fewer_rounds_and_never_none():
+    assert [clock.Effort(share).rounds(9) for share in (1, 0.3, 0.01, 2)] == [9, 3, 1, 18]
+
+
+def test_the_floors_count_what_torch_counts():
+    model, pictures = CNN(32, 3, 10), torch.randn(2, 3, 32, 32)
+    with FlopCounterMode(display=False) as forward:
+        loss = model(pictures).sum()
+    assert floors.cnn_pass(2)["operations"] == forward.get_total_flops()
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    assert floors.cnn_step(2)["operations"] == forward.get_total_flops() + backward.get_total_flops()
+    weights = sum(parameter.numel() for parameter in model.parameters() if parameter.ndim > 1)
+    assert weights == floors.CNN_PARAMETERS
+    lstm = LSTMClassifier(20_000, 2)
+    assert sum(each.numel() for each in [lstm.embedding.weight, *lstm.lstm.parameters()] if each.ndim > 1) == (
+        floors.LSTM_PARAMETERS
+    )
+
+
+def test_the_bare_loop_trains_as_the_library_does():
+    config = preset("digits", "quick", train_examples=300, estimator="deterministic", dropout=0.0, device="cpu")
+    data = load_config_data(config)
+    ours, bare = build(config, data), build(config, data)
+    train_epoch(ours, 1)
+    bare_epoch(bare.model, bare.optimizer, list(train_batches(data, config.batch_size, config.seed, 1, config.augment)))
+    for mine, other in zip(ours.model.state_dict().values(), bare.model.state_dict().values(), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("kind", ["cifar10", "imdb"])
+def test_both_readings_are_those_of_full_passes(kind):
+    torch.manual_seed(0)
+    subject = subjects.experiment(kind)
+    model, inputs = subject.model.eval(), subjects.one_batch(subject).inputs[:8]
+    model.head.train()
+    with torch.no_grad():
+        passes = torch.stack([model(inputs) for _ in range(subjects.SAMPLES)])
+    expected = signal.entropy(passes) / math.log(10 if kind == "cifar10" else 2)
+    for read in signal.ours(model, inputs).values():
+        assert read() == pytest.approx(expected, abs=0.01)
+
+
+def test_the_peers_examples_are_those_of_the_data_set():
+    data = subjects.random_data("imdb")
+    data.train.inputs[0, 3:] = 0
+    inputs, labels = trainers.collate([trainers.Examples(data)[index] for index in (0, 1)])
+    assert inputs.shape == (2, subjects.LENGTH)
+    assert torch.equal(inputs, data.train.inputs[:2].long())
+    assert torch.equal(labels, data.train.targets[:2])
+    pictures, _ = trainers.collate([trainers.Examples(subjects.random_data("cifar10"))[0]])
+    assert pictures.shape == (1, 3, 32, 32)
+    assert pictures.dtype == torch.float32
+
+
+def test_a_missing_environment_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers, "project_folder", lambda: tmp_path)
+    with pytest.raises(SystemExit, match="make bench"):
+        peers.interpreter()
