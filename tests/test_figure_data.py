@@ -9,7 +9,7 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.experiments import run
-from uncertlr.figure_data import bins_table, curves_table, figure_data, reliability_table, series_table, traces_table
+from uncertlr.figure_data import bins_table, course_table, curves_table, figure_data, reliability_table, series_table, traces_table
 from uncertlr.runs import load_run
 
 CONFIG = preset("digits", "quick", epochs=2, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
@@ -62,6 +62,13 @@ def test_bins_add_up_to_the_examples(arms):
     assert (table["upper"] - table["lower"]).round(9).nunique() == 1
     empty = bins_table({"bin_counts": [0, 2], "bin_confidence": [None, 0.8], "bin_accuracy": [None, 1.0]})
     assert empty["confidence"].isna().tolist() == [True, False]
+
+
+def test_the_course_of_calibration_has_the_bins_of_every_epoch(arms):
+    table = course_table(arms)
+    sizes = table.groupby(["arm", "epoch"])["counts"].sum()
+    assert sizes.index.tolist() == [(name, epoch) for name in arms for epoch in (1, 2)]
+    assert set(sizes) == {arms["fixed"].record["examples"]["val"]}
 
 
 def test_many_runs_are_folded_and_none_is_not_mentioned():

@@ -94,6 +94,15 @@ def reliability_table(arms: Mapping[str, Run]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def course_table(arms: Mapping[str, Run]) -> pd.DataFrame:
+    """The bins of the validation set's reliability diagrams over the epochs: a row an arm, epoch and bin."""
+    parts = []
+    for name, run in arms.items():
+        for row in run.metrics.query("split == 'val'").to_dict("records"):
+            parts.append(_labelled(name, run, bins_table(row).assign(epoch=row["epoch"])))
+    return pd.concat(parts, ignore_index=True)
+
+
 def bins_table(scores: Mapping[str, object]) -> pd.DataFrame:
     """The bins of one reliability diagram, of equal width: bounds, examples, mean confidence, share that is right.
 

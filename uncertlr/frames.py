@@ -109,8 +109,11 @@ def reliability_frames(runs: Mapping[str, Run], most: int = 12) -> Frames:
         errors = ", ".join(f"{name} {of_run.loc[epoch, 'mc_ece']:.3f}" for name, of_run in rows.items())
         with frames.add(f"Epoch {epoch}. ECE: {errors}."):
             for ax, (name, of_run), colour in zip(axes.flat, rows.items(), plots.COLOURS, strict=False):
-                bins = [np.array(of_run.loc[epoch, f"bin_{part}"], float) for part in ("counts", "confidence", "accuracy")]
-                plots.reliability(ax, *bins, note=f"ECE {of_run.loc[epoch, 'mc_ece']:.3f}", colour=colour)
+                counts, confidence, accuracy = (
+                    np.array(of_run.loc[epoch, f"bin_{part}"], float) for part in ("counts", "confidence", "accuracy")
+                )
+                note = f"ECE {of_run.loc[epoch, 'mc_ece']:.3f}"
+                plots.reliability(ax, counts, confidence, accuracy, note=note, colour=colour)
                 ax.set_title(name)
     return frames
 
