@@ -9,7 +9,15 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.experiments import run
-from uncertlr.figure_data import bins_table, course_table, curves_table, figure_data, reliability_table, series_table, traces_table
+from uncertlr.figure_data import (
+    bins_table,
+    course_table,
+    curves_table,
+    figure_data,
+    reliability_table,
+    series_table,
+    traces_table,
+)
 from uncertlr.runs import load_run
 
 CONFIG = preset("digits", "quick", epochs=2, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
