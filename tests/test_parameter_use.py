@@ -42,7 +42,7 @@ def fields_read(source: str) -> set[str]:
     Args:
         source: all code but the cell of parameters, which only writes.
     """
-    tree = ast.parse(source)
+    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%")))
     fields = {*RunConfig.model_fields, *EvidenceConfig.model_fields}
     found = _loaded(tree) & fields
     derived = _derived(tree)
