@@ -58,7 +58,7 @@ def _family(process):
         return []
 
 
-def wait_for(condition, seconds=300):
+def wait_for(condition, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it does not come"

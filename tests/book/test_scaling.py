@@ -34,7 +34,7 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path):
     }
     (tmp_path / "overhead.json").write_text(json.dumps(measured))
     found = scaling.numbers(tmp_path)
-    assert (found["all_core_hours"], found["all_hours_on_100"]) == ("10.0", "6")
+    assert (found["all_core_hours"], found["all_seconds_on_100"]) == ("10.0", "360")
     assert (found["all_files"], found["all_gigabytes"], found["all_published_megabytes"]) == ("200,000", "5.0", "50")
     assert found["all_epoch_files_50"] == "650,000"
     assert found["published_runs"] == "2,000"

@@ -55,6 +55,8 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     }
     with dask.config.set(SETTINGS), LocalCluster(**options) as cluster, Client(cluster) as client:
         client.run(_ignore_interrupts)
+        if host != LOOPBACK:
+            print(f"other machines can join: dask worker {cluster.scheduler_address} --nthreads 1", flush=True)
         yield client
 
 
