@@ -74,10 +74,14 @@ class Tab:
     def open(self, url: str, width: int = 1024) -> None:
         """Load a page and wait until its images, fonts and mathematics are there."""
         self.resize(width)
+        self.load(url)
+        self.evaluate(READY)
+
+    def load(self, url: str) -> None:
+        """Load a page, with scripts or without, and wait for its load event."""
         loader = self.call("Page.navigate", url=url)["loaderId"]
         while loader not in self._loaded:
             self._note(json.loads(self._socket.recv()))
-        self.evaluate(READY)
 
     def follow(self, url: str, target: str) -> None:
         """Go to a page that leads on at once; a timeout of the socket if it never gets to the target."""
