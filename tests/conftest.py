@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from uncertlr.config import preset
+from uncertlr.config import EXECUTION_FIELDS, preset
 from uncertlr.experiments import run
 from uncertlr.files import save_arrays, write_json
 from uncertlr.published import publish
@@ -19,6 +19,14 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 mpl.use("agg")
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    """All tests run in CI; at home those that take long wait until they are asked for."""
+    if not os.environ.get("CI"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes long: set CI=true to run it"))
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +84,7 @@ def _template(folder):
 def _plant(like, config, accuracy, root, factor, seconds=10.0):
     paths = RunPaths(root, config.run_id)
     paths.directory.mkdir(parents=True, exist_ok=True)
-    write_json(paths.config, config.model_dump() | {"root": ""})
+    write_json(paths.config, config.model_dump(exclude=set(EXECUTION_FIELDS)))
     write_json(paths.record, like.record | {"run_id": config.run_id})
     val = like.metrics.query("split == 'val'").iloc[0].dropna().to_dict()
     epochs = np.arange(1, config.epochs + 1)

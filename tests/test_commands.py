@@ -1,6 +1,8 @@
 """Every command that the README and the book show is tried: carried out, in a smaller form where it would take long."""
 
+import importlib
 import itertools
+import json
 import re
 import shlex
 
@@ -27,9 +29,9 @@ TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], 
 
 
 def commands():
-    """All commands, each once, without the folder of the environment and the comment behind."""
+    """All commands, each once, without the environment before and the comment behind."""
     lines = [line for page in PAGES for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
-    return dict.fromkeys(re.sub(r"^\.venv/bin/|\s+#.*$", "", line).strip() for line in lines if line.strip())
+    return dict.fromkeys(re.sub(r"^\.venv/bin/|^[A-Z_]+=\S+ |\s+#.*$", "", line).strip() for line in lines if line.strip())
 
 
 @pytest.fixture
@@ -50,6 +52,15 @@ def own_set(folder, input_column, label_column):
     return str(folder)
 
 
+def finished_sweep(folder):
+    """A sweep of one run, which is done."""
+    run(TINY)
+    base = TINY.model_dump(include={"epochs", "train_examples", "channels", "hidden_size"})
+    grid = {"experiment": "digits", "profile": "quick", "base": base, "arms": {"constant": {}}}
+    (folder / "grid.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    return str(folder / "grid.yaml")
+
+
 def small(arguments, elsewhere, monkeypatch):
     """The same command with little to do, and with real names in place of RUN_ID, NAME and files to write."""
     command = arguments[0]
@@ -60,6 +71,9 @@ def small(arguments, elsewhere, monkeypatch):
         return ["run", "toy_reviews" if arguments[1] == "imdb" else "digits", *arguments[2:], *SMALL]
     if command == "sweep":
         return [*arguments, "--dry-run"]
+    if "--sweep" in arguments:
+        monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
+        return [finished_sweep(elsewhere) if word.endswith(".yaml") else word for word in arguments]
     if command in ("evaluate", "results"):
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         seeds = itertools.count()
@@ -69,7 +83,7 @@ def small(arguments, elsewhere, monkeypatch):
 
 def test_there_are_commands_of_every_kind():
     assert len(commands()) > 15
-    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill"}
+    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask"}
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])
@@ -87,6 +101,12 @@ def test_our_own_commands_succeed(command, here, tmp_path, monkeypatch, capsys):
     else:
         assert main(arguments) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("dask ")])
+def test_dask_is_given_options_that_it_knows(command):
+    name, *arguments = shlex.split(command)[1:]
+    importlib.import_module(f"distributed.cli.dask_{name}").main.make_context(name, arguments)
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("papermill ")])

@@ -265,7 +265,7 @@ def test_a_whole_run_is_read(whole):
         ("summary", {"steps": 1.5}, "summary.json: steps=1.5: input should be a valid integer"),
         ("summary", {"rate": {"final": "high"}}, "summary.json: rate.final='high': input should be a valid number"),
         ("summary", {"val": None}, "summary.json: val=None: input should be a valid dictionary"),
-        ("summary", {"result_version": 99}, "holds a run of result version 99, but this is version 1"),
+        ("summary", {"result_version": 99}, "holds results of version 99, but this library makes version 1"),
         ("summary", {"run_id": "other"}, "holds the results of other and the configuration of digits-none-s0"),
         ("config", {"seed": 1}, "and the configuration of digits-none-s1"),
         ("config", {"dial": 1}, "another version of uncertlr, or changed: unknown parameter 'dial'"),

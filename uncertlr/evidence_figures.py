@@ -96,10 +96,12 @@ def by_arm(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline_figure(study: Study) -> Figure:
-    """The named family and the feedback arms' own controls in one figure."""
+    """The named family and the feedback arms' own controls in one figure; what has no finished pair is left out."""
     named, causal = comparisons(study, named_family(study)), comparisons(study, causal_family(study))
+    named, causal = (table[table["word"] != "missing"] for table in (named, causal))
     panels = {f"against {name}": by_arm(rows) for name, rows in named.groupby("against", sort=False)}
-    return differences_figure(panels | against_controls(causal), "difference of final accuracy (percentage points)")
+    panels |= against_controls(causal)
+    return differences_figure(panels or {"": named}, "difference of final accuracy (percentage points)")
 
 
 def against_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -47,7 +47,7 @@ def debiased_ece(run: Run) -> float:
 
 
 def verdict_summary(study: Study) -> pd.DataFrame:
-    """One row an arm: seeds, accuracy, and the word and difference in points against what it is held against."""
+    """One row an arm with a finished run: seeds, accuracy, word and difference in points against what it is held against."""
     columns = {
         f"against {CONSTANT}": [row for row in named_family(study) + schedule_family(study) if row[1] == CONSTANT],
         f"against {COMPETITOR}": [row for row in named_family(study) if row[1] == COMPETITOR],
@@ -57,11 +57,10 @@ def verdict_summary(study: Study) -> pd.DataFrame:
     cells = {(row["arm"], row["against"]): _cell(row) for table in judged for _, row in table.iterrows()}
     rows = {}
     for arm, of_seed in study.arms.items():
+        if not of_seed:
+            continue
         accuracies = list(study.scores(arm).values())
-        rows[arm] = {
-            "seeds": f"{len(of_seed)} of {study.planned(arm)}",
-            "accuracy": over_seeds(accuracies) if of_seed else "",
-        }
+        rows[arm] = {"seeds": f"{len(of_seed)} of {study.planned(arm)}", "accuracy": over_seeds(accuracies)}
         rows[arm] |= {name: "; ".join(cells[pair] for pair in pairs if pair[0] == arm) for name, pairs in columns.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -145,9 +145,12 @@ def _against(family: pd.DataFrame, baseline: str) -> str:
         for word, (one, several) in VERBS.items()
         if (names := groups.get(word, []))
     ]
-    waiting = [name for word in ("descriptive", "missing") for name in groups.get(word, [])]
-    if waiting:
-        parts.append(f"for {_list(waiting)} there are too few finished pairs to say")
+    early = rows[rows["word"] == "descriptive"]
+    few = [f"`{row['arm']}` {row['difference']:+.1f} (n = {row['pairs']})" for _, row in early.iterrows()]
+    if few:
+        parts.append(f"too few finished pairs for a claim, mean differences in points so far: {', '.join(few)}")
+    if waiting := groups.get("missing", []):
+        parts.append(f"no finished pair yet for {_list(waiting)}")
     return f"Against `{baseline}`: {'; '.join(parts)}." if parts else f"Nothing is compared with `{baseline}` yet."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.directives.patches import Figure
+from sphinx.util.docutils import SphinxDirective
 
 EXECUTED = Path("book") / "executed"
 GENERATED = Path("book") / "_generated"
@@ -29,7 +30,7 @@ def glued(notebook: Path, key: str) -> dict[str, Any]:
     raise LookupError(f"{notebook.name} has glued no {key!r}")
 
 
-class Glued(Figure):
+class Glued(Figure, SphinxDirective):
     """A picture becomes a figure with the options and the caption of one, a table stays a table, Markdown is parsed."""
 
     required_arguments = 2
