@@ -82,7 +82,7 @@ def test_donors_alike_are_uninformative(study):
 def test_few_seeds_are_descriptive_and_none_are_missing(study):
     few = study(GOOD, seeds=3)
     assert "**descriptive**, no claim: 3 of 10 pairs are finished (" in claims(comparisons(few, named_family(few)))
-    so_far = r"too few finished pairs for a claim, .* so far: `report` -\S+ \(n = 3\), `inverse` \+\S+ \(n = 3\)\."
+    so_far = r"too few finished pairs for a claim, [^:]* so far: `report` -\S+ \(n = 3\), `inverse` \+\S+ \(n = 3\)\."
     assert len(re.findall(so_far, short_answer(few))) == 2
     assert "no control has its 10 pairs" in short_answer(few)
     assert "15 of 50 planned runs are finished; missing: `constant` 7 of 10" in progress(few)

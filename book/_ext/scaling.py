@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
+FILE = "overhead.json"
 RUNS = 10_000
 MEGABYTE = 10**6
 
 
 def numbers(results: Path) -> dict[str, str]:
     """Every number by the name under which the page uses it, written out."""
-    found = json.loads((results / "overhead.json").read_text(encoding="utf-8"))
+    found = json.loads((results / FILE).read_text(encoding="utf-8"))
     per_run, per_epoch = found["per_run"], found["per_epoch"]
     core_hours = RUNS * per_run["cpu_seconds"] / 3600
     return {

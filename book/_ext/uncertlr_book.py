@@ -80,9 +80,10 @@ def keep_first_line(app: Sphinx, what: str, name: str, obj: object, options: obj
 
 
 def substitute(app: Sphinx, config: Config) -> None:
-    """Give pages the measured numbers that they use by name."""
-    measured = {"scaling": scaling.numbers(Path(app.srcdir) / "results")}
-    config["myst_substitutions"] = {**config["myst_substitutions"], **measured}
+    """Give pages the measured numbers that they use by name; a page whose numbers are not there fails a strict build."""
+    results = Path(app.srcdir) / "results"
+    if (results / scaling.FILE).is_file():
+        config["myst_substitutions"] = {**config["myst_substitutions"], "scaling": scaling.numbers(results)}
 
 
 def generate(app: Sphinx) -> None:

@@ -82,7 +82,7 @@ def test_bibliography_and_citations_agree() -> None:
 def test_entry_is_complete_and_named_after_its_year(key: str) -> None:
     fields = dict(re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", bibliography()[key], re.MULTILINE))
     assert {"title", "author", "year"} <= set(fields)
-    assert fields.keys() & {"booktitle", "journal", "howpublished", "institution"}
+    assert fields.keys() & {"booktitle", "journal", "howpublished", "institution", "publisher"}
     assert fields["year"] in key
 
 
