@@ -42,6 +42,20 @@ def test_a_run_that_was_not_watched_for_so_long_is_refused():
     assert compare_arrival({0: Censored(3, True)}, {1: Censored(3, True)}, 12) is None
 
 
+def test_kaplan_meier_covers_the_planted_share_at_ten_runs():
+    """Exponential times, a third of them censored. Of ten runs the interval of a share below 0.4 covers 92 %, no more."""
+    rng = np.random.default_rng(0)
+    for share in (0.5, 0.7):
+        curves = []
+        for _ in range(400):
+            times, ends = rng.exponential(size=10), rng.uniform(0, 4, 10)
+            curves.append(share_not_yet_there(np.minimum(times, ends), times <= ends))
+        places = [np.searchsorted(curve.times, -np.log(share), side="right") - 1 for curve in curves]
+        begun = [(curve, place) for curve, place in zip(curves, places, strict=True) if place >= 0]
+        assert np.mean([curve.shares[place] for curve, place in begun]) == pytest.approx(share, abs=0.02)
+        assert 0.93 <= np.mean([curve.low[place] <= share <= curve.high[place] for curve, place in begun]) <= 0.97
+
+
 def test_censored_times_without_a_difference_are_rarely_told_apart():
     rng = np.random.default_rng(0)
 

@@ -372,6 +372,20 @@ def test_options_that_make_no_sense(arguments, words):
         command("sweep", "grid.yaml", *arguments)
 
 
+@pytest.mark.parametrize(
+    ("head", "arms", "words"),
+    [
+        ("cifar10", "{a: {model: lstm}}", r"grid.yaml: arm 'a': model='lstm' does not fit image data; use model='auto'"),
+        ("imdb", "{a: {}, b: {model: mlp}}", r"grid.yaml: arm 'b': model='mlp' does not fit text data"),
+        ("digits", "{a: {dropout: 0}}", r"grid.yaml: arm 'a': estimator='mc_dropout' needs dropout > 0"),
+    ],
+)
+def test_a_sweep_that_cannot_run_is_refused_by_file_and_arm(tmp_path, head, arms, words):
+    (tmp_path / "grid.yaml").write_text(f"experiment: {head}\nprofile: quick\narms: {arms}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        command("sweep", tmp_path / "grid.yaml", "--dry-run")
+
+
 def test_failures_are_listed_and_the_command_fails(tmp_path, capsys, monkeypatch):
     (tmp_path / "grid.yaml").write_text(GRID, encoding="utf-8")
     jobs = read_sweep(tmp_path / "grid.yaml")

@@ -93,7 +93,10 @@ def _sweep(options: argparse.Namespace) -> None:
 
     jobs = read_sweep(options.grid, options.root, options.profile, options.device)
     jobs = with_fixed_rates(jobs) if options.notebook else jobs
-    check_jobs(jobs)
+    try:
+        check_jobs(jobs)
+    except ConfigError as error:
+        raise ConfigError(f"{options.grid}: {error}") from None
     missing = missing_jobs(jobs, options.notebook)
     if options.dry_run:
         print(plan(jobs, missing, options.workers))

@@ -104,6 +104,7 @@ def rates_table(study: Study) -> pd.DataFrame:
     for arm, of_seed in study.arms.items():
         if of_seed:
             rates = pd.DataFrame([run.summary["rate"] for run in of_seed.values()]).median()
+            rule = next(iter(of_seed.values())).config.rule
             rows[arm] = {
                 "seeds": len(of_seed),
                 "rate, lowest": f"{rates['minimum']:.1e}",
@@ -112,7 +113,8 @@ def rates_table(study: Study) -> pd.DataFrame:
                 "sd of log rate": f"{rates['log_rate_sd']:.2f}",
             }
             if "at_floor" in rates:
-                names = {"above_threshold": "above threshold", "at_floor": "on lower bound", "at_ceiling": "on upper bound"}
+                names = {"at_floor": "on lower bound", "at_ceiling": "on upper bound"}
+                names |= {"above_threshold": "above threshold"} if rule == "threshold" else {}
                 rows[arm] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 

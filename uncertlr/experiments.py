@@ -101,15 +101,25 @@ def build_model(config: RunConfig, data: DataSet) -> nn.Module:
 
 def build_network(config: RunConfig, data: DataSet) -> nn.Module:
     """The point network."""
-    name = config.model if config.model != "auto" else {"image": "cnn", "text": "lstm"}[data.kind]
-    if (name == "lstm") != (data.kind == "text"):
-        raise ConfigError(f"model={config.model!r} does not fit {data.kind} data; use model='auto'")
+    name = network_name(config, data.kind)
     if name == "lstm":
         return LSTMClassifier(data.vocab_size, data.num_classes, config.embedding_size, config.hidden_size, config.dropout)
     channels, height, width = data.train.inputs.shape[1:]
     if name == "mlp":
         return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)
     return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
+
+
+def network_name(config: RunConfig, kind: str) -> str:
+    """The network for a kind of data, where ``auto`` stands for the usual one.
+
+    Raises:
+        ConfigError: the network cannot take such inputs.
+    """
+    name = config.model if config.model != "auto" else {"image": "cnn", "text": "lstm"}[kind]
+    if (name == "lstm") != (kind == "text"):
+        raise ConfigError(f"model={config.model!r} does not fit {kind} data; use model='auto'")
+    return name
 
 
 def build_estimators(config: RunConfig) -> tuple[Estimator, Estimator]:

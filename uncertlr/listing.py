@@ -133,6 +133,8 @@ def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str
     for split in ("val", "test"):
         row |= {f"{split}_{score}": (summary[split] or {}).get(score) for score in SCORES}
     rate = dict(summary["rate"])
+    if config["rule"] != "threshold":
+        rate.pop("above_threshold", None)  # older summaries count it for rules that have no fixed threshold
     row |= {f"{name}_rate": rate.pop(name) for name in ("final", "minimum", "maximum")}
     return row | rate | {name: summary[name] for name in ("best_epoch", "seconds", "seconds_per_epoch")}
 

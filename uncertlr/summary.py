@@ -52,7 +52,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
 
 
 def describe_rate(config: RunConfig, trace: Arrays) -> Row:
-    """What the rule did: the rate's range and spread, and the share of steps above the threshold and on each bound."""
+    """What the rule did: the rate's range and spread, and the share of steps on each bound, of readings above a fixed threshold."""
     rate, factor = trace["learning_rate"], trace["factor"]
     positive = rate[rate > 0]
     row: Row = {
@@ -61,9 +61,10 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
         "maximum": float(rate.max()),
         "log_rate_sd": float(np.log(positive).std()) if positive.size else 0.0,
     }
-    if config.rule != "none":
+    if config.rule == "threshold":
         read = trace["signal"][np.isfinite(trace["signal"])]
         row["above_threshold"] = float((read > config.threshold).mean())
+    if config.rule != "none":
         row["at_floor"] = float(np.isclose(factor, config.min_factor, rtol=1e-9).mean())
         row["at_ceiling"] = float(np.isclose(factor, config.max_factor, rtol=1e-9).mean())
     return row

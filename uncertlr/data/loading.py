@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -105,15 +106,30 @@ def _check_sizes(name: str, train_examples: int, val_fraction: float, vocab_size
         raise DataError(f"{name}: max_tokens={max_tokens} must be at least 1")
 
 
+@lru_cache
+def known_kind(name: str, kind: str = "auto") -> str:
+    """What a data set holds as far as it can be told before it is read: image, text, or `kind` where only its files tell.
+
+    Raises:
+        DataError: no data set has this name.
+    """
+    if name in EMBEDDED:
+        return EMBEDDED[name]().kind
+    if name in HUB:
+        return HUB[name][1]
+    if not Path(name).is_dir():
+        raise DataError(_unknown(name))
+    return kind
+
+
 def _source(name: str, kind: str, input_column: str, label_column: str) -> Source:
+    known_kind(name)
     if name in EMBEDDED:
         source = EMBEDDED[name]()
         if input_column or label_column:
             raise DataError(f"{name} is embedded and has no columns; leave input_column and label_column empty")
-    elif name in HUB or Path(name).is_dir():
-        source = read_source(name, kind, input_column, label_column)
     else:
-        raise DataError(_unknown(name))
+        source = read_source(name, kind, input_column, label_column)
     if kind not in ("auto", source.kind):
         raise DataError(f"{name} holds {source.kind}s, but data_kind={kind!r}; use data_kind='auto'")
     return source

@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uncertlr.errors import ConfigError
-from uncertlr.experiments import build_estimators, resolve_device
+from uncertlr.data import known_kind
+from uncertlr.errors import ConfigError, DataError
+from uncertlr.experiments import build_estimators, network_name, resolve_device
 from uncertlr.listing import run_states
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
@@ -105,8 +106,11 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     """
     for job in jobs:
         try:
+            kind = known_kind(job.config.dataset, job.config.data_kind)
+            if kind != "auto":
+                network_name(job.config, kind)
             build_estimators(job.config)
             if not job.config.donors:
                 build_rule(job.config, steps_per_epoch=1)
-        except ConfigError as error:
+        except (ConfigError, DataError) as error:
             raise ConfigError(f"arm {job.arm!r}: {error}") from None
