@@ -52,7 +52,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
 
 
 def describe_rate(config: RunConfig, trace: Arrays) -> Row:
-    """What the rule did: the rate's range and spread, and the share of steps on each bound, of readings above a fixed threshold."""
+    """What the rule did: the rate's range and spread, shares of steps on each bound, of readings above a fixed threshold."""
     rate, factor = trace["learning_rate"], trace["factor"]
     positive = rate[rate > 0]
     row: Row = {
