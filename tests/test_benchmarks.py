@@ -1,5 +1,6 @@
 """The benchmarks measure what they say; nothing here is timed."""
 
+import dataclasses
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch
 from uncertlr.config import preset
-from uncertlr.data import train_batches
+from uncertlr.data import Split, train_batches
 from uncertlr.experiments import build, load_config_data
 from uncertlr.models import CNN, LSTMClassifier
 from uncertlr.training import train_epoch
@@ -83,6 +84,14 @@ def test_the_peers_examples_are_those_of_the_data_set():
     pictures, _ = trainers.collate([trainers.Examples(subjects.random_data("cifar10"))[0]])
     assert pictures.shape == (1, 3, 32, 32)
     assert pictures.dtype == torch.float32
+
+
+def test_peers_pad_more_where_lengths_differ():
+    data = subjects.random_data("imdb")
+    inputs = data.train.inputs.repeat(2, 1)
+    inputs[::2, 10:] = 0
+    data = dataclasses.replace(data, train=Split(inputs, data.train.targets.repeat(2)))
+    assert trainers.padding_over_ours(data) == 2 * 64 * 200 / (64 * 200 + 64 * 10)
 
 
 def test_a_missing_environment_is_named(tmp_path, monkeypatch):

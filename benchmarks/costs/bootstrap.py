@@ -13,7 +13,8 @@ from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.metrics import bootstrap_intervals
 
 EXAMPLES, CLASSES, BINS = 10_000, 10, 15
-REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20}
+DRAW = "the draw of the examples alone"
+REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20, DRAW: 1_000}
 
 
 def measure(effort: Effort) -> dict[str, Any]:
@@ -41,10 +42,15 @@ def measure(effort: Effort) -> dict[str, Any]:
             drawn = resample().numpy()
             error.measure(confidences[drawn], labels[drawn])
 
+    def draw_only() -> None:
+        for _ in range(REPLICATES[DRAW]):
+            resample()
+
     tasks = {
         "uncertlr": lambda: bootstrap_intervals(probs, targets, num_replicates=REPLICATES["uncertlr"], num_bins=BINS),
         "torchmetrics": loop_over_torchmetrics,
         "netcal": loop_over_netcal,
+        DRAW: draw_only,
     }
     laps = in_turn(tasks, effort.rounds(7), warm_up=1)
     rows = []
@@ -52,13 +58,12 @@ def measure(effort: Effort) -> dict[str, Any]:
         scale = REPLICATES["uncertlr"] / REPLICATES[peer]
         name = f"bootstrap of the calibration error, a loop over {peer} over ours"
         rows.append(ratio_row(name, laps, peer, "uncertlr", at_least=50, scale=scale, note="time a replicate"))
-    floor = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * (8 + 8 * (BINS + 3)))
+    replicate = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * (8 + 8 * (BINS + 3)))
+    floor = {name: REPLICATES["uncertlr"] * value for name, value in replicate.items()}
     return {
         "rows": rows,
         "times": {
-            f"{task}, {REPLICATES[task]:,} replicates": describe(
-                each, {name: REPLICATES[task] * value for name, value in floor.items()}
-            )
+            f"{task}, {REPLICATES[task]:,} replicates": describe(each, floor if task == "uncertlr" else None)
             for task, each in laps.items()
         },
     }

@@ -20,6 +20,7 @@ from uncertlr.schedulers import read_signal
 
 Task = Callable[[], float]
 ROUNDS = {"cifar10": 9, "imdb": 3}
+TRUNK = "one pass through the trunk"
 TARGETS = {"reading in the training step": 100, "reading on a fresh batch": 15}
 
 
@@ -31,7 +32,12 @@ def measure(effort: Effort) -> dict[str, Any]:
         subject = subjects.experiment(kind)
         inputs = subjects.one_batch(subject).inputs
         model = subject.model.eval()
-        tasks = {**ours(model, inputs), **torch_uncertainty(model, inputs), **baal(model, inputs)}
+        tasks = {
+            **ours(model, inputs),
+            TRUNK: trunk(model, inputs),
+            **torch_uncertainty(model, inputs),
+            **baal(model, inputs),
+        }
         laps = in_turn(tasks, effort.rounds(ROUNDS[kind]), warm_up=1)
         for library in ("torch-uncertainty", "baal"):
             cheapest = min((name for name in laps if name.startswith(library)), key=lambda name: _middle(laps[name]))
@@ -57,6 +63,16 @@ def ours(model: nn.Module, inputs: Tensor) -> dict[str, Task]:
             read_signal("predictive_entropy", estimator.estimate(model, inputs, generator=stream))
         ),
     }
+
+
+def trunk(model: nn.Module, inputs: Tensor) -> Callable[[], object]:
+    """What every reading on a fresh batch has to take, whoever takes it."""
+
+    def task() -> None:
+        with torch.no_grad():
+            model.features(inputs)
+
+    return task
 
 
 def torch_uncertainty(model: nn.Module, inputs: Tensor) -> dict[str, Task]:

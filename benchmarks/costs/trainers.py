@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.costs import subjects
 from benchmarks.costs.clock import Effort, Laps, describe, lap, ratio_row
 from benchmarks.costs.epoch import fit_once
-from uncertlr.data import DataSet
+from uncertlr.data import DataSet, train_batches
 from uncertlr.metrics import cross_entropy
 from uncertlr.models import CNN, LSTMClassifier
 
@@ -38,9 +38,10 @@ def measure(effort: Effort) -> dict[str, Any]:
         examples = 0 if effort.whole else EXAMPLES[kind]
         laps = _in_turn(kind, examples, rounds=1 if effort.whole else effort.rounds(3))
         note = "a whole epoch" if effort.whole else f"{examples:,} examples"
+        padding = {"padding_over_ours": padding_over_ours(subjects.real_data(kind, examples))} if kind == "imdb" else {}
         for peer in list(CONTESTANTS)[1:]:
             name = f"{peer} over ours, an epoch on {label}"
-            rows.append(ratio_row(name, laps, peer, "ours", at_least=TARGETS[kind], note=note))
+            rows.append(ratio_row(name, laps, peer, "ours", at_least=TARGETS[kind], note=note, **padding))
         times |= {f"{label}, {note}: {name}": describe(each) for name, each in laps.items()}
     return {"rows": rows, "times": times}
 
@@ -186,6 +187,13 @@ def collate(examples):
     inputs, labels = zip(*examples, strict=True)
     padded = nn.utils.rnn.pad_sequence(list(inputs), batch_first=True) if inputs[0].ndim == 1 else torch.stack(inputs)
     return padded, torch.tensor(labels)
+
+
+def padding_over_ours(data: DataSet) -> float:
+    """Words and padding that a peer's epoch of texts multiplies, over those of ours, whose batches hold texts of one length."""
+    torch.manual_seed(0)
+    theirs = sum(inputs.numel() for inputs, _ in loader(data))
+    return theirs / sum(batch.inputs.numel() for batch in train_batches(data, subjects.BATCH, 0, 1, augment=False))
 
 
 def loader(data: DataSet) -> DataLoader:
