@@ -190,7 +190,7 @@ def collate(examples):
 
 
 def padding_over_ours(data: DataSet) -> float:
-    """Words and padding that a peer's epoch of texts multiplies, over those of ours, whose batches hold texts of one length."""
+    """Words and padding that a peer's epoch of texts multiplies, over ours, whose batches hold texts of one length."""
     torch.manual_seed(0)
     theirs = sum(inputs.numel() for inputs, _ in loader(data))
     return theirs / sum(batch.inputs.numel() for batch in train_batches(data, subjects.BATCH, 0, 1, augment=False))
