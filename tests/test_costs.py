@@ -55,6 +55,9 @@ def test_the_table_has_a_row_a_target_and_names_what_was_not_measured():
     assert table.loc["step"].tolist() == ["at most 1.05", "1.020", "1.010 to 1.030", "yes", "1.200", 3]
     assert table.loc["help (the command)"].tolist() == ["at most 1.05 s", "1.200 s", "0.900 to 1.500", "no", "", 3]
     assert table.loc["book", "measured"] == "not measured: no chromium"
+    found["groups"]["step"]["rows"].append(RATIO | {"name": "second", "rounds": 2})
+    assert costs_table(found).set_index("what").loc["second", "quartiles"] == ""  # two rounds have none
+    assert set(costs_table(found)["what"]) - set(costs_table(found, brief=True)["what"]) == {"second"}
     missing = [name for name in GROUPS if name not in found["groups"]]
     assert all(table.loc[name, "measured"] == f"not measured: make bench GROUPS={name} does it" for name in missing)
 

@@ -46,18 +46,19 @@ def met(row: dict[str, Any]) -> bool | None:
     return bool(value >= row["at_least"]) if "at_least" in row else None
 
 
-def costs_table(found: dict[str, Any]) -> pd.DataFrame:
+def costs_table(found: dict[str, Any], brief: bool = False) -> pd.DataFrame:
     """A row a target: what, the target, the median with its quartiles, met or not, and the wall's clock beside.
 
     Args:
         found: of `read_costs`.
+        brief: the first row of each group only.
     """
     rows: list[dict[str, str | int]] = []
     for name in GROUPS:
         group = found["groups"].get(name, {"rows": [], "error": f"make bench GROUPS={name} does it"})
         if "error" in group:
             rows.append({"what": name, "measured": f"not measured: {group['error']}"})
-        rows += [_table_row(row) for row in group["rows"]]
+        rows += [_table_row(row) for row in group["rows"][: 1 if brief else None]]
     columns = ["what", "target", "measured", "quartiles", "met", "wall clock", "rounds"]
     blank: dict[str, str | int] = dict.fromkeys(columns, "")
     return pd.DataFrame([blank | row for row in rows])
@@ -126,7 +127,7 @@ def _table_row(row: dict[str, Any]) -> dict[str, str | int]:
         "what": row["name"] + (f" ({row['note']})" if row.get("note") else ""),
         "target": target,
         "measured": _number(value["value"]) + unit,
-        "quartiles": f"{_number(low)} to {_number(high)}",
+        "quartiles": f"{_number(low)} to {_number(high)}" if row["rounds"] > 2 else "",
         "met": {True: "yes", False: "no", None: ""}[met(row)],
         "wall clock": _number(row["wall"]["value"]) + unit if clock != "wall" else "",
         "rounds": row["rounds"],
