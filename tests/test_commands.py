@@ -31,7 +31,9 @@ TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], 
 def commands():
     """All commands, each once, without the environment before and the comment behind."""
     lines = [line for page in PAGES for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
-    return dict.fromkeys(re.sub(r"^\.venv/bin/|^[A-Z_]+=\S+ |\s+#.*$", "", line).strip() for line in lines if line.strip())
+    return dict.fromkeys(
+        re.sub(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?|\s+#.*$", "", line).strip() for line in lines if line.strip()
+    )
 
 
 @pytest.fixture
