@@ -16,7 +16,7 @@ test: $(READY)  ## the tests that people run all day
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 torture: $(READY)  ## 200 kills at random moments, each run held against its reference
-	UNCERTLR_KILLS=200 $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
+	CI=true UNCERTLR_KILLS=200 $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
