@@ -46,7 +46,7 @@ def weights_table(runs: Mapping[str, Run]) -> pd.DataFrame:
 
 
 def both_sides(runs: Mapping[str, Run], baseline: str) -> str:
-    """In what each run ends better than the baseline and in what worse, and what stopping the baseline early would have given.
+    """In what each run ends better than the baseline, in what worse, and what stopping the baseline early would give.
 
     Args:
         runs: name of the arm to its run; of one seed and plan.
@@ -81,18 +81,18 @@ def calibration_words(runs: Mapping[str, Run], baseline: str) -> str:
         scores = final_scores(run)
         if scores["mc_ece"] < base["mc_ece"] and scores["mc_brier"] > base["mc_brier"]:
             lines.append(
-                f"**{name}** has the lower calibration error, {scores['mc_ece']:.3f} against {base['mc_ece']:.3f}, and the higher Brier "
-                f"score, {scores['mc_brier']:.3f} against {base['mc_brier']:.3f}, at an accuracy of {scores['mc_accuracy']:.3f}."
+                f"**{name}** has the lower calibration error ({scores['mc_ece']:.3f} against {base['mc_ece']:.3f}) and the "
+                f"higher Brier score ({scores['mc_brier']:.3f} against {base['mc_brier']:.3f})."
             )
     reading = (
-        "Its confidence is modest, and rightly so. A network that gives every class its share in the data has an error of 0 and is "
+        "A low calibration error alone is no merit. A network that gives every class its share in the data has none, and is "
         "useless; the Brier score counts both, calibration and what the network knows."
     )
     return " ".join([*lines, reading]) if lines else ""
 
 
 def accuracy_words(seeds: Mapping[str, Sequence[Run]], baseline: str) -> str:
-    """A line an arm: by how many points it ends from the baseline, with the paired interval where there are two pairs or more."""
+    """A line an arm: by how many points it ends from the baseline, with the paired interval from two pairs on."""
     base = {run.config.seed: 100 * final_scores(run)["accuracy"] for run in seeds[baseline]}
     lines = []
     for name, runs in seeds.items():
@@ -101,10 +101,10 @@ def accuracy_words(seeds: Mapping[str, Sequence[Run]], baseline: str) -> str:
         if name == baseline or not paired:
             continue
         apart = [found[seed] - base[seed] for seed in paired]
-        interval = paired_interval(apart) if len(paired) > 1 else None
-        ends = (
-            f"95 % interval {interval.low:+.1f} to {interval.high:+.1f}, n = {len(paired)} pairs" if interval else "one seed"
-        )
+        ends = "one seed"
+        if len(paired) > 1:
+            interval = paired_interval(apart)
+            ends = f"95 % interval {interval.low:+.1f} to {interval.high:+.1f}, n = {interval.count} pairs of seeds"
         lines.append(f"- **{name}** ends {np.mean(apart):+.1f} points of test accuracy from the {baseline} ({ends}).")
     return "\n".join(lines)
 
@@ -125,22 +125,23 @@ def reversal_words(short: Mapping[str, Sequence[Run]], plan: Mapping[str, Run], 
     if (before[0] - before[1]) * (after[0] - after[1]) >= 0:
         return ""
     return (
-        f"The two variants of the rule change places: after {short[one][0].config.epochs} epochs {one} has {before[0]:.3f} and {other} "
-        f"{before[1]:.3f} (n = {len(short[one])} and {len(short[other])}); after {plan[one].config.epochs} epochs on all data "
-        f"{after[0]:.3f} and {after[1]:.3f} (n = 1). The plan has more examples and more epochs, so the runs do not say which of the "
-        "two turned it."
+        f"The two variants of the rule change places: after {short[one][0].config.epochs} epochs {one} has {before[0]:.3f} and "
+        f"{other} {before[1]:.3f} (n = {len(short[one])} and {len(short[other])}); after {plan[one].config.epochs} epochs on all "
+        f"data {after[0]:.3f} and {after[1]:.3f} (n = 1). The plan has more examples and more epochs, so the runs do not say "
+        "which of the two did it."
     )
 
 
 def bins_words(runs: Mapping[str, Run]) -> str:
     """How few examples the emptiest bin of the reliability diagrams holds, and how many the fullest."""
-    counts = np.concatenate([final_scores(run)["bin_counts"] for run in runs.values()]).astype(int)  # type: ignore[arg-type]
+    counts = np.concatenate([np.array(final_scores(run)["bin_counts"], dtype=int) for run in runs.values()])
     full = counts[counts > 0]
     return f"The bins that are not empty hold between {full.min():,} and {full.max():,} examples."
 
 
 def _sides(scores: Mapping[str, float], base: Mapping[str, float]) -> tuple[str, str]:
-    better, worse = [], []
+    better: list[str] = []
+    worse: list[str] = []
     for key, label in SIDES.items():
         gain = scores[key] - base[key] if key == "accuracy" else base[key] - scores[key]
         (better if gain > 0 else worse).append(f"{label} ({scores[key]:.3f} against {base[key]:.3f})")
@@ -158,13 +159,13 @@ def _stopped_early(base: Run, others: Mapping[str, Run], baseline: str) -> str:
     lowest = {name: _lowest(run)[0] for name, run in others.items()}
     if epoch == base.config.epochs:
         return (
-            f"The {baseline}'s validation loss is lowest in its last epoch, {best:.3f}. It does not overfit within the plan, so there is "
-            "nothing that a lower rate could have saved."
+            f"The {baseline}'s validation loss is lowest in its last epoch, {best:.3f}. It does not overfit within the plan, so "
+            "there is nothing that a lower rate could have saved."
         )
     end = float(base.metrics.query("split == 'val'")["loss"].iloc[-1])
     told = " and ".join(f"{value:.3f} ({name})" for name, value in lowest.items())
-    said = f"The {baseline}'s validation loss was lowest after epoch {epoch}, {best:.3f}, and ends at {end:.3f}: it overfits. The lowest "
-    said += f"that the rule ever has is {told}. "
+    said = f"The {baseline}'s validation loss is lowest after epoch {epoch}, {best:.3f}, and {end:.3f} at the end: it overfits. "
+    said += f"The lowest that the rule ever has is {told}. "
     if best < min(lowest.values()):
         return said + f"So whoever stops the {baseline} after epoch {epoch} has a lower loss than the rule at any time."
     return said + "So on this count stopping early does not make up for the rule."
@@ -177,6 +178,6 @@ def _fall(base: Run, baseline: str) -> str:
         return ""
     epoch = int(change.idxmin())
     return (
-        f"The {baseline} is not smooth either: in epoch {epoch} its validation accuracy falls from {accuracy[epoch - 1]:.3f} to "
-        f"{accuracy[epoch]:.3f}."
+        f"The {baseline} is not smooth either: in epoch {epoch} its validation accuracy falls from "
+        f"{accuracy[epoch - 1]:.3f} to {accuracy[epoch]:.3f}."
     )

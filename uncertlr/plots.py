@@ -132,8 +132,8 @@ def reliability(
 ) -> "Axes":
     """A reliability diagram: accuracy against confidence in bins of equal width, and how many examples each bin holds.
 
-    Every accuracy has Wilson's 95 % interval, which is wide where a bin holds few examples. The grey bars are the bins' shares
-    of the examples; a bin that holds all of them would reach a third of the height.
+    Every accuracy has Wilson's 95 % interval, which is wide where a bin holds few examples. The grey bars are the bins'
+    shares of the examples; a bin that holds all of them would reach a third of the height.
 
     Args:
         ax: where to draw.

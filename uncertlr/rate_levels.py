@@ -101,7 +101,8 @@ def conclusion(levels: Sequence[Level]) -> str:
     turn = f"{turning_point(levels).rate:.1e}"
     return (
         f"between {levels[0].rate:.1e} and {turn} a lower rate went with *higher* uncertainty, between {turn} and "
-        f"{levels[-1].rate:.1e} with *lower*: whether the loop can regulate depends on the side on which it is, and on the threshold"
+        f"{levels[-1].rate:.1e} with *lower*: whether the loop can regulate depends on the side on which it is, and on the "
+        "threshold"
     )
 
 
@@ -110,8 +111,8 @@ def reach_words(levels: Sequence[Level], threshold: float) -> str:
     lowest, highest = turning_point(levels), max(levels, key=lambda level: level.mean)
     if lowest.mean > threshold:
         return (
-            f"The lowest of these levels is {lowest.mean:.3f}. A threshold of {threshold:g} lies below them all, and so the floor "
-            "wins on either side: at none of these rates do the readings come down to it in this time."
+            f"The lowest of these levels is {lowest.mean:.3f}. A threshold of {threshold:g} lies below them all, and so the "
+            "floor wins on either side: at none of these rates do the readings come down to it in this time."
         )
     if highest.mean < threshold:
         return f"A threshold of {threshold:g} lies above all of these levels, and so the ceiling wins."
