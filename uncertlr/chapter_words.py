@@ -124,10 +124,11 @@ def reversal_words(short: Mapping[str, Sequence[Run]], plan: Mapping[str, Run], 
     after = [final_scores(plan[name])["accuracy"] for name in (one, other)]
     if (before[0] - before[1]) * (after[0] - after[1]) >= 0:
         return ""
+    short_n, long_epochs = [len(short[name]) for name in (one, other)], plan[one].config.epochs
     return (
-        f"The two variants of the rule change places: after {short[one][0].config.epochs} epochs {one} has {before[0]:.3f} and "
-        f"{other} {before[1]:.3f} (n = {len(short[one])} and {len(short[other])}); after {plan[one].config.epochs} epochs on all "
-        f"data {after[0]:.3f} and {after[1]:.3f} (n = 1). The plan has more examples and more epochs, so the runs do not say "
+        f"The two variants of the rule change places: after {short[one][0].config.epochs} epochs {one} has {before[0]:.3f} "
+        f"and {other} {before[1]:.3f} (n = {short_n[0]} and {short_n[1]}); after {long_epochs} epochs on all data "
+        f"{after[0]:.3f} and {after[1]:.3f} (n = 1). The plan has more examples and more epochs; the runs do not say "
         "which of the two did it."
     )
 
@@ -159,13 +160,13 @@ def _stopped_early(base: Run, others: Mapping[str, Run], baseline: str) -> str:
     lowest = {name: _lowest(run)[0] for name, run in others.items()}
     if epoch == base.config.epochs:
         return (
-            f"The {baseline}'s validation loss is lowest in its last epoch, {best:.3f}. It does not overfit within the plan, so "
-            "there is nothing that a lower rate could have saved."
+            f"The {baseline}'s validation loss is lowest in its last epoch, {best:.3f}. It does not overfit within the "
+            "plan, so there is nothing that a lower rate could have saved."
         )
     end = float(base.metrics.query("split == 'val'")["loss"].iloc[-1])
     told = " and ".join(f"{value:.3f} ({name})" for name, value in lowest.items())
-    said = f"The {baseline}'s validation loss is lowest after epoch {epoch}, {best:.3f}, and {end:.3f} at the end: it overfits. "
-    said += f"The lowest that the rule ever has is {told}. "
+    said = f"The {baseline}'s validation loss is lowest after epoch {epoch}, {best:.3f}, and {end:.3f} at the end: it "
+    said += f"overfits. The lowest that the rule ever has is {told}. "
     if best < min(lowest.values()):
         return said + f"So whoever stops the {baseline} after epoch {epoch} has a lower loss than the rule at any time."
     return said + "So on this count stopping early does not make up for the rule."
