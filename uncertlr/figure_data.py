@@ -92,12 +92,13 @@ def bands_table(series: Series, x: str, y: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def steps_over_seeds(arms: Mapping[str, Sequence[Run]], column: str) -> Series:
-    """A reading of the trace at evenly spaced steps, of every seed of an arm.
+def steps_over_seeds(arms: Mapping[str, Sequence[Run]], column: str, block: int = 1) -> Series:
+    """A column of the trace at evenly spaced steps, of every seed of an arm.
 
     Args:
         arms: name to runs that differ in their seed alone.
         column: of the trace.
+        block: neighbouring values that are averaged into one point.
 
     Returns:
         Name to (step [N], value [seeds, N]); arms without runs are left out.
@@ -106,7 +107,8 @@ def steps_over_seeds(arms: Mapping[str, Sequence[Run]], column: str) -> Series:
     for name, runs in arms.items():
         thinned = [thin(run.trace, TRACE_POINTS) for run in runs]
         if thinned:
-            series[name] = (thinned[0]["step"], np.array([trace[column] for trace in thinned]))
+            values = np.array([_means(trace[column], block) for trace in thinned])
+            series[name] = (_means(thinned[0]["step"], block).tolist(), values)
     return series
 
 
@@ -174,6 +176,12 @@ def bins_table(scores: Mapping[str, object]) -> pd.DataFrame:
 def csv_of(table: pd.DataFrame) -> str:
     """A frame as CSV without its index, floats to six digits."""
     return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def _means(values: Sequence[float], block: int) -> np.ndarray:
+    size = max(1, min(block, len(values)))
+    whole = len(values) // size * size
+    return np.array(values[:whole], dtype=float).reshape(-1, size).mean(axis=1)
 
 
 def _labelled(name: str, run: Run, table: pd.DataFrame) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def use_style() -> None:
     mpl.rcParams.update(style)
 
 
-def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str) -> "Axes":
+def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequence[str] = ()) -> "Axes":
     """One labelled line a series; of several seeds their mean, with its pointwise 95 % interval as a shade.
 
     Args:
@@ -60,8 +60,9 @@ def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str) -> "Axes":
         series: name to (x [N], y [N] or [seeds, N]).
         xlabel: with the unit.
         ylabel: with the unit.
+        colours: one a series; the book's, in their order, if there is none.
     """
-    for (name, (x, y)), colour in zip(series.items(), _cycle(), strict=False):
+    for (name, (x, y)), colour in zip(series.items(), colours or _cycle(), strict=False):
         label = name
         if np.ndim(y) == 2:
             label = f"{name} (n = {len(y)})"
