@@ -181,7 +181,7 @@ def csv_of(table: pd.DataFrame) -> str:
 def _means(values: Sequence[float], block: int) -> np.ndarray:
     size = max(1, min(block, len(values)))
     whole = len(values) // size * size
-    return np.array(values[:whole], dtype=float).reshape(-1, size).mean(axis=1)
+    return np.asarray(np.reshape(values[:whole], (-1, size)).mean(axis=1))
 
 
 def _labelled(name: str, run: Run, table: pd.DataFrame) -> pd.DataFrame:
