@@ -10,12 +10,15 @@ import pytest
 from uncertlr.config import preset
 from uncertlr.experiments import run
 from uncertlr.figure_data import (
+    bands_table,
     bins_table,
     course_table,
     curves_table,
+    epochs_over_seeds,
     figure_data,
     reliability_table,
     series_table,
+    steps_over_seeds,
     traces_table,
 )
 from uncertlr.runs import load_run
@@ -91,3 +94,19 @@ def test_names_are_escaped():
     line = figure_data('a"b', pd.DataFrame({"x": [1]}), ["<b>"])._repr_html_()
     assert "<b>" not in line
     assert 'a"b' not in line
+
+
+def test_seeds_lie_side_by_side(arms):
+    seeds = {"both": list(arms.values()), "none": []}
+    (epochs, losses), (steps, rates) = (
+        epochs_over_seeds(seeds, "loss")["both"],
+        steps_over_seeds(seeds, "learning_rate")["both"],
+    )
+    assert (epochs, losses.shape) == ([1, 2], (2, 2))
+    assert rates.shape == (2, len(steps))
+    blocks, means = steps_over_seeds(seeds, "learning_rate", block=3)["both"]
+    assert blocks == pytest.approx([1.0 + 3 * index for index in range(len(steps) // 3)])
+    assert means[:, 0] == pytest.approx(rates[:, :3].mean(axis=1))
+    table = bands_table({"both": (steps, rates)}, "step", "rate")
+    assert (table["low"] <= table["rate"]).all()
+    assert set(table["seeds"]) == {2}

@@ -8,13 +8,13 @@ import pytest
 import uncertlr
 
 LAYERS = [
-    {"allocator", "errors", "streams", "provenance"},
+    {"allocator", "errors", "intervals", "streams", "provenance"},
     {"files", "records", "config", "evidence_config", "metrics", "schedulers", "models", "data"},
     {"estimators", "runs"},
     {"checkpoints", "objectives"},
     {"published", "plots", "tables", "costs", "progress", "training", "integrations"},
     {"summary", "rules_from_config", "listing", "evidence", "figure_data", "frames"},
-    {"arrival", "effects", "experiments"},
+    {"arrival", "chapter_words", "effects", "experiments", "rate_levels"},
     {"book"},
     {"sweep"},
     {"study", "comparison"},

@@ -44,6 +44,19 @@ def test_reliability_leaves_empty_bins_empty_and_counts(ax):
     assert ax.texts[0].get_text() == "ECE 0.1\nn = 4"
     assert shares == pytest.approx([0.0, 0.75 / 3, 0.25 / 3])
     assert ax.get_xlim() == ax.get_ylim() == (0, 1)
+    (low, high), (_, one) = (segment[:, 1] for segment in ax.collections[0].get_segments())
+    assert (low, high, one) == pytest.approx((0.0848, 0.8275, 1.0), abs=1e-3)  # Wilson's, of 1.2 of 3 and of 1 of 1
+
+
+def test_seeds_are_a_mean_with_an_interval(ax):
+    seeds = np.array([[0.0, 1.0], [2.0, 1.0], [1.0, 1.0]])
+    plots.curves(ax, {"one": ([1, 2], seeds), "two": ([1, 2], seeds[:1])}, "epoch", "loss")
+    assert [line.get_label() for line in ax.get_lines()] == ["one (n = 3)", "two (n = 1)"]
+    np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [1, 1])
+    ends = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == pytest.approx((1 - 2.484, 1 + 2.484), abs=1e-3)
+    plots.bands(ax.figure.add_axes((0, 0, 1, 1)), {"one": ([1, 2], seeds)}, "epoch", "loss")
+    assert len(ax.figure.axes[1].get_lines()) == 4
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from uncertlr.intervals import mean_interval, wilson_interval
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+Series = Mapping[str, tuple[Sequence[float], Sequence[float] | np.ndarray]]
 
 COLOURS = ("#3a8fd9", "#d97526", "#2a9d78", "#c45ba3", "#8a8a2a", "#d1495b")
 """Told apart by colour-blind readers (after Okabe & Ito 2008), and legible on white and on near-black."""
@@ -50,17 +52,23 @@ def use_style() -> None:
     mpl.rcParams.update(style)
 
 
-def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str) -> "Axes":
-    """One labelled line a series.
+def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequence[str] = ()) -> "Axes":
+    """One labelled line a series; of several seeds their mean, with its pointwise 95 % interval as a shade.
 
     Args:
         ax: where to draw.
-        series: name to (x, y), each [N].
+        series: name to (x [N], y [N] or [seeds, N]).
         xlabel: with the unit.
         ylabel: with the unit.
+        colours: one a series; the book's, in their order, if there is none.
     """
-    for (name, (x, y)), colour in zip(series.items(), _cycle(), strict=False):
-        ax.plot(x, y, color=colour, label=name, marker="o" if len(x) <= 15 else None, markersize=3.5)
+    for (name, (x, y)), colour in zip(series.items(), colours or _cycle(), strict=False):
+        label = name
+        if np.ndim(y) == 2:
+            label = f"{name} (n = {len(y)})"
+            y, low, high = mean_interval(y)
+            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(x, y, color=colour, label=label, marker="o" if len(x) <= 15 else None, markersize=3.5)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     _whole_epochs(ax, series)
     if len(series) > 1:
@@ -69,7 +77,7 @@ def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str) -> "Axes":
 
 
 def bands(ax: "Axes", series: Mapping[str, tuple[Sequence[float], np.ndarray]], xlabel: str, ylabel: str) -> "Axes":
-    """The mean over seeds as a line, and every seed as a thin one.
+    """The mean over seeds with its interval, as `curves` draws it, and every seed as a thin line.
 
     Args:
         ax: where to draw.
@@ -77,10 +85,9 @@ def bands(ax: "Axes", series: Mapping[str, tuple[Sequence[float], np.ndarray]], 
         xlabel: with the unit.
         ylabel: with the unit.
     """
-    for (name, (x, y)), colour in zip(series.items(), _cycle(), strict=False):
-        ax.plot(x, np.transpose(y), color=colour, linewidth=0.7, alpha=0.5)
-        ax.plot(x, np.mean(y, axis=0), color=colour, label=f"{name} (n = {len(y)})")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    for (x, y), colour in zip(series.values(), _cycle(), strict=False):
+        ax.plot(x, np.transpose(y), color=colour, linewidth=0.6, alpha=0.4)
+    curves(ax, series, xlabel, ylabel)
     ax.legend()
     return ax
 
@@ -90,7 +97,7 @@ def rate(ax: "Axes", series: Series, bounds: tuple[float, float] | None = None) 
 
     Args:
         ax: where to draw.
-        series: name to (step [N], rate [N]).
+        series: name to (step [N], rate [N] or [seeds, N]).
         bounds: lowest and highest rate that the rule allows.
     """
     curves(ax, series, "step", "learning rate")
@@ -105,7 +112,7 @@ def uncertainty(ax: "Axes", series: Series, threshold: float | None = None) -> "
 
     Args:
         ax: where to draw.
-        series: name to (step [N], share [N]).
+        series: name to (step [N], share [N] or [seeds, N]).
         threshold: the rule's, as a share.
     """
     curves(ax, series, "step", "uncertainty / maximum")
@@ -126,7 +133,8 @@ def reliability(
 ) -> "Axes":
     """A reliability diagram: accuracy against confidence in bins of equal width, and how many examples each bin holds.
 
-    The grey bars are the bins' shares of the examples; a bin that holds all of them would reach a third of the height.
+    Every accuracy has Wilson's 95 % interval, which is wide where a bin holds few examples. The grey bars are the bins'
+    shares of the examples; a bin that holds all of them would reach a third of the height.
 
     Args:
         ax: where to draw.
@@ -142,6 +150,8 @@ def reliability(
     full = counts > 0
     ax.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
     ax.bar(centres[full], accuracy[full], width * 0.92, color=colour, alpha=0.75)
+    low, high = wilson_interval(accuracy[full] * counts[full], counts[full])
+    ax.vlines(confidence[full], low, high, color=INK, linewidth=1.2)
     ax.plot(confidence[full], accuracy[full], color=colour, marker="o", markersize=3.5, linewidth=0)
     ax.bar(centres, counts / counts.sum() / 3, width * 0.6, color=INK, edgecolor="white", linewidth=0.5)
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", box_aspect=1)

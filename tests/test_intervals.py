@@ -1,0 +1,35 @@
+"""Intervals of means and of shares, against SciPy's own."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from uncertlr.evidence import paired_interval
+from uncertlr.intervals import mean_interval, wilson_interval
+
+
+def test_a_mean_has_the_interval_of_the_protocol_at_every_place():
+    values = np.random.default_rng(0).normal(size=(10, 3))
+    mean, low, high = mean_interval(values)
+    for place in range(3):
+        expected = paired_interval(values[:, place])
+        assert (mean[place], low[place], high[place]) == pytest.approx((expected.estimate, expected.low, expected.high))
+
+
+def test_one_seed_has_no_interval():
+    mean, low, high = mean_interval([[0.5, 0.6]])
+    assert mean.tolist() == [0.5, 0.6]
+    assert np.isnan([low, high]).all()
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 9), (9, 9), (1, 2), (428, 500)])
+def test_wilson_is_scipys(right, n):
+    low, high = wilson_interval([right], [n])
+    expected = stats.binomtest(right, n).proportion_ci(method="wilson")
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_an_empty_group_has_no_interval():
+    low, high = wilson_interval([np.nan, 1], [0, 2])
+    assert np.isnan([low[0], high[0]]).all()
+    assert high[1] > low[1]
