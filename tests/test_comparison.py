@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from uncertlr.cli import main
-from uncertlr.comparison import compare_estimators, describe, estimators_table, predict
+from uncertlr.comparison import (
+    compare_estimators,
+    describe,
+    estimators_table,
+    estimators_text,
+    paired_scores,
+    predict,
+)
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.estimators import Ensemble, Prediction
@@ -42,6 +49,29 @@ def test_every_estimator_is_there_once_a_run(found, runs):
     assert table.loc["deterministic", "AUROC, entropy"] > 0.5
     assert math.isnan(table.loc["deterministic", "AUROC, information"])
     json.dumps(found, allow_nan=False)
+
+
+def test_a_table_to_read_has_ranges_over_runs_and_intervals_of_single_ones(found):
+    rows = [row for row in found["estimators"] if row["estimator"] == "deterministic"]
+    table = estimators_text(found, ["ece", "auroc_mutual_information"])
+    low, high = sorted(row["ece"] for row in rows)
+    assert table.loc["deterministic", "ECE"] == f"{(low + high) / 2:.3f} ({low:.3f} to {high:.3f})"
+    assert table.loc["deterministic", "AUROC, information"] == ""
+    single = next(row for row in found["estimators"] if row["estimator"] == "ensemble")
+    low, high = single["intervals"]["ece"]
+    assert table.loc["ensemble", "ECE"] == f"{single['ece']:.3f} [{low:.3f}, {high:.3f}]"
+    assert table["runs"].to_dict() == estimators_table(found)["runs"].to_dict() | {"ensemble": "2 members"}
+
+
+def test_two_estimators_are_compared_on_the_runs_that_have_both():
+    values = {"one": [0.5, 0.7, 0.9], "other": [0.4, 0.5, 0.6]}
+    rows = [{"estimator": name, "run": f"r{i}", "ece": v} for name, all_ in values.items() for i, v in enumerate(all_)]
+    rows.append({"estimator": "one", "run": "r9", "ece": 9.0})
+    difference = paired_scores({"estimators": rows}, "ece", "one", "other")
+    assert difference.estimate == pytest.approx(0.2)
+    assert difference.high - difference.estimate == pytest.approx(4.303 * 0.1 / 3**0.5, rel=1e-3)
+    assert difference.count == 3
+    assert paired_scores({"estimators": rows[1:]}, "ece", "one", "other") is None
 
 
 def test_the_deterministic_row_is_what_the_run_stored(found, runs):

@@ -22,6 +22,16 @@ def test_arms_table_says_what_the_runs_say(arms):
         assert table.loc[name, "f1"] == f"{run_.summary['test']['f1']:.3f}"
 
 
+def test_a_loss_that_was_lowest_in_the_last_epoch_may_still_fall(arms):
+    table = arms_table(arms, target=0.0)
+    for name, run_ in arms.items():
+        losses = run_.metrics.query("split == 'val'")["loss"].tolist()
+        lowest = 1 + losses.index(min(losses))
+        shown = table.loc[name, "epoch of the lowest validation loss"]
+        assert shown == (f"{lowest}, still falling" if lowest == len(losses) else f"{lowest}")
+        assert table.loc[name, "epoch of the best validation accuracy"] == run_.summary["best_epoch"]
+
+
 def test_a_target_that_was_reached(arms):
     assert arms_table(arms, target=0.0).loc["fixed", "epochs to target"] == "1"
 

@@ -11,6 +11,7 @@ from uncertlr.config import RESULT_VERSION
 from uncertlr.data import Split, eval_batches
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Prediction, Variational, fit_laplace
+from uncertlr.evidence import Interval, paired_interval
 from uncertlr.experiments import build, load_config_data
 from uncertlr.metrics import (
     bootstrap_intervals,
@@ -27,6 +28,16 @@ from uncertlr.streams import generator
 from uncertlr.training import Experiment, load_weights
 
 NUM_SAMPLES = 32
+COLUMNS = {
+    "accuracy": "accuracy",
+    "loss": "loss",
+    "brier": "Brier",
+    "ece": "ECE",
+    "debiased_ece": "ECE, debiased",
+    "auroc_predictive_entropy": "AUROC, entropy",
+    "auroc_mutual_information": "AUROC, information",
+}
+"""Scores of an estimator and what a table calls them."""
 
 
 def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
@@ -83,18 +94,48 @@ def estimators_table(found: dict[str, Any]) -> pd.DataFrame:
     """
     rows = pd.DataFrame(found["estimators"]).astype({"auroc_mutual_information": float})
     grouped = rows.groupby("estimator", sort=False)
-    columns = {
-        "accuracy": "accuracy",
-        "loss": "loss",
-        "brier": "Brier",
-        "ece": "ECE",
-        "debiased_ece": "ECE, debiased",
-        "auroc_predictive_entropy": "AUROC, entropy",
-        "auroc_mutual_information": "AUROC, information",
-    }
-    table = grouped[list(columns)].mean().rename(columns=columns)
+    table = grouped[list(COLUMNS)].mean().rename(columns=COLUMNS)
     table.insert(0, "runs", grouped.size())
     return table
+
+
+def estimators_text(found: dict[str, Any], scores: Sequence[str]) -> pd.DataFrame:
+    """The same to read: of several runs the mean (lowest to highest), of one the score [its interval over test examples].
+
+    Args:
+        found: of `compare_estimators`.
+        scores: names of scores, keys of `COLUMNS`.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for row in found["estimators"]:
+        rows.setdefault(row["estimator"], {"runs": []})["runs"].append(row)
+    for entry in rows.values():
+        of_runs = entry["runs"]
+        entry["runs"] = len(of_runs) if of_runs[0]["run"] in found["runs"] else of_runs[0]["run"]
+        entry |= {COLUMNS[score]: _text(of_runs, score) for score in scores}
+    return pd.DataFrame(rows).T
+
+
+def paired_scores(found: dict[str, Any], score: str, estimator: str, baseline: str) -> Interval | None:
+    """How much higher an estimator scores than another one on the same runs, with a paired t interval.
+
+    Args:
+        found: of `compare_estimators`.
+        score: a key of its rows.
+        estimator: name of one.
+        baseline: name of the other.
+
+    Returns:
+        None where fewer than three runs have both.
+    """
+    of_run: dict[str, dict[str, float]] = {estimator: {}, baseline: {}}
+    for row in found["estimators"]:
+        if row["estimator"] in of_run and row[score] is not None:
+            of_run[row["estimator"]][row["run"]] = row[score]
+    shared = [run for run in of_run[estimator] if run in of_run[baseline]]
+    if len(shared) < 3:
+        return None
+    return paired_interval([of_run[estimator][run] - of_run[baseline][run] for run in shared])
 
 
 def predictions(experiment: Experiment) -> dict[str, Prediction]:
@@ -167,6 +208,17 @@ def restore(run: Run) -> Experiment:
     experiment = build(run.config, load_config_data(run.config))
     load_weights(experiment, run.paths, "last")
     return experiment
+
+
+def _text(rows: Sequence[dict[str, Any]], score: str) -> str:
+    values = [row[score] for row in rows if row[score] is not None]
+    if not values:
+        return ""
+    text = f"{sum(values) / len(values):.3f}"
+    if len(values) > 1:
+        return f"{text} ({min(values):.3f} to {max(values):.3f})"
+    low, high = rows[0]["intervals"].get(score, (None, None))
+    return text if low is None else f"{text} [{low:.3f}, {high:.3f}]"
 
 
 def _number(value: torch.Tensor) -> float | None:

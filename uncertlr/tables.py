@@ -72,9 +72,9 @@ def _describe(run: Run, target: float) -> dict[str, object]:
         "Brier, MC": f"{scores['mc_brier']:.3f}",
         "ECE, MC": f"{scores['mc_ece']:.3f}",
         "MCE, MC": f"{scores['mc_mce']:.3f}",
-        "best epoch": summary["best_epoch"],
-        "epochs to target": _epochs(reached.time, reached.observed),
-        "epochs to lowest loss": _epochs(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
+        "epoch of the best validation accuracy": summary["best_epoch"],
+        "epoch of the lowest validation loss": _lowest(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
+        "epochs to target": f"{reached.time:.0f}" if reached.observed else f"> {reached.time:.0f}",
         "last rate": f"{summary['rate']['final']:.1e}",
         "minutes": f"{summary['seconds'] / 60:.1f}",
     }
@@ -83,5 +83,5 @@ def _describe(run: Run, target: float) -> dict[str, object]:
     return row
 
 
-def _epochs(epochs: float, observed: bool) -> str:
-    return f"{epochs:.0f}" if observed else f"> {epochs:.0f}"
+def _lowest(epoch: float, observed: bool) -> str:
+    return f"{epoch:.0f}" if observed else f"{epoch:.0f}, still falling"
