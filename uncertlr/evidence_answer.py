@@ -8,7 +8,10 @@ from uncertlr.pairs import on_bound, same_factors
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
 
-OPENINGS = {"report": "As set here and asked at every step (`report`), it", "report_epoch": "Asked once an epoch (`report_epoch`), it"}
+OPENINGS = {
+    "report": "As set here and asked at every step (`report`), it",
+    "report_epoch": "Asked once an epoch (`report_epoch`), it",
+}
 
 ABOUT = {
     "sign_flip": "the report's rule upside down",
@@ -59,7 +62,9 @@ def short_answer(study: Study) -> str:
         "Is it the listening?": _listening(study),
         "Beware": _caveats(study),
     }
-    return "\n".join(f"- **{title.rstrip('?')}{'?' if title.endswith('?') else '.'}** {text}" for title, text in parts.items() if text)
+    return "\n".join(
+        f"- **{title.rstrip('?')}{'?' if title.endswith('?') else '.'}** {text}" for title, text in parts.items() if text
+    )
 
 
 def _reports_rule(study: Study, named: pd.DataFrame) -> str:
@@ -119,7 +124,11 @@ def _competitor(named: pd.DataFrame) -> str:
 def _listening(study: Study) -> str:
     causal = comparisons(study, causal_family(study))
     judged = causal[~causal["word"].isin(["descriptive", "missing"])]
-    lines = [f"These controls cannot tell. {none}" for arm, rows in causal.groupby("arm") if (none := next_to_none(str(arm), rows))]
+    lines = [
+        f"These controls cannot tell. {none}"
+        for arm, rows in causal.groupby("arm")
+        if (none := next_to_none(str(arm), rows))
+    ]
     told = [LISTENING[row["word"]].format(**row) for _, row in judged.iterrows() if row["word"] in LISTENING]
     lines += [f"Held against the same curves without feedback: {'; '.join(told)}."] if told else []
     if judged.empty:

@@ -52,6 +52,7 @@ SAME_RATE = {
 PRIMARY = ("report", CONSTANT)
 """The protocol's primary comparison, judged alone."""
 
+
 def claim(row: pd.Series) -> str:
     """A row of `comparisons` as a sentence, with its difference, interval, pairs and p-value, and what else differs between the arms."""
     return f"{CLAIMS[row['word']].format(**_fields(row))}{_numbers(row)}.{beside(row)}"

@@ -63,7 +63,9 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
         row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "word": "missing"}
-        row |= _numbers(found.get((arm, other))) | {"apart": apart.get((arm, other), float("nan"))} | _beside(study, arm, other)
+        row |= (
+            _numbers(found.get((arm, other))) | {"apart": apart.get((arm, other), float("nan"))} | _beside(study, arm, other)
+        )
         if pairs == 1:
             row |= {"difference": 100 * differences[arm, other][0], "word": "descriptive"}
         rows.append(row)
