@@ -136,13 +136,12 @@ def test_the_choices_that_are_ours_are_told(study):
 
 def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
     (tmp_path / "sweeps").mkdir()
-    (tmp_path / "sweeps" / "grid-tuned.yaml").write_text(
-        "experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n"
-    )
+    sweep = tmp_path / "sweeps" / "grid-tuned.yaml"
+    sweep.write_text("experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n")
     for module in ("evidence_words", "study"):
         monkeypatch.setattr(f"uncertlr.{module}.project_folder", lambda: tmp_path)
     assert "Nothing is tuned." in answer(study(GOOD))
-    plant_runs(read_sweep(tmp_path / "sweeps" / "grid-tuned.yaml"), lambda arm, seed: 0.6)
+    plant_runs(read_sweep(sweep), lambda arm, seed: 0.6)
     assert tuned()
 
 
@@ -181,12 +180,8 @@ def test_times_without_arrivals_are_not_estimated(study):
     assert table.loc["report", "reached the target"] == "0 of 10"
     costs = cost_table(study(GOOD))
     assert "constant" not in costs.index
-    assert costs.loc["report"].tolist() == [
-        "10 of 10",
-        costs.loc["report"].iloc[1],
-        costs.loc["report"].iloc[1],
-        "1.00 (1.00 to 1.00)",
-    ]
+    pairs, own, constants, ratio = costs.loc["report"]
+    assert (pairs, own, ratio) == ("10 of 10", constants, "1.00 (1.00 to 1.00)")
 
 
 def test_the_headline_has_linear_axes_and_one_of_its_own_for_the_controls(study):

@@ -192,7 +192,7 @@ def test_pilot_and_processors_are_told(plant, jobs):
     assert (row["pilot"], row["mixed"], row["pairs, fresh"]) == ("0 1 2", 3, 7)
     scores = {arm: list(found.scores(arm).values())[3:] for arm in ("report", "constant")}
     assert row["difference, fresh"] == pytest.approx(100 * np.mean(np.subtract(scores["report"], scores["constant"])))
-    assert "Seeds 0, 1 and 2: in training or finished before the protocol was committed; without them -" in claim(row)
+    assert "Seeds 0, 1 and 2: a run in training or finished before the protocol was committed; without them -" in claim(row)
     assert "3 of 10 pairs ran on two kinds of processor" in claim(row)
     other = comparisons(found, [("inverse", "constant")]).iloc[0]
     assert (other["pilot"], other["mixed"]) == ("", 0)

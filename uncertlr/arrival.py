@@ -31,8 +31,8 @@ class Survival:
 def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
     """The Kaplan-Meier curve (1958) of times to a target, with intervals on the scale of log(-log share).
 
-    That scale has no interval where nobody arrived or all did; there the exact binomial one (Clopper & Pearson 1934) stands, at
-    time 0 where nobody arrived.
+    That scale has no interval where nobody arrived or all did; there the exact binomial one (Clopper & Pearson 1934) stands,
+    at time 0 where nobody arrived.
 
     Args:
         times: when each run reached the target, or the last time at which it had not.

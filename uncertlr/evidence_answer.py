@@ -42,7 +42,7 @@ CONCLUSIONS = {
     "descriptive": "so whether more than the {lower} rate is at work is open",
     "missing": "so whether more than the {lower} rate is at work is open",
 }
-"""Of an arm that gains or loses against a baseline with another initial rate: its word against a fixed rate that starts alike."""
+"""What an arm's word against a fixed rate that starts alike makes of its lead or loss against one that does not."""
 
 LISTENING = {
     "helps": "`{arm}` ends higher than `{against}`",
@@ -54,13 +54,13 @@ LISTENING = {
 
 
 def short_answer(study: Study) -> str:
-    """For the front page, a Markdown list: the report's rule, what helps and whether it is the initial rate, the listening."""
+    """For the front page, a Markdown list: the report's rule, what else helps and whether it is the rate, the listening."""
     named = comparisons(study, named_family(study))
     parts = {
-        "The report's rule": _reports_rule(study, named),
-        "Other ways to listen": f"{_others(study, named)} {_competitor(named)}".strip(),
+        "The report's rule.": _reports_rule(study, named),
+        "Other ways to listen.": f"{_others(study, named)} {_competitor(named)}".strip(),
         "Is it the listening?": _listening(study),
-        "Beware": _caveats(study),
+        "Beware.": _caveats(study),
     }
     return "\n".join(
         f"- **{title.rstrip('?')}{'?' if title.endswith('?') else '.'}** {text}" for title, text in parts.items() if text

@@ -73,7 +73,7 @@ def _to_lowest_loss(runs: list[Run]) -> str:
 
 
 def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
-    """One row an arm: seconds of training an epoch, the baseline's, and their ratio, all of the same pairs of one processor."""
+    """One row an arm: seconds of training an epoch, the baseline's, and their ratio, over pairs of one kind of processor."""
     base, rows = study.scores(baseline, seconds_per_epoch), {}
     for arm, of_seed in study.arms.items():
         alike = seeds_of_one_machine(study, arm, baseline)

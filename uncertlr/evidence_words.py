@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
-from uncertlr.pairs import same_factors
+from uncertlr.pairs import FRESH, same_factors
 from uncertlr.runs import project_folder
 from uncertlr.study import CONSTANT, Study, read_study
 from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family
@@ -32,8 +32,8 @@ FEEDBACK = {
     ),
     "not shown": "Between `{arm}` and `{against}` no difference is shown, nor that there is none within {margin} points.",
     "uninformative": (
-        "With however many pairs, `{against}` cannot tell feedback from shape: its rate and that of `{arm}` are {percent:.1f} % "
-        "apart (log rates {apart:.3f}, less than {least}{donors})."
+        "With however many pairs, `{against}` cannot tell feedback from shape: its rate and that of `{arm}` are "
+        "{percent:.1f} % apart (log rates {apart:.3f}, less than {least}{donors})."
     ),
     "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
 }
@@ -54,7 +54,7 @@ PRIMARY = ("report", CONSTANT)
 
 
 def claim(row: pd.Series) -> str:
-    """A row of `comparisons` as a sentence, with its difference, interval, pairs and p-value, and what else differs between the arms."""
+    """A row of `comparisons` as a sentence, with its numbers, and what else differs between the arms."""
     return f"{CLAIMS[row['word']].format(**_fields(row))}{_numbers(row)}.{beside(row)}"
 
 
@@ -68,10 +68,12 @@ def beside(row: pd.Series) -> str:
         text += f" `{row['arm']}` starts from {rates}; {SAME_RATE[row['same rate']]}."
     if row["pilot"]:
         seeds = row["pilot"].split()
-        text += f" {'Seed' if len(seeds) == 1 else 'Seeds'} {listed(seeds)}: in training or finished before the protocol was committed"
+        text += f" {'Seed' if len(seeds) == 1 else 'Seeds'} {listed(seeds)}: "
+        text += "a run in training or finished before the protocol was committed"
         if row["pairs, fresh"] > 1:
-            text += f"; without them {row['difference, fresh']:+.2f} points, {row['low, fresh']:+.2f} to {row['high, fresh']:+.2f}"
-            text += f", {row['pairs, fresh']:.0f} pairs"
+            estimate, low, high, count = (row[name] for name in FRESH)
+            text += f"; without {'it' if len(seeds) == 1 else 'them'} {estimate:+.2f} points, {low:+.2f} to {high:+.2f}"
+            text += f", {count:.0f} pairs"
         text += "."
     if row["mixed"]:
         text += f" {row['mixed']} of {row['pairs']} pairs ran on two kinds of processor."
@@ -138,16 +140,16 @@ def next_to_none(arm: str, rows: pd.DataFrame) -> str:
     if there.empty or set(there["word"]) != {"uninformative"}:
         return ""
     return (
-        f"Listening moved the rate of `{arm}` by {100 * math.expm1(there['apart'].max()):.1f} % from what it would have been "
-        "without: there was next to no feedback to judge."
+        f"Listening moved the rate of `{arm}` by {100 * math.expm1(there['apart'].max()):.1f} % from what it would have "
+        "been without: there was next to no feedback to judge."
     )
 
 
 def staircase(study: Study, arm: str) -> str:
     """Of an arm whose factors were the same at every step of all runs: there was no feedback in it."""
     return (
-        f"`{arm}`: its decisions were the same at every step in all {len(study.arms[arm])} runs, whatever each of them heard. "
-        "That curve could have been drawn beforehand, so there was no feedback in it to judge."
+        f"`{arm}`: its decisions were the same at every step in all {len(study.arms[arm])} runs, whatever each of them "
+        "heard. That curve could have been drawn beforehand, so there was no feedback in it to judge."
     )
 
 

@@ -162,7 +162,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
     Args:
         ax: where to draw.
         table: a row a comparison, its name the index: ``difference``, ``low``, ``high``, ``pairs``, ``word``; where the
-            difference is NaN only the word is written. Filled marks are claims, hollow ones are descriptive.
+            difference is NaN only the word is written. Hollow marks carry no claim: descriptive or uninformative.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
         xlabel: with the unit.
     """
@@ -170,7 +170,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
     ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for height, (_, row) in enumerate(rows.iterrows()):
-        hollow = row["word"] == "descriptive"
+        hollow = row["word"] in ("descriptive", "uninformative")
         if np.isfinite(row["difference"]):
             ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
             fill = "none" if hollow else COLOURS[0]

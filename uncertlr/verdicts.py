@@ -47,12 +47,13 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         family: the comparisons among which Holm adjusts.
 
     Returns:
-        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low``, ``high``, ``low, 90 %``, ``high, 90 %``,
-        ``p``, ``p, Holm``, ``p, equivalence``, ``word``; what stands between the arms beside the rule: ``apart`` (of a control,
-        distance of the log rates), ``spread`` (of its donors' log rates), ``rate``, ``rate against`` (the initial ones),
-        ``same rate`` (the word against a fixed rate that starts alike, see `same_rate_word`), ``pilot`` (its seeds), ``mixed`` (pairs on
-        two kinds of processor); and what stands without the pilot, see `without_pilot`. With no pair the word is ``missing`` and the numbers are NaN; one pair has no interval; an adjusted
-        p-value stands only where there are enough pairs for a claim.
+        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low`` and ``high``, ``low, 90 %`` and
+        ``high, 90 %``, ``p``, ``p, Holm``, ``p, equivalence``, ``word``; then what stands between the arms beside the rule:
+        ``apart`` (of a control, distance of the log rates), ``spread`` (of its donors' log rates), ``rate`` and
+        ``rate against`` (the initial ones), ``same rate`` (see `same_rate_word`), ``pilot`` (its seeds), ``mixed`` (pairs on
+        two kinds of processor), and what stands without the pilot (see `without_pilot`). With no pair the word is
+        ``missing`` and the numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough
+        pairs for a claim.
     """
     scores = {arm: study.scores(arm) for pair in family for arm in pair}
     apart = {pair: rates_apart(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
