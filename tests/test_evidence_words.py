@@ -189,6 +189,7 @@ def test_the_headline_has_linear_axes_and_one_of_its_own_for_the_controls(study)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles == ["against constant", "against cosine", "inverse against its own controls"]
     assert {ax.get_xscale() for ax in figure.axes} == {"linear"}
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["inverse (from 3e-4)", "report"]
     first, second, controls = (ax.get_xlim() for ax in figure.axes)
     assert first == second
     assert first[0] < -40 < -5 < controls[0]

@@ -174,6 +174,9 @@ def test_an_arm_from_another_rate_is_held_against_that_rate(plant, jobs):
         found = study_of(jobs)
         table = comparisons(found, named_family(found)).set_index(["arm", "against"])["same rate"]
         assert (table["inverse", "constant"], table["report", "constant"]) == (word, "")
+        said = [line for line in sentences(verdict_table(jobs)) if "another rate" in line]
+        assert [line.split(" against")[0] for line in said] == ["inverse"]
+        assert said[0].endswith(f"against which, fixed: {word}")
     plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.arm != "constant_low"})
     found = study_of(jobs)
     assert comparisons(found, [("inverse", "constant")]).loc[0, "same rate"] == "missing"

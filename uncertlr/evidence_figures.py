@@ -15,6 +15,7 @@ from uncertlr.arrival import share_not_yet_there
 from uncertlr.errors import ConfigError
 from uncertlr.evidence import MARGIN, paired_interval
 from uncertlr.evidence_times import arrivals, target_accuracy, validation
+from uncertlr.evidence_words import rate
 from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
@@ -98,8 +99,12 @@ def differences_figure(
 
 
 def by_arm(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with."""
-    return table.set_index("arm")
+    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with.
+
+    An arm that listens and starts from another rate than its baseline has its own behind its name.
+    """
+    starts = [f"{row['arm']} (from {rate(row['rate'])})" if row["same rate"] else row["arm"] for _, row in table.iterrows()]
+    return table.set_index(pd.Index(starts))
 
 
 def headline_figure(study: Study) -> Figure:

@@ -79,7 +79,8 @@ def _cell(row: pd.Series) -> str:
         return str(row["word"])
     if row["word"] == "equivalent":
         return f"equivalent ({row['difference']:+.1f}, 90 %: {row['low, 90 %']:+.1f} to {row['high, 90 %']:+.1f})"
-    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f})"
+    start = f"; from {row['rate']:g}" if row["same rate"] else ""
+    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f}{start})"
 
 
 def scores_table(study: Study) -> pd.DataFrame:

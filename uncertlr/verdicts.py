@@ -106,7 +106,7 @@ def arms_against(study: Study, baseline: str) -> pd.DataFrame:
         arm: {"seeds": len(each), "accuracy": sum(each.values()) / len(each)} for arm, each in accuracies.items() if each
     }
     table = pd.DataFrame.from_dict(means, orient="index").join(table[list(SHORT)])
-    table["word"] = table["word"].fillna("")
+    table[["word", "same rate"]] = table[["word", "same rate"]].fillna("")
     return table
 
 
@@ -117,6 +117,7 @@ def sentences(table: pd.DataFrame, baseline: str = CONSTANT) -> list[str]:
         lines.append(
             f"{arm} against {baseline}: {row['word']} ({row['difference']:+.2f} points, "
             f"95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']:.0f} pairs)"
+            + (f"; it starts from another rate, against which, fixed: {row['same rate']}" if row["same rate"] else "")
         )
     return lines
 
@@ -150,7 +151,7 @@ def same_rate_word(study: Study, arm: str, other: str) -> str:
 BESIDE = ("spread", "rate", "rate against", "same rate", "pilot", "mixed", *FRESH)
 """Columns of `comparisons` that say what else the arms differ in."""
 
-SHORT = ("pairs", "difference", "low", "high", "p", "p, Holm", "p, equivalence", "word")
+SHORT = ("pairs", "difference", "low", "high", "p", "p, Holm", "p, equivalence", "same rate", "word")
 """Columns of `comparisons` that the table of `verdict_table` has."""
 
 
