@@ -21,6 +21,24 @@ mpl.use("agg")
 torch.set_num_threads(1)
 
 
+EVIDENCE_GRID = """
+experiment: digits
+profile: quick
+seeds: 10
+arms:
+  constant: {}
+  constant_low: {learning_rate: 3.0e-4}
+  cosine: {schedule: cosine}
+  report: {rule: threshold}
+  sign_flip: {rule: threshold, flip: true}
+  bold_driver: {rule: bold_driver, signal: loss}
+  inverse: {rule: proportional, learning_rate: 3.0e-4}
+  inverse_yoked: {donor: inverse}
+  inverse_mean_curve: {donor: inverse, donors: others}
+  inverse_shuffled: {donor: inverse, rule: shuffled}
+"""
+
+
 def pytest_collection_modifyitems(items):
     """All tests run in CI; at home those that take long wait until they are asked for."""
     if not os.environ.get("CI"):
@@ -45,6 +63,12 @@ def real_data():
     if not folder or not (Path(folder) / "cifar10").is_dir() or not (Path(folder) / "imdb").is_dir():
         pytest.skip("needs the real data sets: set UNCERTLR_DATA to a folder that holds cifar10/ and imdb/")
     return Path(folder)
+
+
+@pytest.fixture
+def evidence_grid():
+    """A sweep with an arm of every kind that the evidence knows, as YAML."""
+    return EVIDENCE_GRID
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,14 @@ def test_kaplan_meier_by_hand():
     assert (curve.shares <= curve.high).all()
 
 
-def test_nobody_arrived_and_all_at_once():
-    assert share_not_yet_there([6, 6], [False, False]).times.tolist() == []
-    curve = share_not_yet_there([3, 3], [True, True])
-    assert (curve.shares.tolist(), curve.low.tolist(), curve.high.tolist()) == ([0.0], [0.0], [0.0])
+def test_nobody_arrived_and_all_at_once_have_the_exact_interval():
+    """Of n of n Clopper and Pearson's lower end is 0.025 to the power of 1 / n."""
+    nobody = share_not_yet_there([6] * 9, [False] * 9)
+    assert (nobody.times.tolist(), nobody.shares.tolist(), nobody.high.tolist()) == ([0.0], [1.0], [1.0])
+    assert nobody.low.tolist() == pytest.approx([0.025 ** (1 / 9)])
+    everybody = share_not_yet_there([3, 3], [True, True])
+    assert (everybody.shares.tolist(), everybody.low.tolist()) == ([0.0], [0.0])
+    assert everybody.high.tolist() == pytest.approx([1 - 0.025 ** (1 / 2)])
 
 
 def test_a_run_that_never_arrived_counts_as_the_horizon():
@@ -28,6 +32,14 @@ def test_a_run_that_never_arrived_counts_as_the_horizon():
     found = compare_arrival(arm, base, 12)
     assert found.difference.estimate == pytest.approx((-10 - 2 + 0) / 3)
     assert (found.difference.count, found.arrived, found.arrived_baseline) == (3, 2, 1)
+
+
+def test_where_an_arm_never_or_only_just_arrives_nothing_is_estimable():
+    early, never = {0: Censored(2, True), 1: Censored(3, True)}, {0: Censored(6, False), 1: Censored(6, False)}
+    last = {0: Censored(6, True), 1: Censored(6, True)}
+    assert compare_arrival(early, early, 6).estimable
+    assert not any(compare_arrival(early, other, 6).estimable for other in (never, last))
+    assert not any(compare_arrival(other, early, 6).estimable for other in (never, last))
 
 
 def test_times_after_the_horizon_are_cut():

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 
 import IPython.display
 import myst_nb
@@ -13,18 +14,6 @@ from matplotlib.figure import Figure
 from uncertlr.runs import project_folder
 from uncertlr.sweep import read_sweep
 
-GRID = """
-experiment: digits
-profile: quick
-seeds: 10
-arms:
-  constant: {}
-  cosine: {schedule: cosine}
-  report: {rule: threshold}
-  sign_flip: {rule: threshold, flip: true}
-  inverse: {rule: proportional}
-  inverse_yoked: {donor: inverse}
-"""
 FACTORIAL = """
 experiment: digits
 profile: quick
@@ -79,12 +68,16 @@ def sweep(tmp_path, plant_runs, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter):
+def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evidence_grid):
     good, bad = {"inverse": 0.03, "report": -0.05}, {"inverse": -0.03, "report": 0.05}
-    one = sweep(GRID, lambda arm: good.get(arm, 0.0), "one")
+    one = sweep(evidence_grid, lambda arm: good.get(arm, 0.0), "one")
     text, figures, glued = chapter("verdict", sweeps=one)
     assert len(figures) == 4
-    assert "`inverse` ends higher; `report` ends lower" in glued["verdict-answer"].data
+    assert re.search(
+        r"\(`report`\), it loses 5\.\d points.*`inverse` \([^)]*\) gains 3\.\d points",
+        glued["verdict-answer"].data,
+        re.DOTALL,
+    )
     assert glued["verdict-table"].loc["inverse", "against cosine"].startswith("helps (+")
     assert set(glued) == {"verdict-answer", "verdict-figure", "verdict-table", "verdict-progress", "verdict-primary"}
     controls, figures, _ = chapter("controls", sweeps=one)
@@ -92,9 +85,13 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter):
     assert "Feedback adds to the curve: `inverse` ends higher than `inverse_yoked`" in controls
     assert "`report` **harms** against `sign_flip`" in controls
 
-    other = sweep(GRID, lambda arm: bad.get(arm, 0.0), "other")
+    other = sweep(evidence_grid, lambda arm: bad.get(arm, 0.0), "other")
     swapped, _, glued = chapter("verdict", sweeps=other)
-    assert "`report` ends higher; `inverse` ends lower" in glued["verdict-answer"].data
+    assert re.search(
+        r"\(`report`\), it gains 5\.\d points.*`inverse` \([^)]*\) loses 3\.\d points",
+        glued["verdict-answer"].data,
+        re.DOTALL,
+    )
     assert text != swapped
     controls, _, _ = chapter("controls", sweeps=other)
     assert "Feedback takes away: `inverse_yoked`" in controls
@@ -103,13 +100,13 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "word"), [(0, "missing"), (1, "descriptive"), (3, "descriptive")])
-def test_they_render_while_runs_are_missing(sweep, chapter, seeds, word):
-    path = sweep(GRID, lambda arm: 0.1 * (arm == "inverse"), "few", seeds)
+def test_they_render_while_runs_are_missing(sweep, chapter, evidence_grid, seeds, word):
+    path = sweep(evidence_grid, lambda arm: 0.1 * (arm == "inverse"), "few", seeds)
     for name in ("verdict", "controls"):
         text, _, _ = chapter(name, sweeps=path)
         assert f"**{word}**" in text.lower()
         assert "**helps**" not in text
-        assert f"{6 * seeds} of 60 planned runs are finished; missing:" in text
+        assert f"{10 * seeds} of 100 planned runs are finished; missing:" in text
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from uncertlr.evidence import (
+    MARGIN,
     Interval,
     compare,
     equivalence_p_value,
@@ -105,7 +106,7 @@ def test_equivalence_without_any_spread():
 
 
 @pytest.mark.parametrize(
-    ("count", "estimate", "adjusted", "equivalence", "spread", "word"),
+    ("count", "estimate", "adjusted", "equivalence", "apart", "word"),
     [
         (9, 0.1, 0.001, 1.0, None, "descriptive"),
         (10, 0.1, 0.05, 1.0, None, "helps"),
@@ -113,11 +114,21 @@ def test_equivalence_without_any_spread():
         (10, 0.1, 0.051, 1.0, None, "not shown"),
         (10, 0.001, 0.01, 0.01, None, "equivalent"),
         (10, 0.1, 0.001, 1.0, 0.049, "uninformative"),
+        (2, 0.1, 0.001, 1.0, 0.049, "uninformative"),
+        (2, 0.1, 0.001, 1.0, 0.05, "descriptive"),
         (10, 0.1, 0.001, 1.0, 0.05, "helps"),
     ],
 )
-def test_the_words_follow_the_protocol(count, estimate, adjusted, equivalence, spread, word):
-    assert verdict(Interval(estimate, 0, 0, count), adjusted, equivalence, spread) == word
+def test_the_words_follow_the_protocol(count, estimate, adjusted, equivalence, apart, word):
+    assert verdict(Interval(estimate, 0, 0, count), adjusted, equivalence, apart) == word
+
+
+@given(st.lists(st.floats(-0.01, 0.01).map(lambda value: round(value, 4)), min_size=10, max_size=10))
+def test_equivalent_is_an_inner_interval_within_the_margin(values):
+    found = compare({0: values})[0]
+    inside = found.inner.low > -MARGIN and found.inner.high < MARGIN
+    assert (found.word == "equivalent") == inside or abs(found.equivalence - 0.05) < 1e-6
+    assert found.difference.low <= found.inner.low <= found.inner.high <= found.difference.high
 
 
 def test_pairs_are_the_seeds_that_both_have():

@@ -5,31 +5,24 @@ import re
 import numpy as np
 import pytest
 
-from uncertlr.evidence_words import claims, feedback_answers, limits, primary_answer, progress, short_answer
+from uncertlr.evidence_answer import short_answer
+from uncertlr.evidence_figures import headline_figure
+from uncertlr.evidence_tables import verdict_summary
+from uncertlr.evidence_times import arrival_table, cost_table
+from uncertlr.evidence_words import claim, claims, feedback_answers, limits, primary_answer, progress, tuned
 from uncertlr.study import read_study
 from uncertlr.sweep import read_sweep
 from uncertlr.verdicts import causal_family, comparisons, named_family
 
-GRID = """
-experiment: digits
-profile: quick
-seeds: 10
-arms:
-  constant: {}
-  cosine: {schedule: cosine}
-  report: {rule: threshold}
-  inverse: {rule: proportional}
-  inverse_yoked: {donor: inverse}
-"""
 GOOD = {"report": -0.1, "inverse": 0.04, "inverse_yoked": 0.0}
 SWAPPED = {"report": 0.1, "inverse": -0.04, "inverse_yoked": 0.0}
 
 
 @pytest.fixture
-def study(plant_runs, tmp_path, monkeypatch):
+def study(plant_runs, tmp_path, monkeypatch, evidence_grid):
     """Plants effects into a results folder of their own and reads the study from there."""
     sweep = tmp_path / "grid.yaml"
-    sweep.write_text(GRID)
+    sweep.write_text(evidence_grid)
 
     def planted(effects, seeds=10, spread=0.3, name="one", published=False):
         monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / name / "results"))
@@ -38,7 +31,7 @@ def study(plant_runs, tmp_path, monkeypatch):
 
         def accuracy(arm, seed):
             value = 0.6 + 0.002 * seed + effects.get(arm, 0.0) + rng.normal(0, 0.002)
-            return value if seed < seeds else None
+            return value if seed < seeds and arm in {"constant", "cosine", *effects} else None
 
         def factors(arm, seed):
             return np.full(10, 0.01) if arm == "report" else np.exp(rng.normal(0, spread, 10))
@@ -49,11 +42,22 @@ def study(plant_runs, tmp_path, monkeypatch):
     return planted
 
 
+def answer(study):
+    """The front page's list as one line."""
+    return short_answer(study).replace("\n", " ")
+
+
 def test_swapped_results_swap_the_words(study):
     before, after = study(GOOD, published=True), study(SWAPPED, name="other", published=True)
-    one, other = short_answer(before), short_answer(after)
-    assert "Against `constant`: `inverse` ends higher; `report` ends lower." in one
-    assert "Against `constant`: `report` ends higher; `inverse` ends lower." in other
+    one, other = answer(before), answer(after)
+    assert re.search(
+        r"\(`report`\), it ends on its lowest rate in all 10 runs and loses \d+\.\d points \(95 % interval -", one
+    )
+    assert re.search(
+        r"\(`report`\), it ends on its lowest rate in all 10 runs and gains \d+\.\d points \(95 % interval \+", other
+    )
+    assert re.search(r"`inverse` \(a rate that rises as uncertainty falls\) gains \d\.\d points", one)
+    assert re.search(r"`inverse` \(a rate that rises as uncertainty falls\) loses \d\.\d points", other)
     assert "`inverse` ends higher than `inverse_yoked`" in one
     assert "`inverse` ends lower than `inverse_yoked`" in other
     text, swapped = (claims(comparisons(each, named_family(each))) for each in (before, after))
@@ -63,43 +67,129 @@ def test_swapped_results_swap_the_words(study):
     assert "Feedback takes away" in " ".join(feedback_answers(after)["inverse"])
 
 
+@pytest.mark.parametrize(
+    ("low", "front", "listed"),
+    [
+        (None, "no run yet, so whether more than the lower rate is at work is open", "there is no run yet"),
+        (0.0, "so more than the lower rate is at work", "it ends higher too"),
+        (0.04, "so the lower rate alone does as well", "it is equivalent, so the lead"),
+        (0.08, "so the lower rate alone does better", "it ends lower"),
+    ],
+)
+def test_no_lead_stands_without_the_same_rate(study, low, front, listed):
+    found = study(GOOD | ({} if low is None else {"constant_low": low}))
+    assert "`inverse` (a rate that rises as uncertainty falls) gains" in answer(found)
+    assert "it starts from 3e-4, the fixed rate is 1e-3" in answer(found)
+    assert front in answer(found)
+    text = claims(comparisons(found, named_family(found)))
+    assert f"`inverse` starts from 3e-4, `constant` from 1e-3; against that rate, fixed, {listed}" in text
+    assert "`report` starts from" not in text
+
+
 def test_a_control_that_does_as_well_is_said_to(study):
     found = study(GOOD | {"inverse_yoked": 0.04})
     assert "The curve does as well without listening" in " ".join(feedback_answers(found)["inverse"])
-    assert "`inverse` is equivalent to `inverse_yoked`" in short_answer(found)
+    assert "`inverse` is equivalent to `inverse_yoked`" in answer(found)
 
 
-def test_a_rate_on_a_bound_is_no_answer(study):
-    assert "lower bound for 100% of the steps" in " ".join(feedback_answers(study(GOOD))["report"])
+def test_equivalence_shows_the_interval_that_it_is_judged_by(study):
+    found = study(GOOD)
+    row = comparisons(found, [("cosine", "constant")]).iloc[0]
+    assert row["word"] == "equivalent"
+    assert f"90 % interval {row['low, 90 %']:+.2f} to {row['high, 90 %']:+.2f}" in claim(row)
+    assert "95 %" not in claim(row)
 
 
-def test_donors_alike_are_uninformative(study):
-    found = study(GOOD, spread=0.001)
-    assert "so alike over the seeds" in " ".join(feedback_answers(found)["inverse"])
-    assert "**uninformative**" in claims(comparisons(found, causal_family(found)))
+def test_a_rate_on_a_bound_and_the_same_decisions_are_no_answer(study):
+    said = " ".join(feedback_answers(study(GOOD))["report"])
+    assert "lower bound for 100% of the steps" in said
+    assert "its decisions were the same at every step in all 10 runs" in said
+    assert "The decisions of `report` were the same at every step of all runs" in answer(study(GOOD))
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_controls_too_like_the_arm_cannot_tell_with_however_many_pairs(study, seeds):
+    found = study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, seeds=seeds)
+    said = " ".join(feedback_answers(found)["inverse"])
+    assert said.count("With however many pairs, ") == 2
+    assert "Listening moved the rate of `inverse` by 0.1 % from what" in said
+    assert "These controls cannot tell. Listening moved the rate of `inverse` by 0.1 % from what" in answer(found)
+    assert claims(comparisons(found, causal_family(found))).count("**uninformative**") == 2
+    assert "Standard deviation of the log rate between the donors: 0.001" in claims(comparisons(found, causal_family(found)))
 
 
 def test_few_seeds_are_descriptive_and_none_are_missing(study):
     few = study(GOOD, seeds=3)
     assert "**descriptive**, no claim: 3 of 10 pairs are finished (" in claims(comparisons(few, named_family(few)))
-    so_far = r"too few finished pairs for a claim, [^:]* so far: `report` -\S+ \(n = 3\), `inverse` \+\S+ \(n = 3\)\."
-    assert len(re.findall(so_far, short_answer(few))) == 2
-    assert "no control has its 10 pairs" in short_answer(few)
-    assert "15 of 50 planned runs are finished; missing: `constant` 7 of 10" in progress(few)
-    assert any("4 of the 4 comparisons of the named family" in line for line in limits(few))
+    so_far = r"stands at [-+]\d+\.\d points so far, with too few pairs for a claim \(95 % interval \S+ to \S+, 3 pairs\)"
+    assert len(re.findall(so_far, answer(few))) == 2
+    assert "no control has its 10 pairs" in answer(few)
+    assert "15 of 100 planned runs are finished; missing: `constant` 7 of 10" in progress(few)
+    assert any("8 of the 8 comparisons of the named family" in line for line in limits(few))
 
 
-def test_nothing_finished(tmp_path):
+def test_the_choices_that_are_ours_are_told(study):
+    said = "a threshold of 0.5 of the maximum, a factor from 0.01 to 10 are this book's choice"
+    assert said in answer(study(GOOD))
+    assert any(said in line for line in limits(study(GOOD)))
+
+
+def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
+    (tmp_path / "sweeps").mkdir()
+    sweep = tmp_path / "sweeps" / "grid-tuned.yaml"
+    sweep.write_text("experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n")
+    for module in ("evidence_words", "study"):
+        monkeypatch.setattr(f"uncertlr.{module}.project_folder", lambda: tmp_path)
+    assert "Nothing is tuned." in answer(study(GOOD))
+    plant_runs(read_sweep(sweep), lambda arm, seed: 0.6)
+    assert tuned()
+
+
+def test_nothing_finished(tmp_path, evidence_grid):
     sweep = tmp_path / "grid.yaml"
-    sweep.write_text(GRID)
+    sweep.write_text(evidence_grid)
     found = read_study(str(sweep))
+    arms = ("report", "sign_flip", "bold_driver", "inverse")
+    absent = [f"`{arm}` against `{other}`" for other in ("constant", "cosine") for arm in arms]
     assert claims(comparisons(found, named_family(found))) == (
-        "- **Missing**, without one finished pair: `report` against `constant`, `inverse` against `constant`, "
-        "`report` against `cosine` and `inverse` against `cosine`."
+        f"- **Missing**, without one finished pair: {', '.join(absent[:-1])} and {absent[-1]}."
     )
-    assert feedback_answers(found)["inverse"] == ["`inverse` against `inverse_yoked`: missing, no pair is finished."]
+    controls = "`inverse_yoked`, `inverse_mean_curve` and `inverse_shuffled`"
+    assert feedback_answers(found)["inverse"] == [f"`inverse` against {controls}: missing, no pair is finished."]
     assert primary_answer(found).startswith("`report` against `constant` is **missing**")
     assert "of which none is finished" in limits(found)[0]
-    assert "no finished pair yet for `report` and `inverse`" in short_answer(found)
-    arms = "`constant`, `cosine`, `report`, `inverse` and `inverse_yoked`"
-    assert progress(found) == f"`grid`: 0 of 50 planned runs are finished; missing: all of {arms}."
+    assert "It has no finished pair with a fixed rate yet." in answer(found)
+    assert "Of `sign_flip`, `bold_driver` and `inverse` there is no finished pair yet." in answer(found)
+    assert progress(found).startswith("digits (")
+    assert ": 0 of 100 planned runs are finished; missing: all of `constant`, " in progress(found)
+
+
+def test_the_table_has_a_column_for_each_control_and_no_controls_for_rows(study):
+    table = verdict_summary(study(GOOD | {"constant_low": 0.0}))
+    assert list(table.index) == ["constant", "constant_low", "cosine", "report", "inverse"]
+    assert table.loc["inverse", "against its yoked control"].startswith("helps (+")
+    assert table.loc["inverse", "against a fixed rate that starts alike"].startswith("helps (+")
+    assert table.loc["inverse", "against its mean curve control"] == "missing"
+    assert "90 %: " in table.loc["cosine", "against constant"]
+    assert table.loc["report", "against its yoked control"] == ""
+
+
+def test_times_without_arrivals_are_not_estimated(study):
+    table = arrival_table(study(GOOD))
+    assert table.loc["report", "epochs sooner (-) or later (+)"].startswith("not estimable (0 and ")
+    assert table.loc["report", "reached the target"] == "0 of 10"
+    costs = cost_table(study(GOOD))
+    assert "constant" not in costs.index
+    pairs, own, constants, ratio = costs.loc["report"]
+    assert (pairs, own, ratio) == ("10 of 10", constants, "1.00 (1.00 to 1.00)")
+
+
+def test_the_headline_has_linear_axes_and_one_of_its_own_for_the_controls(study):
+    figure = headline_figure(study(GOOD | {"report": -0.4}))
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["against constant", "against cosine", "inverse against its own controls"]
+    assert {ax.get_xscale() for ax in figure.axes} == {"linear"}
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["inverse (from 3e-4)", "report"]
+    first, second, controls = (ax.get_xlim() for ax in figure.axes)
+    assert first == second
+    assert first[0] < -40 < -5 < controls[0]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from uncertlr import study, verdicts
+from uncertlr import pairs, study
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
+from uncertlr.evidence_words import claim
 from uncertlr.experiments import run
 from uncertlr.study import read_study, study_of
 from uncertlr.sweep import Job, read_sweep
@@ -15,6 +16,7 @@ from uncertlr.verdicts import (
     causal_family,
     comparisons,
     named_family,
+    same_rate_word,
     schedule_family,
     sentences,
     twin_family,
@@ -28,7 +30,9 @@ class Planted:
 
     config: object
     accuracy: float
+    arm: str = ""
     factor: np.ndarray = field(default_factory=lambda: np.ones(3))
+    record: dict = field(default_factory=lambda: {"began": "2026-11-24T00:00:00+00:00", "processor": "one"})
 
     @property
     def summary(self):
@@ -51,7 +55,7 @@ def jobs_and_runs(effects, seeds=10, spread=0.002):
 def plant(monkeypatch):
     def planted(runs):
         monkeypatch.setattr(study, "find", lambda config: runs.get(config.run_id))
-        monkeypatch.setattr(verdicts, "whole_trace", lambda each: {"factor": each.factor})
+        monkeypatch.setattr(pairs, "whole_trace", lambda each: {"factor": each.factor})
 
     return planted
 
@@ -89,28 +93,10 @@ def test_noise_is_not_shown_and_few_seeds_are_descriptive(plant):
     assert verdict_table(jobs)["word"]["better"] == "descriptive"
 
 
-GRID = """
-experiment: digits
-profile: quick
-seeds: 10
-arms:
-  constant: {}
-  constant_low: {learning_rate: 3.0e-4}
-  cosine: {schedule: cosine}
-  report: {rule: threshold}
-  sign_flip: {rule: threshold, flip: true}
-  bold_driver: {rule: bold_driver, signal: loss}
-  inverse: {rule: proportional, learning_rate: 3.0e-4}
-  inverse_yoked: {donor: inverse}
-  inverse_mean_curve: {donor: inverse, donors: others}
-  inverse_shuffled: {donor: inverse, rule: shuffled}
-"""
-
-
 @pytest.fixture
-def jobs(tmp_path):
+def jobs(tmp_path, evidence_grid):
     path = tmp_path / "grid.yaml"
-    path.write_text(GRID)
+    path.write_text(evidence_grid)
     return read_sweep(path)
 
 
@@ -119,7 +105,7 @@ def finished(jobs, effects, donors=0.5, noise=0.001):
     runs = {}
     for job in jobs:
         value = 0.6 + 0.001 * job.config.seed + effects.get(job.arm, 0.0) + rng.normal(0, noise)
-        runs[job.run_id] = Planted(job.config, value, np.exp(rng.normal(0, donors, 20)))
+        runs[job.run_id] = Planted(job.config, value, job.arm, np.exp(rng.normal(0, donors, 20)))
     return runs
 
 
@@ -147,16 +133,72 @@ def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_ra
     assert causal.to_dict() == {"inverse_yoked": "equivalent", "inverse_mean_curve": "helps", "inverse_shuffled": "harms"}
 
 
-def test_donors_that_barely_differ_make_replays_uninformative_but_not_shuffles(plant, jobs):
-    plant(finished(jobs, {"inverse": 0.03}, donors=0.001))
+@pytest.mark.parametrize("seeds", [2, 10])
+def test_a_control_too_like_its_arm_is_uninformative_whatever_its_kind(plant, jobs, seeds):
+    """With however many pairs: a replay of another run, of a mean curve, or of shuffled readings."""
+    runs = finished(jobs, {"inverse": 0.03}, donors=0.001)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed < seeds})
     found = study_of(jobs)
     causal = comparisons(found, causal_family(found)).set_index("against")
-    assert causal["word"].to_dict() == {
-        "inverse_yoked": "uninformative",
-        "inverse_mean_curve": "uninformative",
-        "inverse_shuffled": "helps",
-    }
-    assert causal.loc["inverse_yoked", "spread"] < 0.05
+    assert set(causal["word"]) == {"uninformative"}
+    assert causal["pairs"].tolist() == [seeds] * 3
+    assert (causal["apart"] < 0.05).all()
+    assert causal.loc["inverse_yoked", "spread"] < 0.05 or seeds < 3
+    assert np.isnan(causal["p, Holm"]).all() == (seeds < 10)
+
+
+def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.factor = np.full(5, {"inverse": 2.0}.get(each.arm, 1.0))
+    plant(runs)
+    assert pairs.rates_apart(study_of(jobs), "inverse", "inverse_yoked") == pytest.approx(np.log(2))
+    assert pairs.rates_apart(study_of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
+
+
+def test_the_same_factors_in_every_run_are_no_feedback(plant, jobs):
+    runs = finished(jobs, {})
+    plant(runs)
+    assert not pairs.same_factors(study_of(jobs), "report")
+    for each in runs.values():
+        each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else each.factor
+    assert pairs.same_factors(study_of(jobs), "report")
+    assert pairs.on_bound(study_of(jobs), "report") == (10, 0)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed == 0})
+    assert not pairs.same_factors(study_of(jobs), "report")
+
+
+def test_an_arm_from_another_rate_is_held_against_that_rate(plant, jobs):
+    for low, word in ((0.03, "equivalent"), (0.0, "helps"), (0.06, "harms")):
+        plant(finished(jobs, {"inverse": 0.03, "constant_low": low}))
+        found = study_of(jobs)
+        table = comparisons(found, named_family(found)).set_index(["arm", "against"])["same rate"]
+        assert (table["inverse", "constant"], table["report", "constant"]) == (word, "")
+        said = [line for line in sentences(verdict_table(jobs)) if "another rate" in line]
+        assert [line.split(" against")[0] for line in said] == ["inverse"]
+        assert said[0].endswith(f"against which, fixed: {word}")
+    plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.arm != "constant_low"})
+    found = study_of(jobs)
+    assert comparisons(found, [("inverse", "constant")]).loc[0, "same rate"] == "missing"
+    assert same_rate_word(study_of([job for job in jobs if job.arm != "constant_low"]), "inverse", "cosine") == "not planned"
+
+
+def test_pilot_and_processors_are_told(plant, jobs):
+    runs = finished(jobs, {"report": -0.05})
+    for each in runs.values():
+        early = each.config.seed < 3 and each.arm == "report"
+        each.record = {"began": "2026-11-23T17:00:00+00:00" if early else "2026-11-24T00:00:00+00:00"}
+        each.record["processor"] = "other" if early else "one"
+    plant(runs)
+    found = study_of(jobs)
+    row = comparisons(found, [("report", "constant")]).iloc[0]
+    assert (row["pilot"], row["mixed"], row["pairs, fresh"]) == ("0 1 2", 3, 7)
+    scores = {arm: list(found.scores(arm).values())[3:] for arm in ("report", "constant")}
+    assert row["difference, fresh"] == pytest.approx(100 * np.mean(np.subtract(scores["report"], scores["constant"])))
+    assert "Seeds 0, 1 and 2: a run in training or finished before the protocol was committed; without them -" in claim(row)
+    assert "3 of 10 pairs ran on two kinds of processor" in claim(row)
+    other = comparisons(found, [("inverse", "constant")]).iloc[0]
+    assert (other["pilot"], other["mixed"]) == ("", 0)
 
 
 def test_the_whole_named_family_is_counted(plant, jobs):
@@ -184,9 +226,11 @@ def test_one_pair_is_shown_without_an_interval(plant, jobs):
     assert set(verdict_table(jobs)["word"]) == {""}
 
 
-def test_a_study_by_name_by_path_and_by_no_name(tmp_path):
-    (tmp_path / "mine.yaml").write_text(GRID)
+def test_a_study_by_name_by_path_and_by_no_name(tmp_path, evidence_grid):
+    (tmp_path / "mine.yaml").write_text(evidence_grid)
     assert read_study(str(tmp_path / "mine.yaml")).name == "mine"
+    assert read_study("cifar10-standard").title == "CIFAR-10 (20,000 images, 12 epochs)"
+    assert read_study("imdb-exact").title.startswith("IMDB (all reviews, ")
     assert read_study("cifar10-standard").planned("inverse_yoked") == 10
     with pytest.raises(ConfigError, match=r"no sweep 'cifar11'; name one of .*cifar10-standard"):
         read_study("cifar11")

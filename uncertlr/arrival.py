@@ -31,6 +31,9 @@ class Survival:
 def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
     """The Kaplan-Meier curve (1958) of times to a target, with intervals on the scale of log(-log share).
 
+    That scale has no interval where nobody arrived or all did; there the exact binomial one (Clopper & Pearson 1934) stands,
+    at time 0 where nobody arrived.
+
     Args:
         times: when each run reached the target, or the last time at which it had not.
         observed: whether it reached it.
@@ -38,6 +41,8 @@ def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
     values, seen = np.asarray(times, dtype=float), np.asarray(observed, dtype=bool)
     if len(values) != len(seen):
         raise ValueError(f"expected one flag a time, got {len(values)} times and {len(seen)} flags")
+    if not seen.any():
+        return Survival(np.zeros(1), np.ones(1), np.array([_exact(len(values), len(values))[0]]), np.ones(1))
     data = stats.CensoredData(uncensored=values[seen], right=values[~seen])
     survival = stats.ecdf(data).sf
     events = np.isin(survival.quantiles, values[seen])
@@ -49,7 +54,13 @@ def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
         np.where(np.isfinite(end.probabilities[events]), end.probabilities[events], shares)
         for end in (interval.low, interval.high)
     )
+    high = np.where(shares == 0, _exact(0, int(seen.sum()))[1], high)
     return Survival(survival.quantiles[events], shares, low, high)
+
+
+def _exact(under_way: int, count: int) -> tuple[float, float]:
+    interval = stats.binomtest(under_way, count).proportion_ci(method="exact")
+    return float(interval.low), float(interval.high)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,11 @@ class Arrival:
     horizon: float
     arrived: int
     arrived_baseline: int
+
+    @property
+    def estimable(self) -> bool:
+        """Whether two runs at least of each arm arrived before the horizon; else the difference is but the cut's."""
+        return min(self.arrived, self.arrived_baseline) >= 2
 
 
 def compare_arrival(arm: Mapping[int, Censored], baseline: Mapping[int, Censored], horizon: float) -> Arrival | None:
@@ -102,4 +118,4 @@ def compare_arrival(arm: Mapping[int, Censored], baseline: Mapping[int, Censored
 
 
 def _in_time(run: Censored, horizon: float) -> bool:
-    return run.observed and run.time <= horizon
+    return run.observed and run.time < horizon

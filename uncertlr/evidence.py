@@ -14,8 +14,8 @@ MARGIN = 0.005
 
 ALPHA = 0.05
 SEEDS_FOR_A_CLAIM = 10
-SPREAD_OF_DONORS = 0.05
-"""Standard deviation between donors' log rates below which a replay cannot tell feedback from shape."""
+LEAST_APART = 0.05
+"""Distance of the log rates of an arm and of its control below which the control cannot tell feedback from shape."""
 
 WORDS = ("helps", "harms", "equivalent", "not shown", "uninformative", "descriptive")
 
@@ -45,7 +45,8 @@ class Comparison:
     """An arm against a baseline over paired seeds.
 
     Attributes:
-        difference: arm minus baseline, with the paired t interval.
+        difference: arm minus baseline, with the paired 95 % t interval.
+        inner: the same with the 90 % interval, which lies within the margin where the arms are equivalent.
         p_value: of the exact sign-flip test, two-sided.
         adjusted: the p-value after Holm's adjustment within its family.
         equivalence: the larger p-value of the two one-sided tests at `MARGIN`.
@@ -53,6 +54,7 @@ class Comparison:
     """
 
     difference: Interval
+    inner: Interval
     p_value: float
     adjusted: float
     equivalence: float
@@ -197,7 +199,7 @@ def paired_differences(arm: Mapping[int, float], baseline: Mapping[int, float]) 
 
 def compare(
     family: Mapping[Name, Values],
-    spreads: Mapping[Name, float] | None = None,
+    apart: Mapping[Name, float] | None = None,
     shared: Collection[Name] = (),
 ) -> dict[Name, Comparison]:
     """Judge a family of comparisons, and find the words.
@@ -207,7 +209,7 @@ def compare(
 
     Args:
         family: for each comparison its paired differences of final accuracy.
-        spreads: for comparisons with a replay, what `spread_between_donors` gave.
+        apart: for comparisons with a control, how far the log rates of the two lie apart.
         shared: comparisons whose pairs share donors; of two tests the more cautious counts.
 
     Returns:
@@ -218,10 +220,10 @@ def compare(
     adjusted = holm(ready)
     results = {}
     for name in p_values:
-        interval = paired_interval(family[name], shared=name in shared)
+        interval, inner = (paired_interval(family[name], level, name in shared) for level in (0.95, 1 - 2 * ALPHA))
         equivalence = equivalence_p_value(family[name], shared=name in shared)
-        word = verdict(interval, adjusted[name], equivalence, (spreads or {}).get(name))
-        results[name] = Comparison(interval, p_values[name], adjusted[name], equivalence, word)
+        word = verdict(interval, adjusted[name], equivalence, (apart or {}).get(name))
+        results[name] = Comparison(interval, inner, p_values[name], adjusted[name], equivalence, word)
     return results
 
 
@@ -230,19 +232,19 @@ def _p_value(values: Values, shared: bool) -> float:
     return max(exact, t_p_value(values, shared)) if shared else exact
 
 
-def verdict(difference: Interval, adjusted: float, equivalence: float, spread: float | None = None) -> str:
+def verdict(difference: Interval, adjusted: float, equivalence: float, apart: float | None = None) -> str:
     """The protocol's word for a comparison.
 
     Args:
         difference: arm minus baseline.
         adjusted: p-value within the family.
         equivalence: p-value of the two one-sided tests.
-        spread: between the donors' log rates, if the arm replays.
+        apart: distance of the two arms' log rates, if one is the control of the other.
     """
+    if apart is not None and apart < LEAST_APART:
+        return "uninformative"
     if difference.count < SEEDS_FOR_A_CLAIM:
         return "descriptive"
-    if spread is not None and spread < SPREAD_OF_DONORS:
-        return "uninformative"
     if equivalence <= ALPHA:
         return "equivalent"
     if adjusted <= ALPHA:

@@ -15,6 +15,7 @@ from uncertlr.arrival import share_not_yet_there
 from uncertlr.errors import ConfigError
 from uncertlr.evidence import MARGIN, paired_interval
 from uncertlr.evidence_times import arrivals, target_accuracy, validation
+from uncertlr.evidence_words import rate
 from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
@@ -70,38 +71,49 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def differences_figure(tables: Mapping[str, pd.DataFrame], xlabel: str, linear: float = 1.0) -> Figure:
-    """One panel a table, its key the title; see `plots.differences`.
+def differences_figure(
+    tables: Mapping[str, pd.DataFrame], xlabel: str, near: Mapping[str, pd.DataFrame] | None = None
+) -> Figure:
+    """One panel a table, its key the title; see `plots.differences`. Narrow, so that a phone need not shrink it much.
 
     Args:
-        tables: with the comparisons' names as index, such as `by_arm` gives.
+        tables: with the comparisons' names as index, such as `by_arm` gives; their panels share one axis.
         xlabel: with the unit, below the last panel.
-        linear: points up to which the axis is linear.
+        near: further tables whose panels share an axis of their own, since their differences are of another size.
     """
-    heights = [max(1, len(table)) + 0.8 for table in tables.values()]
-    figure = Figure(figsize=(6.4, 0.7 + 0.3 * sum(heights) + 0.2 * len(heights)))
-    axes = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights, sharex=True)[:, 0]
-    for ax, (title, table) in zip(axes, tables.items(), strict=True):
-        plots.differences(ax, table, 100 * MARGIN, linear=linear)
-        ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left", fontsize="medium")
-    widest = pd.concat([table[["low", "high"]] for table in tables.values()])
-    plots.points_axis(axes[-1], widest.to_numpy(dtype=float), 100 * MARGIN, linear)
-    axes[-1].set_xlabel(xlabel)
+    nothing = {"": pd.DataFrame(columns=["difference", "low", "high", "pairs", "word"], dtype=float)}
+    groups = [group for group in (tables, near) if group] or [nothing]
+    heights = [max(1, len(table)) + 0.8 for group in groups for table in group.values()]
+    figure = Figure(figsize=(4.8, 0.7 + 0.42 * sum(heights) + 0.2 * len(heights)))
+    axes = iter(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
+    for group in groups:
+        panels = [next(axes) for _ in group]
+        ends = pd.concat([table[["difference", "low", "high"]] for table in group.values()]).to_numpy(dtype=float)
+        for ax, (title, table) in zip(panels, group.items(), strict=True):
+            plots.differences(ax, table, 100 * MARGIN)
+            plots.points_axis(ax, ends, 100 * MARGIN)
+            ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left", fontsize="medium")
+            ax.xaxis.set_tick_params(labelbottom=ax is panels[-1])
+    panels[-1].set_xlabel(xlabel)
     return figure
 
 
 def by_arm(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with."""
-    return table.set_index("arm")
+    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with.
+
+    An arm that listens and starts from another rate than its baseline has its own behind its name.
+    """
+    starts = [f"{row['arm']} (from {rate(row['rate'])})" if row["same rate"] else row["arm"] for _, row in table.iterrows()]
+    return table.set_index(pd.Index(starts))
 
 
 def headline_figure(study: Study) -> Figure:
-    """The named family and the feedback arms' own controls in one figure; what has no finished pair is left out."""
+    """The named family, and on an axis of its own the feedback arms' controls; what has no finished pair is left out."""
     named, causal = comparisons(study, named_family(study)), comparisons(study, causal_family(study))
     named, causal = (table[table["word"] != "missing"] for table in (named, causal))
     panels = {f"against {name}": by_arm(rows) for name, rows in named.groupby("against", sort=False)}
-    panels |= against_controls(causal)
-    return differences_figure(panels or {"": named}, "difference of final accuracy (percentage points)")
+    label = "difference of final accuracy (percentage points)"
+    return differences_figure(panels or {"": named}, label, against_controls(causal))
 
 
 def against_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -125,7 +137,10 @@ def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
 
 
 def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
-    """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval."""
+    """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval.
+
+    Where no run arrived, or all did, the interval is the exact binomial one.
+    """
     if not study.arms[baseline]:
         return small_panels(study, baseline, lambda *_: None, "", "", [])
     target = target_accuracy(study, baseline)
@@ -134,7 +149,7 @@ def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     def draw(ax: Axes, arm: str, colour: str) -> None:
         found = arrivals(study, arm, target).values()
         curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
-        band = {} if colour == plots.INK or len(found) < 2 else {"low": curve.low, "high": curve.high}
+        band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
         plots.survival(ax, curve.times, curve.shares, last, colour, **band)
 
     return small_panels(study, baseline, draw, f"epochs until accuracy {target:.3f}", "share not there")

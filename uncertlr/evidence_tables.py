@@ -11,7 +11,7 @@ from uncertlr.evidence_times import validation
 from uncertlr.metrics import debiased_error_of_curve
 from uncertlr.published import thin
 from uncertlr.runs import Run
-from uncertlr.study import COMPETITOR, CONSTANT, Study
+from uncertlr.study import CONSTANT, Study
 from uncertlr.tables import final_scores
 from uncertlr.verdicts import causal_family, comparisons, named_family, schedule_family
 
@@ -47,28 +47,40 @@ def debiased_ece(run: Run) -> float:
 
 
 def verdict_summary(study: Study) -> pd.DataFrame:
-    """One row an arm with a finished run: seeds, accuracy, word and difference in points against what it is held against."""
-    columns = {
-        f"against {CONSTANT}": [row for row in named_family(study) + schedule_family(study) if row[1] == CONSTANT],
-        f"against {COMPETITOR}": [row for row in named_family(study) if row[1] == COMPETITOR],
-        "against its curve without feedback": causal_family(study),
-    }
+    """One row an arm with a finished run that is no control: seeds, accuracy, and a column for all that it is held against.
+
+    Each control has a column of its own, under its kind; a cell holds word, difference in points and interval.
+    """
+    fixed = [row for row in schedule_family(study) if row[1] == CONSTANT]
+    families = [named_family(study) + fixed, schedule_family(study), causal_family(study)]
     judged = [comparisons(study, family) for family in (named_family(study), causal_family(study), schedule_family(study))]
     cells = {(row["arm"], row["against"]): _cell(row) for table in judged for _, row in table.iterrows()}
-    rows = {}
+    controls = {control for _, control in families[2]}
+    names = {pair: f"against {_kind(study, *pair)}" for family in families for pair in family}
+    columns = list(dict.fromkeys(names.values()))
+    rows: dict[str, dict[str, str]] = {}
     for arm, of_seed in study.arms.items():
-        if not of_seed:
-            continue
-        accuracies = list(study.scores(arm).values())
-        rows[arm] = {"seeds": f"{len(of_seed)} of {study.planned(arm)}", "accuracy": over_seeds(accuracies)}
-        rows[arm] |= {name: "; ".join(cells[pair] for pair in pairs if pair[0] == arm) for name, pairs in columns.items()}
+        if of_seed and arm not in controls:
+            accuracies = list(study.scores(arm).values())
+            rows[arm] = {"seeds": f"{len(of_seed)} of {study.planned(arm)}", "accuracy": over_seeds(accuracies)}
+            rows[arm] |= dict.fromkeys(columns, "")
+            rows[arm] |= {name: cells[pair] for pair, name in names.items() if pair[0] == arm}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _kind(study: Study, arm: str, other: str) -> str:
+    if other in study.controls(arm):
+        return f"its {other.removeprefix(arm).strip('_').replace('_', ' ')} control"
+    return "a fixed rate that starts alike" if other == study.same_rate(arm) else other
 
 
 def _cell(row: pd.Series) -> str:
     if row["pairs"] < 2:
         return str(row["word"])
-    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f})"
+    if row["word"] == "equivalent":
+        return f"equivalent ({row['difference']:+.1f}, 90 %: {row['low, 90 %']:+.1f} to {row['high, 90 %']:+.1f})"
+    start = f"; from {row['rate']:g}" if row["same rate"] else ""
+    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f}{start})"
 
 
 def scores_table(study: Study) -> pd.DataFrame:
@@ -110,7 +122,7 @@ def rates_table(study: Study) -> pd.DataFrame:
                 "rate, lowest": f"{rates['minimum']:.1e}",
                 "highest": f"{rates['maximum']:.1e}",
                 "last": f"{rates['final']:.1e}",
-                "sd of log rate": f"{rates['log_rate_sd']:.2f}",
+                "sd of log rate over the run": f"{rates['log_rate_sd']:.2f}",
             }
             if "at_floor" in rates:
                 names = {"at_floor": "on lower bound", "at_ceiling": "on upper bound"}

@@ -6,6 +6,7 @@ import pandas as pd
 from uncertlr.arrival import compare_arrival
 from uncertlr.evidence import Interval, paired_interval
 from uncertlr.metrics import Censored, time_to_minimum, time_to_target
+from uncertlr.pairs import shared_seeds
 from uncertlr.runs import Run
 from uncertlr.study import CONSTANT, Study
 
@@ -29,8 +30,9 @@ def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict
 def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
     """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
 
-    Differences are of times restricted to what all runs were watched for; seconds are of training alone, with what reading
-    the uncertainty costs, of pairs that ran on one kind of processor.
+    Differences are of times cut at a horizon up to which all runs of the pairs were watched; with fewer than two arrivals
+    before it in either arm there is nothing to estimate, and the cell says so. Seconds are of training alone, with what
+    reading the uncertainty costs, of pairs that ran on one kind of processor.
     """
     if not study.arms[baseline]:
         return pd.DataFrame()
@@ -42,7 +44,7 @@ def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
         rows[arm] = {
             "seeds": len(of_seed),
             "reached the target": f"{sum(each.observed for each in times.values())} of {len(times)}",
-            "epochs": _difference(study, arm, baseline, target, "epoch"),
+            "epochs sooner (-) or later (+)": _difference(study, arm, baseline, target, "epoch"),
             "seconds": _difference(study, arm, baseline, target, "elapsed"),
             "epochs to lowest loss": _to_lowest_loss(list(of_seed.values())),
         }
@@ -52,13 +54,16 @@ def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
 def _difference(study: Study, arm: str, baseline: str, target: float, unit: str) -> str:
     if arm == baseline:
         return ""
-    one, other = arrivals(study, arm, target, unit), arrivals(study, baseline, target, unit)
-    if unit == "elapsed":
-        alike = seeds_of_one_machine(study, arm, baseline)
-        one, other = ({seed: each[seed] for seed in alike} for each in (one, other))
-    ends = [validation(run)[unit].iloc[-1] for each in (arm, baseline) for run in study.arms[each].values()]
-    found = compare_arrival(one, other, min(ends))
-    return "" if found is None else _signed(found.difference, 1)
+    alike = seeds_of_one_machine(study, arm, baseline) if unit == "elapsed" else shared_seeds(study, arm, baseline)
+    if len(alike) < 2:
+        return ""
+    one, other = ({seed: arrivals(study, each, target, unit)[seed] for seed in alike} for each in (arm, baseline))
+    horizon = min(validation(study.arms[each][seed])[unit].iloc[-1] for each in (arm, baseline) for seed in alike)
+    found = compare_arrival(one, other, horizon)
+    if found is None or not found.estimable:
+        few = f"{found.arrived} and {found.arrived_baseline}" if found else "0"
+        return f"not estimable ({few} of {len(alike)} before {horizon:.0f})"
+    return f"{_signed(found.difference, 1)}, cut at {horizon:.0f}, n = {len(alike)}"
 
 
 def _to_lowest_loss(runs: list[Run]) -> str:
@@ -68,22 +73,21 @@ def _to_lowest_loss(runs: list[Run]) -> str:
 
 
 def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
-    """One row an arm: seconds of training an epoch, and their ratio to the baseline's in pairs of one kind of processor."""
+    """One row an arm: seconds of training an epoch, the baseline's, and their ratio, over pairs of one kind of processor."""
     base, rows = study.scores(baseline, seconds_per_epoch), {}
     for arm, of_seed in study.arms.items():
-        seconds = study.scores(arm, seconds_per_epoch)
-        if not seconds:
+        alike = seeds_of_one_machine(study, arm, baseline)
+        if not of_seed or arm == baseline or len(alike) < 2:
             continue
+        seconds = study.scores(arm, seconds_per_epoch)
+        ratio = paired_interval([np.log(seconds[seed] / base[seed]) for seed in alike])
+        low, middle, high = np.exp([ratio.low, ratio.estimate, ratio.high])
         rows[arm] = {
-            "seeds": len(of_seed),
-            "seconds an epoch, median": f"{np.median(list(seconds.values())):.1f}",
-            "ratio": "",
+            "pairs on one kind of processor": f"{len(alike)} of {len(shared_seeds(study, arm, baseline))}",
+            "seconds an epoch, median": f"{np.median([seconds[seed] for seed in alike]):.1f}",
+            f"of {baseline} in these pairs": f"{np.median([base[seed] for seed in alike]):.1f}",
+            "ratio": f"{middle:.2f} ({low:.2f} to {high:.2f})",
         }
-        logs = [np.log(seconds[seed] / base[seed]) for seed in seeds_of_one_machine(study, arm, baseline)]
-        if arm != baseline and len(logs) > 1:
-            ratio = paired_interval(logs)
-            low, middle, high = np.exp([ratio.low, ratio.estimate, ratio.high])
-            rows[arm]["ratio"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

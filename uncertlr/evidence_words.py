@@ -1,10 +1,13 @@
 """What the chapters may say: sentences that follow from comparisons by rules, in the protocol's words."""
 
+import math
+
 import pandas as pd
 
-from uncertlr.evidence import MARGIN, SEEDS_FOR_A_CLAIM, SPREAD_OF_DONORS
+from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
+from uncertlr.pairs import FRESH, same_factors
 from uncertlr.runs import project_folder
-from uncertlr.study import COMPETITOR, CONSTANT, Study
+from uncertlr.study import CONSTANT, Study, read_study
 from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family
 
 CLAIMS = {
@@ -13,8 +16,8 @@ CLAIMS = {
     "equivalent": "`{arm}` and `{against}` are **equivalent** within {margin} points",
     "not shown": "`{arm}` against `{against}`: a difference is **not shown**, and neither is equivalence",
     "uninformative": (
-        "`{arm}` against `{against}` is **uninformative**: the donors' log rates differ by a standard deviation of "
-        "{spread:.3f}, less than {least}, so the replay cannot tell feedback from shape"
+        "`{arm}` against `{against}` is **uninformative**: their log rates are {apart:.3f} apart, less than {least}, so the "
+        "control cannot tell feedback from shape"
     ),
     "descriptive": "`{arm}` against `{against}` is **descriptive**, no claim: {pairs} of {planned} pairs are finished",
     "missing": "`{arm}` against `{against}` is **missing**: {pairs} of {planned} pairs are finished",
@@ -29,43 +32,71 @@ FEEDBACK = {
     ),
     "not shown": "Between `{arm}` and `{against}` no difference is shown, nor that there is none within {margin} points.",
     "uninformative": (
-        "`{against}` cannot tell feedback from shape: the curves of `{arm}` are so alike over the seeds "
-        "(standard deviation of the log rate {spread:.3f}) that a replay is nearly the run itself."
+        "With however many pairs, `{against}` cannot tell feedback from shape: its rate and that of `{arm}` are "
+        "{percent:.1f} % apart (log rates {apart:.3f}, less than {least}{donors})."
     ),
     "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
 }
 
-BESIDE = {
-    "helps": "`{arm}` ends higher than `{control}`",
-    "harms": "`{arm}` ends lower than `{control}`",
-    "equivalent": "`{arm}` is equivalent to `{control}`",
-    "not shown": "a difference of `{arm}` from `{control}` is not shown",
-    "uninformative": "`{control}` is too like `{arm}` to tell",
+SAME_RATE = {
+    "helps": "against that rate, fixed, it ends higher too",
+    "harms": "against that rate, fixed, it ends lower",
+    "equivalent": "against that rate, fixed, it is equivalent, so the lead or the loss is the initial rate's",
+    "not shown": "against that rate, fixed, a difference is not shown",
+    "descriptive": "against that rate, fixed, there are too few pairs for a claim",
+    "missing": "against that rate, fixed, there is no run yet",
+    "not planned": "no fixed rate of that size is planned",
 }
-"""Of a feedback arm and its control, in the short answer."""
+"""What a listening arm earned against a fixed rate that starts where it does, beside an arm that starts elsewhere."""
 
 PRIMARY = ("report", CONSTANT)
 """The protocol's primary comparison, judged alone."""
 
-VERBS = {
-    "helps": ("{} ends higher", "{} end higher"),
-    "harms": ("{} ends lower", "{} end lower"),
-    "equivalent": ("{} is equivalent to it", "{} are each equivalent to it"),
-    "not shown": ("for {} a difference is not shown", "for {} a difference is not shown"),
-}
-"""Of one arm and of several, in the short answer."""
-
 
 def claim(row: pd.Series) -> str:
-    """A row of `comparisons` as a sentence, with its difference, interval, pairs and p-value."""
-    return f"{CLAIMS[row['word']].format(**_fields(row))}{_numbers(row)}."
+    """A row of `comparisons` as a sentence, with its numbers, and what else differs between the arms."""
+    return f"{CLAIMS[row['word']].format(**_fields(row))}{_numbers(row)}.{beside(row)}"
+
+
+def beside(row: pd.Series) -> str:
+    """What a reader must know of a comparison beside its numbers: another initial rate, the pilot's seeds, processors."""
+    if row["word"] == "missing":
+        return ""
+    text = ""
+    if row["same rate"]:
+        rates = f"{rate(row['rate'])}, `{row['against']}` from {rate(row['rate against'])}"
+        text += f" `{row['arm']}` starts from {rates}; {SAME_RATE[row['same rate']]}."
+    if row["pilot"]:
+        seeds = row["pilot"].split()
+        text += f" {'Seed' if len(seeds) == 1 else 'Seeds'} {listed(seeds)}: "
+        text += "a run in training or finished before the protocol was committed"
+        if row["pairs, fresh"] > 1:
+            estimate, low, high, count = (row[name] for name in FRESH)
+            text += f"; without {'it' if len(seeds) == 1 else 'them'} {estimate:+.2f} points, {low:+.2f} to {high:+.2f}"
+            text += f", {count:.0f} pairs"
+        text += "."
+    if row["mixed"]:
+        text += f" {row['mixed']} of {row['pairs']} pairs ran on two kinds of processor."
+    if row["spread"] == row["spread"]:
+        text += f" Standard deviation of the log rate between the donors: {row['spread']:.3f}."
+    return text
+
+
+def rate(value: float) -> str:
+    """A learning rate as people write it.
+
+    >>> rate(0.0003)
+    '3e-4'
+    """
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
 
 
 def claims(table: pd.DataFrame) -> str:
     """Every row as an item of a Markdown list; what has no finished pair in one item."""
     absent = [f"`{row['arm']}` against `{row['against']}`" for _, row in table.iterrows() if row["word"] == "missing"]
     lines = [f"- {claim(row)}" for _, row in table.iterrows() if row["word"] != "missing"]
-    lines += [f"- **Missing**, without one finished pair: {_list(absent)}."] if absent else []
+    lines += [f"- **Missing**, without one finished pair: {listed(absent)}."] if absent else []
     return "\n".join(lines) or "No such comparison is planned."
 
 
@@ -85,28 +116,48 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
         rail = study.on_a_rail(arm)
         if rail:
             answers[arm] = [f"`{arm}`: in most runs {rail}. A rate on a bound follows the bound and not the signal."]
-        elif not len(rows):
+        if same_factors(study, arm):
+            answers[arm] = [*answers.get(arm, []), staircase(study, arm)]
+        elif not rail and not len(rows):
             answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
         absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
         there = rows[rows["word"] != "missing"]
         lines = [FEEDBACK[row["word"]].format(**_fields(row)) for _, row in there.iterrows()]
-        lines += [f"`{arm}` against {_list(absent)}: missing, no pair is finished."] if absent else []
+        lines += [f"`{arm}` against {listed(absent)}: missing, no pair is finished."] if absent else []
+        lines += [next_to_none(arm, rows)] if next_to_none(arm, rows) else []
         answers[arm] = [*answers.get(arm, []), *lines]
     return answers
 
 
-def short_answer(study: Study) -> str:
-    """One paragraph for the front page: does any feedback arm beat what people use, and is it the feedback?"""
-    family = comparisons(study, named_family(study))
-    causal = comparisons(study, causal_family(study))
-    return " ".join([_against(family, CONSTANT), _against(family, COMPETITOR), _is_it_the_feedback(causal)])
+def next_to_none(arm: str, rows: pd.DataFrame) -> str:
+    """Where all of an arm's controls with runs are too like it: how little listening moved its rate.
+
+    Args:
+        arm: that listens.
+        rows: its own in `comparisons` of the causal family.
+    """
+    there = rows[~rows["word"].isin(["missing", "descriptive"])]
+    if there.empty or set(there["word"]) != {"uninformative"}:
+        return ""
+    return (
+        f"Listening moved the rate of `{arm}` by {100 * math.expm1(there['apart'].max()):.1f} % from what it would have "
+        "been without: there was next to no feedback to judge."
+    )
+
+
+def staircase(study: Study, arm: str) -> str:
+    """Of an arm whose factors were the same at every step of all runs: there was no feedback in it."""
+    return (
+        f"`{arm}`: its decisions were the same at every step in all {len(study.arms[arm])} runs, whatever each of them "
+        "heard. That curve could have been drawn beforehand, so there was no feedback in it to judge."
+    )
 
 
 def primary_answer(study: Study) -> str:
     """The comparison that the protocol names first, from the study of the report's own plan."""
     row = comparisons(study, [PRIMARY]).iloc[0]
-    text = f"{claim(row)} These are runs of `{study.name}`, {_setting(study)}."
-    return text if _tuned() else text + " The protocol asks for both arms tuned; no tuned run is finished."
+    text = f"{claim(row)} These are runs of {study.title}, {_setting(study)}."
+    return text if tuned() else text + " The protocol asks for both arms tuned; no tuned run is finished."
 
 
 def limits(study: Study) -> list[str]:
@@ -118,51 +169,39 @@ def limits(study: Study) -> list[str]:
         lines.append(f"{open_} of the {len(words)} comparisons of the named family have too few pairs for a claim.")
     if len(machines := sorted({run.record["processor"] for run in study.finished})) > 1:
         lines.append(
-            f"The runs are of {len(machines)} kinds of processor ({_list(machines)}), whose sums round differently."
+            f"The runs are of {len(machines)} kinds of processor ({listed(machines)}), whose sums round differently."
         )
-    if not _tuned():
+    if not tuned():
         lines.append(
             "No arm is tuned: rates and dials are the report's or the protocol's, so a better rate may undo any lead."
         )
-    return lines
+    return [*lines, *([ours(study)] if ours(study) else [])]
+
+
+def ours(study: Study) -> str:
+    """What the report leaves open and the study had to choose: the threshold and the bounds of the report's rule."""
+    found = [job.config for job in study.jobs if job.arm in TWINS and job.config.rule == "threshold"]
+    settings = sorted({(config.threshold, config.min_factor, config.max_factor) for config in found})
+    if not settings:
+        return ""
+    said = [f"a threshold of {level:g} of the maximum, a factor from {low:g} to {high:g}" for level, low, high in settings]
+    return f"The report names neither threshold nor bounds for its rule; {'; or '.join(said)} are this book's choice."
 
 
 def progress(study: Study) -> str:
     """How many of the planned runs are finished, and the arms that are not complete."""
-    text = f"`{study.name}`: {len(study.finished)} of {len(study.jobs)} planned runs are finished"
+    text = f"{study.title}: {len(study.finished)} of {len(study.jobs)} planned runs are finished"
     gaps = {arm: study.planned(arm) - len(runs) for arm, runs in study.arms.items() if runs}
     missing = [f"`{arm}` {gap} of {study.planned(arm)}" for arm, gap in gaps.items() if gap]
     untouched = [f"`{arm}`" for arm, runs in study.arms.items() if not runs]
-    missing += [f"all of {_list(untouched)}"] if untouched else []
+    missing += [f"all of {listed(untouched)}"] if untouched else []
     return f"{text}; missing: {', '.join(missing)}." if missing else f"{text}."
 
 
-def _against(family: pd.DataFrame, baseline: str) -> str:
-    rows = family[family["against"] == baseline]
-    groups = {word: [f"`{arm}`" for arm in rows.loc[rows["word"] == word, "arm"]] for word in rows["word"].unique()}
-    parts = [
-        (one if len(names) == 1 else several).format(_list(names))
-        for word, (one, several) in VERBS.items()
-        if (names := groups.get(word, []))
-    ]
-    early = rows[rows["word"] == "descriptive"]
-    few = [f"`{row['arm']}` {row['difference']:+.1f} (n = {row['pairs']})" for _, row in early.iterrows()]
-    if few:
-        parts.append(f"too few finished pairs for a claim, mean differences in points so far: {', '.join(few)}")
-    if waiting := groups.get("missing", []):
-        parts.append(f"no finished pair yet for {_list(waiting)}")
-    return f"Against `{baseline}`: {'; '.join(parts)}." if parts else f"Nothing is compared with `{baseline}` yet."
-
-
-def _is_it_the_feedback(causal: pd.DataFrame) -> str:
-    judged = causal[~causal["word"].isin(["descriptive", "missing"])]
-    if judged.empty:
-        return f"Whether it is the feedback cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."
-    parts = []
-    for arm, rows in judged.groupby("arm", sort=False):
-        words = {row["against"]: row["word"] for _, row in rows.iterrows()}
-        parts += [BESIDE[word].format(arm=arm, control=control) for control, word in words.items() if word in BESIDE]
-    return f"Held against the same curves without feedback: {'; '.join(parts)}."
+def tuned() -> bool:
+    """Whether a tuned study has finished runs of both arms of the primary comparison."""
+    names = [path.stem for path in sorted((project_folder() / "sweeps").glob("*tuned*.yaml"))]
+    return any(all(study.arms.get(arm) for arm in PRIMARY) for study in map(read_study, names))
 
 
 def _setting(study: Study) -> str:
@@ -175,19 +214,23 @@ def _setting(study: Study) -> str:
 
 
 def _batch(study: Study) -> str:
-    return _list([str(size) for size in sorted({job.config.batch_size for job in study.jobs})])
+    return listed([str(size) for size in sorted({job.config.batch_size for job in study.jobs})])
 
 
-def _tuned() -> bool:
-    return any((project_folder() / "sweeps").glob("*tuned*.yaml"))
+def listed(names: list[str]) -> str:
+    """Names as a clause.
 
-
-def _list(names: list[str]) -> str:
+    >>> listed(["one", "two", "three"])
+    'one, two and three'
+    """
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def _fields(row: pd.Series) -> dict[str, object]:
-    return dict(row) | {"margin": f"{100 * MARGIN:g}", "least": SPREAD_OF_DONORS, "seeds": SEEDS_FOR_A_CLAIM}
+    donors = f"; the donors' have a standard deviation of {row['spread']:.3f}" if row["spread"] == row["spread"] else ""
+    percent = 100 * math.expm1(row["apart"])
+    settings = {"margin": f"{100 * MARGIN:g}", "least": LEAST_APART, "seeds": SEEDS_FOR_A_CLAIM}
+    return dict(row) | settings | {"percent": percent, "donors": donors}
 
 
 def _numbers(row: pd.Series) -> str:
@@ -195,7 +238,8 @@ def _numbers(row: pd.Series) -> str:
         return ""
     if row["pairs"] == 1:
         return f" ({row['difference']:+.2f} points)"
-    text = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} pairs"
+    level, low, high = (90, "low, 90 %", "high, 90 %") if row["word"] == "equivalent" else (95, "low", "high")
+    text = f"{row['difference']:+.2f} points, {level} % interval {row[low]:+.2f} to {row[high]:+.2f}, {row['pairs']} pairs"
     if row["word"] in ("helps", "harms", "not shown"):
         text += f", p = {row['p, Holm']:.2g} after Holm"
     if row["word"] == "equivalent":

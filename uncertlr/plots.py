@@ -166,53 +166,46 @@ def reliability(
     return ax
 
 
-def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", linear: float = 1.0) -> "Axes":
-    """Differences in points with their intervals and the words they earned; beyond `linear` points the axis is logarithmic.
+def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "") -> "Axes":
+    """Differences in points with their intervals, and the words they earned over them.
 
     Args:
         ax: where to draw.
         table: a row a comparison, its name the index: ``difference``, ``low``, ``high``, ``pairs``, ``word``; where the
-            difference is NaN only the word is written. Filled marks are claims, hollow ones are descriptive.
+            difference is NaN only the word is written. Hollow marks carry no claim: descriptive or uninformative.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
         xlabel: with the unit.
-        linear: points up to which the axis is linear.
     """
     rows = table.iloc[::-1]
     ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for height, (_, row) in enumerate(rows.iterrows()):
-        hollow = row["word"] == "descriptive"
+        hollow = row["word"] in ("descriptive", "uninformative")
         if np.isfinite(row["difference"]):
             ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
             fill = "none" if hollow else COLOURS[0]
             ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
         text = f"{row['word']} (n = {row['pairs']:.0f})"
-        ax.annotate(text, (1.02, height), xycoords=("axes fraction", "data"), va="center", color=INK)
+        ax.annotate(text, (0.01, height + 0.2), xycoords=("axes fraction", "data"), va="bottom", size="small", color=INK)
     ax.set_yticks(range(len(rows)), rows.index)
-    ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel=xlabel)
+    ax.set(ylim=(-0.4, len(rows) - 0.2), xlabel=xlabel)
     ax.grid(visible=False, axis="y")
-    points_axis(ax, rows[["low", "high"]].to_numpy(dtype=float), margin, linear)
+    points_axis(ax, rows[["difference", "low", "high"]].to_numpy(dtype=float), margin)
     return ax
 
 
-def points_axis(ax: "Axes", ends: np.ndarray, margin: float, linear: float = 1.0) -> "Axes":
-    """An axis of percentage points that holds all interval ends, linear near 0 and logarithmic far from it.
+def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
+    """A linear axis of percentage points that holds all interval ends.
 
     Args:
         ax: whose axis.
         ends: of intervals; NaN is left out.
         margin: of equivalence, which is always in view.
-        linear: points up to which the axis is linear.
     """
     finite = ends[np.isfinite(ends)]
-    reach = 1.15 * max(np.abs(finite).max(initial=0.0), 2 * margin)
-    below, above = min(finite.min(initial=0.0) * 1.15, -2 * margin), max(finite.max(initial=0.0) * 1.15, 2 * margin)
-    if reach > 4 * linear:
-        ax.set_xscale("symlog", linthresh=linear, linscale=0.7)
-        ticks = [tick for tick in (-50, -20, -5, -2, -1, 0, 1, 2, 5, 20, 50) if below <= tick <= above]
-        ax.set_xticks(ticks, [f"{tick:+d}" if tick else "0" for tick in ticks])
-        ax.minorticks_off()
-    ax.set_xlim(below, above)
+    below, above = min(finite.min(initial=0.0), -margin), max(finite.max(initial=0.0), margin)
+    room = 0.06 * (above - below)
+    ax.set_xlim(below - room, above + room)
     return ax
 
 

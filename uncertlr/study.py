@@ -17,6 +17,14 @@ CONSTANT, COMPETITOR = "constant", "cosine"
 
 REPLAYS = ("replay", "shuffled")
 
+DATASETS = {
+    "cifar10": ("CIFAR-10", "images"),
+    "imdb": ("IMDB", "reviews"),
+    "digits": ("digits", "images"),
+    "toy_reviews": ("toy reviews", "reviews"),
+}
+"""What people call a data set, and its examples."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -47,6 +55,19 @@ class Study:
         """Arms whose rate was fixed in advance."""
         return [arm for arm in self.arms if self._rule(arm) == "none"]
 
+    @property
+    def title(self) -> str:
+        """The study for people, such as ``CIFAR-10 (20,000 images, 12 epochs)``."""
+        configs = [job.config for job in self.jobs]
+        name, unit = DATASETS.get(configs[0].dataset, (configs[0].dataset, "examples"))
+        sizes = sorted({f"{config.train_examples:,}" if config.train_examples else "all" for config in configs})
+        epochs = sorted({config.epochs for config in configs})
+        return f"{name} ({' or '.join(sizes)} {unit}, {' or '.join(map(str, epochs))} epochs)"
+
+    def initial_rate(self, arm: str) -> float:
+        """The learning rate that an arm starts from."""
+        return self._jobs(arm)[0].config.learning_rate
+
     def planned(self, arm: str) -> int:
         """How many runs of an arm are planned."""
         return len(self._jobs(arm))
@@ -60,7 +81,7 @@ class Study:
 
     def same_rate(self, arm: str) -> str:
         """The arm with this arm's initial rate and nothing else, where that is not `constant`; else an empty name."""
-        rate = self._jobs(arm)[0].config.learning_rate
+        rate = self.initial_rate(arm)
         for other in self.schedules:
             config = self._jobs(other)[0].config
             if other != CONSTANT and config.schedule == "constant" and config.learning_rate == rate:
@@ -70,10 +91,6 @@ class Study:
     def replays_one_donor(self, arm: str) -> bool:
         """Whether each run of an arm replays a single run of another seed, so that neighbouring pairs share a run."""
         return self._rule(arm) == "replay" and len(self._jobs(arm)[0].config.donors) == 1
-
-    def shuffles(self, arm: str) -> bool:
-        """Whether an arm replays its own readings in another order, so that donors' likeness is no objection to it."""
-        return self._rule(arm) == "shuffled"
 
     def scores(self, arm: str, measure: Callable[[Run], Any] | str = "accuracy") -> dict[int, Any]:
         """Something of each finished run by seed: a final score by its name, or any function of a run."""

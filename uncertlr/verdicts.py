@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from uncertlr.errors import ConfigError
-from uncertlr.evidence import Comparison, compare, paired_differences, spread_between_donors
-from uncertlr.rules_from_config import whole_trace
-from uncertlr.study import COMPETITOR, CONSTANT, Study, donors_of, study_of
+from uncertlr.evidence import SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
+from uncertlr.pairs import FRESH, donors_spread, mixed_pairs, rates_apart, without_pilot
+from uncertlr.study import COMPETITOR, CONSTANT, Study, study_of
 from uncertlr.sweep import Job
 
 Pair = tuple[str, str]
@@ -47,24 +47,30 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         family: the comparisons among which Holm adjusts.
 
     Returns:
-        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low``, ``high``, ``p``, ``p, Holm``,
-        ``p, equivalence``, ``spread`` (between donors' log rates) and ``word``. With no pair the word is ``missing`` and the
-        numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough pairs for a claim.
+        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low`` and ``high``, ``low, 90 %`` and
+        ``high, 90 %``, ``p``, ``p, Holm``, ``p, equivalence``, ``word``; then what stands between the arms beside the rule:
+        ``apart`` (of a control, distance of the log rates), ``spread`` (of its donors' log rates), ``rate`` and
+        ``rate against`` (the initial ones), ``same rate`` (see `same_rate_word`), ``pilot`` (its seeds), ``mixed`` (pairs on
+        two kinds of processor), and what stands without the pilot (see `without_pilot`). With no pair the word is
+        ``missing`` and the numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough
+        pairs for a claim.
     """
     scores = {arm: study.scores(arm) for pair in family for arm in pair}
-    spreads = {pair: _donors_spread(study, pair[1]) for pair in family if _may_be_uninformative(study, pair)}
+    apart = {pair: rates_apart(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
     shared = [pair for pair in family if study.replays_one_donor(pair[1])]
     differences = {pair: paired_differences(scores[pair[0]], scores[pair[1]]) for pair in family}
-    found = compare(differences, spreads, shared)
+    found = compare(differences, apart, shared)
     rows = []
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
         row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "word": "missing"}
-        row |= _numbers(found.get((arm, other))) | {"spread": spreads.get((arm, other), float("nan"))}
+        row |= (
+            _numbers(found.get((arm, other))) | {"apart": apart.get((arm, other), float("nan"))} | _beside(study, arm, other)
+        )
         if pairs == 1:
             row |= {"difference": 100 * differences[arm, other][0], "word": "descriptive"}
         rows.append(row)
-    columns = ["arm", "against", "pairs", "planned", *_numbers(None), "spread", "word"]
+    columns = ["arm", "against", "pairs", "planned", *_numbers(None), "apart", *BESIDE, "word"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -99,8 +105,8 @@ def arms_against(study: Study, baseline: str) -> pd.DataFrame:
     means = {
         arm: {"seeds": len(each), "accuracy": sum(each.values()) / len(each)} for arm, each in accuracies.items() if each
     }
-    table = pd.DataFrame.from_dict(means, orient="index").join(table.drop(columns=["against", "planned", "spread"]))
-    table["word"] = table["word"].fillna("")
+    table = pd.DataFrame.from_dict(means, orient="index").join(table[list(SHORT)])
+    table[["word", "same rate"]] = table[["word", "same rate"]].fillna("")
     return table
 
 
@@ -111,29 +117,53 @@ def sentences(table: pd.DataFrame, baseline: str = CONSTANT) -> list[str]:
         lines.append(
             f"{arm} against {baseline}: {row['word']} ({row['difference']:+.2f} points, "
             f"95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']:.0f} pairs)"
+            + (f"; it starts from another rate, against which, fixed: {row['same rate']}" if row["same rate"] else "")
         )
     return lines
 
 
 def _numbers(comparison: Comparison | None) -> dict[str, object]:
-    names = ("difference", "low", "high", "p", "p, Holm", "p, equivalence")
+    names = ("difference", "low", "high", "low, 90 %", "high, 90 %", "p", "p, Holm", "p, equivalence")
     if comparison is None:
         return dict.fromkeys(names, float("nan"))
-    difference = comparison.difference
-    adjusted = float("nan") if comparison.word == "descriptive" else comparison.adjusted
-    points = (100 * value for value in (difference.estimate, difference.low, difference.high))
+    difference, inner = comparison.difference, comparison.inner
+    adjusted = float("nan") if difference.count < SEEDS_FOR_A_CLAIM else comparison.adjusted
+    points = (100 * value for value in (difference.estimate, difference.low, difference.high, inner.low, inner.high))
     return dict(zip(names, (*points, comparison.p_value, adjusted, comparison.equivalence), strict=True)) | {
         "word": comparison.word
     }
 
 
-def _may_be_uninformative(study: Study, pair: Pair) -> bool:
-    arm, other = pair
-    return other in study.controls(arm) and not study.shuffles(other) and len(donors_of(study, other)) > 1
+def same_rate_word(study: Study, arm: str, other: str) -> str:
+    """Of a listening arm whose initial rate is not its baseline's: its word against a fixed rate that starts where it does.
+
+    Returns:
+        The word; ``not planned`` where the study has no such fixed rate; nothing where both arms start alike.
+    """
+    if arm not in study.feedback or study.initial_rate(arm) == study.initial_rate(other):
+        return ""
+    if not (same := study.same_rate(arm)):
+        return "not planned"
+    table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
+    return str(table.loc[(arm, same), "word"])
 
 
-def _donors_spread(study: Study, arm: str) -> float:
-    return spread_between_donors([whole_trace(run)["factor"] for run in donors_of(study, arm)])
+BESIDE = ("spread", "rate", "rate against", "same rate", "pilot", "mixed", *FRESH)
+"""Columns of `comparisons` that say what else the arms differ in."""
+
+SHORT = ("pairs", "difference", "low", "high", "p", "p, Holm", "p, equivalence", "same rate", "word")
+"""Columns of `comparisons` that the table of `verdict_table` has."""
+
+
+def _beside(study: Study, arm: str, other: str) -> dict[str, object]:
+    return {
+        "spread": donors_spread(study, other) if other in study.controls(arm) else float("nan"),
+        "rate": study.initial_rate(arm),
+        "rate against": study.initial_rate(other),
+        "same rate": same_rate_word(study, arm, other),
+        "mixed": mixed_pairs(study, arm, other),
+        **without_pilot(study, arm, other),
+    }
 
 
 def count_words(words: Iterable[str]) -> dict[str, int]:

@@ -1,0 +1,166 @@
+"""The answer in one minute: a study's finished runs in plain words. Every clause follows from a comparison by a rule."""
+
+import pandas as pd
+
+from uncertlr.evidence import SEEDS_FOR_A_CLAIM
+from uncertlr.evidence_words import listed, next_to_none, ours, rate, tuned
+from uncertlr.pairs import on_bound, same_factors
+from uncertlr.study import COMPETITOR, CONSTANT, Study
+from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
+
+OPENINGS = {
+    "report": "As set here and asked at every step (`report`), it",
+    "report_epoch": "Asked once an epoch (`report_epoch`), it",
+}
+
+ABOUT = {
+    "sign_flip": "the report's rule upside down",
+    "relative": "a threshold that follows the readings",
+    "inverse": "a rate that rises as uncertainty falls",
+    "proportional": "a rate that falls with uncertainty",
+    "bold_driver": "the report's two factors, on the training loss",
+    "bold_driver_epoch": "the same once an epoch",
+}
+"""The other arms that listen, for readers who have not met their names."""
+
+RESULTS = {
+    "helps": "gains {size:.1f} points",
+    "harms": "loses {size:.1f} points",
+    "equivalent": "ends within half a point of it",
+    "not shown": "is not shown to differ from it, nor to be equivalent",
+    "uninformative": "is too like it to tell",
+    "descriptive": "stands at {difference:+.1f} points so far, with too few pairs for a claim",
+    "missing": "has no finished pair with it yet",
+}
+"""Of an arm against a baseline that the sentence has named."""
+
+CONCLUSIONS = {
+    "helps": "so more than the {lower} rate is at work",
+    "harms": "so the {lower} rate alone does better",
+    "equivalent": "so the {lower} rate alone does as well",
+    "not shown": "so that more than the {lower} rate is at work is not shown",
+    "descriptive": "so whether more than the {lower} rate is at work is open",
+    "missing": "so whether more than the {lower} rate is at work is open",
+}
+"""What an arm's word against a fixed rate that starts alike makes of its lead or loss against one that does not."""
+
+LISTENING = {
+    "helps": "`{arm}` ends higher than `{against}`",
+    "harms": "`{arm}` ends lower than `{against}`",
+    "equivalent": "`{arm}` is equivalent to `{against}`",
+    "not shown": "a difference of `{arm}` from `{against}` is not shown",
+}
+"""Of an arm and its own curve without listening."""
+
+
+def short_answer(study: Study) -> str:
+    """For the front page, a Markdown list: the report's rule, what else helps and whether it is the rate, the listening."""
+    named = comparisons(study, named_family(study))
+    parts = {
+        "The report's rule.": _reports_rule(study, named),
+        "Other ways to listen.": f"{_others(study, named)} {_competitor(named)}".strip(),
+        "Is it the listening?": _listening(study),
+        "Beware.": _caveats(study),
+    }
+    return "\n".join(
+        f"- **{title.rstrip('?')}{'?' if title.endswith('?') else '.'}** {text}" for title, text in parts.items() if text
+    )
+
+
+def _reports_rule(study: Study, named: pd.DataFrame) -> str:
+    rows = _with_pairs(named, CONSTANT, [arm for arm in TWINS if arm in study.arms]).set_index("arm", drop=False)
+    if rows.empty:
+        return "It has no finished pair with a fixed rate yet."
+    fixed = f" Its baseline is a fixed rate of {rate(study.initial_rate(CONSTANT))}; points are of test accuracy."
+    said = [f"{OPENINGS[arm]} {_bound(study, str(arm))}{_result(row)}." for arm, row in rows.iterrows()]
+    return " ".join(said) + fixed
+
+
+def _others(study: Study, named: pd.DataFrame) -> str:
+    rest = [arm for arm in study.feedback if arm not in TWINS]
+    rows = _with_pairs(named, CONSTANT, rest)
+    waiting = [f"`{arm}`" for arm in rest if arm not in set(rows["arm"])]
+    lines = [_other(study, row) for _, row in rows.iterrows()]
+    return " ".join([*lines, *([f"Of {listed(waiting)} there is no finished pair yet."] if waiting else [])])
+
+
+def _other(study: Study, row: pd.Series) -> str:
+    arm = row["arm"]
+    about = f" ({ABOUT[arm]})" if arm in ABOUT else ""
+    text = f"`{arm}`{about} {_bound(study, arm)}{_result(row)}"
+    return f"{text}{_initial_rate(study, row)}."
+
+
+def _initial_rate(study: Study, row: pd.Series) -> str:
+    """The clause without which an arm with another initial rate would take credit for it."""
+    arm, word = row["arm"], row["same rate"]
+    if not word:
+        return ""
+    start, fixed = rate(row["rate"]), study.same_rate(arm)
+    text = f", but it starts from {start}, the fixed rate is {rate(row['rate against'])}"
+    if word in ("missing", "not planned"):
+        text += f"; with a fixed rate of {start} there is no run yet"
+        word = "missing"
+    else:
+        table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
+        alone = table.loc[(fixed, CONSTANT)] if (fixed, CONSTANT) in table.index else None
+        text += f". The fixed rate of {start} alone {_result(alone)}" if alone is not None and alone["pairs"] > 1 else ""
+        text += f"; against it, `{arm}` {_result(table.loc[(arm, fixed)])}"
+    lower = "lower" if row["rate"] < row["rate against"] else "higher"
+    return f"{text}, {CONCLUSIONS[word].format(lower=lower)}" if row["word"] in ("helps", "harms") else text
+
+
+def _competitor(named: pd.DataFrame) -> str:
+    words = {name: rows.set_index("arm")["word"] for name, rows in named.groupby("against")}
+    if COMPETITOR not in words or set(words[COMPETITOR]) == {"missing"}:
+        return "Cosine annealing has no finished pair yet."
+    if CONSTANT in words and words[COMPETITOR].to_dict() == words[CONSTANT].to_dict():
+        return "Against cosine annealing each of them earns the same word."
+    rows = _with_pairs(named, COMPETITOR, list(words[COMPETITOR].index))
+    said = [f"`{row['arm']}` {_result(row)}" for _, row in rows.iterrows()]
+    return f"Against cosine annealing, {'; '.join(said)}."
+
+
+def _listening(study: Study) -> str:
+    causal = comparisons(study, causal_family(study))
+    judged = causal[~causal["word"].isin(["descriptive", "missing"])]
+    lines = [
+        f"These controls cannot tell. {none}"
+        for arm, rows in causal.groupby("arm")
+        if (none := next_to_none(str(arm), rows))
+    ]
+    told = [LISTENING[row["word"]].format(**row) for _, row in judged.iterrows() if row["word"] in LISTENING]
+    lines += [f"Held against the same curves without feedback: {'; '.join(told)}."] if told else []
+    if judged.empty:
+        lines += [f"Whether it is the feedback cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."]
+    stairs = [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]
+    if stairs:
+        lines += [
+            f"The decisions of {listed(stairs)} were the same at every step of all runs: curves that could have been drawn "
+            "beforehand, without feedback."
+        ]
+    return " ".join(lines)
+
+
+def _caveats(study: Study) -> str:
+    return f"{'' if tuned() else 'Nothing is tuned. '}{ours(study)}".strip()
+
+
+def _with_pairs(table: pd.DataFrame, against: str, arms: list[str]) -> pd.DataFrame:
+    return table[(table["against"] == against) & table["arm"].isin(arms) & (table["pairs"] > 0)]
+
+
+def _bound(study: Study, arm: str) -> str:
+    count = len(study.arms[arm])
+    for ends, name in zip(on_bound(study, arm), ("lowest", "highest"), strict=True):
+        if ends:
+            return f"ends on its {name} rate in {f'all {count}' if ends == count else f'{ends} of {count}'} runs and "
+    return ""
+
+
+def _result(row: pd.Series) -> str:
+    text = RESULTS[row["word"]].format(size=abs(row["difference"]), difference=row["difference"])
+    if row["pairs"] < 2:
+        return text
+    level, low, high = (90, "low, 90 %", "high, 90 %") if row["word"] == "equivalent" else (95, "low", "high")
+    return f"{text} ({level} % interval {row[low]:+.1f} to {row[high]:+.1f}, {row['pairs']} pairs)"
