@@ -140,7 +140,7 @@ def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
     sweep.write_text("experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n")
     for module in ("evidence_words", "study"):
         monkeypatch.setattr(f"uncertlr.{module}.project_folder", lambda: tmp_path)
-    assert "Nothing is tuned." in answer(study(GOOD))
+    assert "**Beware.** Nothing is tuned." in answer(study(GOOD))
     plant_runs(read_sweep(sweep), lambda arm, seed: 0.6)
     assert tuned()
 

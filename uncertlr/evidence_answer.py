@@ -62,9 +62,7 @@ def short_answer(study: Study) -> str:
         "Is it the listening?": _listening(study),
         "Beware.": _caveats(study),
     }
-    return "\n".join(
-        f"- **{title.rstrip('?')}{'?' if title.endswith('?') else '.'}** {text}" for title, text in parts.items() if text
-    )
+    return "\n".join(f"- **{title}** {text}" for title, text in parts.items() if text)
 
 
 def _reports_rule(study: Study, named: pd.DataFrame) -> str:
