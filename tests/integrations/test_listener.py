@@ -308,6 +308,7 @@ def test_other_estimators_and_signals():
     model = Attributes()
     analytic = listen(model, scheduled(model), estimator=AnalyticDropout(), signal="mutual_information")
     train_pass(model)
+    analytic.close()
     sampled = listen(model, scheduled(model), estimator=MCDropout(512), signal="mutual_information")
     train_pass(model)
     assert analytic.reading == pytest.approx(sampled.reading, abs=0.02)
@@ -339,6 +340,7 @@ def test_autocast_inside_or_outside_the_model(dtype):
             listener = listen(model, scheduled(model), estimator=MCDropout(256))
             with torch.autocast("cpu", dtype, enabled=not inside):
                 model(X).float().sum().backward()
+        listener.close()
         assert listener.reading == pytest.approx(exact.reading, abs=0.02)
 
 
@@ -353,6 +355,7 @@ def test_a_compiled_model(wrapped):
         train_pass(compiled)
         readings.append(listener.reading)
     assert listener.readings == 3
+    listener.close()
     plain = listen(model, scheduled(model))
     train_pass(model)
     assert readings[-1] == pytest.approx(plain.reading, abs=0.03)
