@@ -70,9 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train one network, or find the run that did", allow_abbrev=False)
     run.add_argument("dataset", help=f"{', '.join(PRESETS)}, or a folder in the hub's Parquet layout")
     profiles = ", ".join(PROFILES)
-    run.add_argument(
-        "--profile", default="exact", help=f"how much data and how many epochs ({profiles}; else %(default)s)"
-    )
+    run.add_argument("--profile", default="exact", help=f"how much data and how many epochs ({profiles}; else %(default)s)")
     for name in RunConfig.model_fields:
         if name != "dataset":
             _add_field(run, name)
