@@ -384,7 +384,7 @@ def test_inside_sequential_lr_with_a_warm_up():
 @pytest.mark.parametrize(
     ("model", "options", "error", "words"),
     [
-        (nn.Linear(6, 3), {}, ValueError, "Linear has no dropout layer.*nn.Dropout before its last.*estimator=Determin"),
+        (nn.Linear(6, 3), {}, ValueError, "Linear has no dropout layer.*nn.Dropout before its last.*estimator=D"),
         (nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.0)), {}, ValueError, "no dropout layer with p > 0"),
         (sequential(), {"every": 0}, ValueError, "every=0 must be at least 1"),
         (sequential(), {"signal": "entropy"}, ValueError, "unknown signal 'entropy'"),
