@@ -23,6 +23,7 @@ def test_every_field_is_a_flag_with_its_help(capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args(["run", "--help"])
     text = " ".join(capsys.readouterr().out.split())
+    assert "(quick, standard, exact, full; else exact)" in text
     for name, field in RunConfig.model_fields.items():
         if name != "dataset":
             assert "--" + name.replace("_", "-") in text
@@ -32,8 +33,17 @@ def test_every_field_is_a_flag_with_its_help(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([*QUICK, "--epoch", "3"], "unknown parameter 'epoch'; did you mean 'epochs'?"),
-        ([*QUICK, "--thresold=0.3"], "unknown parameter 'thresold'; did you mean 'threshold'?"),
+        ([*QUICK, "--epoch", "3"], "unknown flag '--epoch'; did you mean --epochs?"),
+        ([*QUICK, "--thresold=0.3"], "unknown flag '--thresold'; did you mean --threshold?"),
+        ([*QUICK, "--num_samples", "4"], "unknown flag '--num_samples'; write --num-samples"),
+        ([*QUICK, "--num_samples=4"], "unknown flag '--num_samples'; write --num-samples"),
+        ([*QUICK, "--lr", "0.1"], "unknown flag '--lr'; did you mean --learning-rate?"),
+        ([*QUICK, "--profil", "quick"], "unknown flag '--profil'; did you mean --profile?"),
+        ([*QUICK, "--xyzzy"], "unknown flag '--xyzzy'; see uncertlr run --help"),
+        (["sweep", "grid.yaml", "--seed", "3"], "sweep has no flag '--seed'; put it into the file, as base: {seed: ...}"),
+        (["sweep", "grid.yaml", "--worker", "2"], "unknown flag '--worker'; did you mean --workers?"),
+        (["runs", "--epochs", "3"], "runs has no flag '--epochs'; uncertlr run has it"),
+        (["results", "add", "study", "--sweeps", "f"], "unknown flag '--sweeps'; did you mean --sweep?"),
         ([*QUICK, "--rule", "magic"], "invalid parameter rule='magic'"),
         (["run", "digitz"], "unknown data set 'digitz'; did you mean 'digits'?"),
         ([*QUICK, "epochs=3"], "'epochs=3' is one word too many; a parameter is set by a flag, as in --epochs 3"),

@@ -116,3 +116,25 @@ def test_parameter_cell_has_one_equals_sign_a_line():
 def test_parameter_table_has_every_field():
     rows = parameter_table().splitlines()[2:]
     assert [row.split("`")[1] for row in rows] == list(RunConfig.model_fields)
+
+
+def test_a_folder_has_one_name_wherever_it_is_named_from(tmp_path, monkeypatch):
+    (tmp_path / "a" / "sides").mkdir(parents=True)
+    (tmp_path / "b" / "sides").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a")
+    whole = str(tmp_path / "a" / "sides")
+    names = ("sides", "sides/", "./sides", "../a/sides", whole, whole + "/")
+    assert {preset(name).dataset for name in names} == {whole}
+    assert len({preset(name).run_id for name in names}) == 1
+    assert preset("sides").run_id.startswith("sides-none-s0-")
+    monkeypatch.chdir(tmp_path / "b")
+    assert preset("sides").run_id != preset(whole).run_id
+    stored = json.loads(json.dumps(preset(whole).model_dump()))
+    assert RunConfig(**stored).run_id == preset(whole).run_id
+
+
+def test_a_named_set_and_a_name_that_is_no_folder_stay_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert preset("digits").dataset == "digits"
+    assert preset("digitz").dataset == "digitz"

@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 
+import datasets
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from uncertlr import experiments, objectives
 from uncertlr.config import preset
-from uncertlr.errors import ConfigError, DataError, RunError
+from uncertlr.errors import ConfigError, DataError, RunError, UncertlrError
 from uncertlr.experiments import build, find, load_config_data, run
 from uncertlr.files import load_state, read_json
+from uncertlr.listing import list_runs
 from uncertlr.runs import load_run, paths_of
+from uncertlr.sweep import Job, check_jobs
 
 CNN = preset("digits", "quick", epochs=4, rule="threshold", threshold=0.9, decide_every=3, progress="quiet")
 LSTM = preset("toy_reviews", "quick", epochs=4, rule="threshold", decide_every=0, progress="quiet")
@@ -219,3 +223,41 @@ def test_errors_leave_no_run_behind(tmp_path):
 def test_every_variant_runs(changes, tmp_path):
     finished = load_run(run(CNN.replace(epochs=1, root=str(tmp_path), **changes)))
     assert finished.summary["test"]["accuracy"] > 0.02
+
+
+@pytest.fixture
+def sides(tmp_path, monkeypatch):
+    """Writes a folder ``sides`` of small pictures beneath another, by a seed."""
+    monkeypatch.setenv("UNCERTLR_CACHE", str(tmp_path / "cache"))
+
+    def write(place, seed):
+        rng = np.random.default_rng(seed)
+        pictures = [Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)) for _ in range(60)]
+        features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+        rows = datasets.Dataset.from_dict({"img": pictures, "label": [0, 1] * 30}, features=features)
+        folder = tmp_path / place / "sides"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(folder / "train-00000-of-00001.parquet")
+        return folder
+
+    return write
+
+
+def test_a_finished_run_of_a_folder_is_not_passed_off_for_other_data(sides, tmp_path, monkeypatch):
+    options = {"epochs": 1, "channels": [2, 2], "hidden_size": 4, "progress": "quiet", "root": str(tmp_path / "runs")}
+    one, other = sides("one", 0), sides("other", 1)
+    monkeypatch.chdir(one.parent)
+    config = preset("sides", **options)
+    paths = run(config)
+    assert run(preset("sides/", **options)) == paths
+    assert find(config).summary == load_run(paths).summary
+    monkeypatch.chdir(other.parent)
+    assert find(preset("sides", **options)) is None, "another folder of the same name is another set"
+    sides("one", 2)
+    job = Job("constant", config)
+    for look in (run, find, lambda changed: check_jobs([job])):
+        with pytest.raises(UncertlrError, match=rf"run {paths.run_id} was trained on .*now holds .*remove .* another root"):
+            look(config)
+    assert list_runs(tmp_path / "runs", dataset=str(one) + "/")["run_id"].tolist() == [paths.run_id]
+    (one / "train-00000-of-00001.parquet").unlink()
+    assert find(config) is not None, "where the data are not here, a finished run needs none"

@@ -4,6 +4,8 @@ Flags and help come from RunConfig.
 """
 
 import argparse
+import difflib
+import re
 import signal
 import sys
 import threading
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known, unknown = parser.parse_known_args(arguments)
     try:
         if unknown:
-            raise _unknown_flag(unknown[0])
+            raise _unknown_flag(unknown[0], known.parser)
         with _terminable():
             known.command(known)
     except UncertlrError as error:
@@ -67,11 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="train one network, or find the run that did", allow_abbrev=False)
     run.add_argument("dataset", help=f"{', '.join(PRESETS)}, or a folder in the hub's Parquet layout")
-    run.add_argument("--profile", default="exact", help=f"how much data and how many epochs ({', '.join(PROFILES)})")
+    profiles = ", ".join(PROFILES)
+    run.add_argument("--profile", default="exact", help=f"how much data and how many epochs ({profiles}; else %(default)s)")
     for name in RunConfig.model_fields:
         if name != "dataset":
             _add_field(run, name)
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, parser=run)
 
     add_commands(commands)
 
@@ -80,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--profile", default="quick", choices=["quick", "standard", "full"], help="what is trained if it is missing"
     )
     book.add_argument("--zip", action="store_true", help="pack the site into one file as well")
-    book.set_defaults(command=_book)
+    book.set_defaults(command=_book, parser=book)
 
     results = commands.add_parser("results", help="publish finished runs", allow_abbrev=False)
     actions = results.add_subparsers(required=True, metavar="ACTION")
@@ -90,11 +93,11 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("--sweep", default="", metavar="FILE", help="and all finished runs of this sweep not yet published")
     add.add_argument("--root", default="", help=describe_field("root"))
     add.add_argument("--predictions", nargs="*", default=[], help="runs whose predictions go along")
-    add.set_defaults(command=_add_results)
+    add.set_defaults(command=_add_results, parser=add)
     examples = actions.add_parser("examples", help="write what runs are least and most sure of", allow_abbrev=False)
     examples.add_argument("run_ids", nargs="+", help="names of finished runs with predictions")
     examples.add_argument("--root", default="", help=describe_field("root"))
-    examples.set_defaults(command=_store_examples)
+    examples.set_defaults(command=_store_examples, parser=examples)
     return parser
 
 
@@ -110,15 +113,33 @@ def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument(flag, default=None, metavar=choices or type_name(field.annotation).upper(), help=help_text)
 
 
-def _unknown_flag(flag: str) -> ConfigError:
+ELSEWHERE = {
+    "--lr": "--learning-rate",
+    "--bs": "--batch-size",
+    "--max-epochs": "--epochs",
+    "--num-epochs": "--epochs",
+    "--jobs": "--workers",
+    "--num-workers": "--workers",
+}
+"""What other programs call our flags."""
+
+
+def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> ConfigError:
+    """What a user meant, of the flags that the command has."""
     if not flag.startswith("-"):
         return ConfigError(f"{flag!r} is one word too many; a parameter is set by a flag, as in --epochs 3")
-    name = flag.lstrip("-").partition("=")[0].replace("-", "_")
-    try:
-        RunConfig(**{name: None})
-    except ConfigError as error:
-        return error
-    return ConfigError(f"unknown argument {flag!r}")
+    given = flag.partition("=")[0]
+    asked = "--" + given.lstrip("-").replace("_", "-")
+    flags = re.findall(r"--[a-z0-9][a-z0-9-]*", parser.format_usage())
+    command, name = parser.prog.removeprefix("uncertlr "), asked[2:].replace("-", "_")
+    if asked in flags:
+        return ConfigError(f"unknown flag {given!r}; write {asked}")
+    if name in RunConfig.model_fields:
+        mend = f"put it into the file, as base: {{{name}: ...}}" if command == "sweep" else "uncertlr run has it"
+        return ConfigError(f"{command} has no flag {asked!r}; {mend}")
+    near = [ELSEWHERE[asked]] if ELSEWHERE.get(asked) in flags else difflib.get_close_matches(asked, flags, n=1)
+    mend = f"did you mean {near[0]}?" if near else f"see uncertlr {command} --help"
+    return ConfigError(f"unknown flag {given!r}; {mend}")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
     sweep.add_argument("--dry-run", action="store_true", help="print the runs, their states and an estimate of the time")
     sweep.add_argument("--root", default="", help=describe_field("root"))
     sweep.add_argument("--device", default="auto", help=describe_field("device"))
-    sweep.set_defaults(command=_sweep)
+    sweep.set_defaults(command=_sweep, parser=sweep)
 
     runs = commands.add_parser("runs", help="list local and published runs", allow_abbrev=False)
     runs.add_argument("--dataset", default="", help="only the runs on this data set")
@@ -37,7 +37,7 @@ def add_commands(commands: Any) -> None:
     runs.add_argument("--status", default="", help="only runs of this state, such as published, completed or interrupted")
     runs.add_argument("--csv", type=Path, metavar="FILE", help="write the table with all its columns")
     runs.add_argument("--root", default="", help=describe_field("root"))
-    runs.set_defaults(command=_runs)
+    runs.set_defaults(command=_runs, parser=runs)
 
     evidence = commands.add_parser("evidence", help="what a sweep's finished runs show", allow_abbrev=False)
     evidence.add_argument("grid", type=Path, help="the sweep's YAML file")
@@ -46,13 +46,13 @@ def add_commands(commands: Any) -> None:
     evidence.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
     evidence.add_argument("--figures", type=Path, metavar="FOLDER", help="draw differences, arrival times and curves as SVG")
     evidence.add_argument("--root", default="", help=describe_field("root"))
-    evidence.set_defaults(command=_evidence)
+    evidence.set_defaults(command=_evidence, parser=evidence)
 
     evaluate = commands.add_parser("evaluate", help="every estimator on finished runs' networks", allow_abbrev=False)
     evaluate.add_argument("run_ids", nargs="+", help="names of finished runs of one data set; several make an ensemble")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write scores, intervals and reliability curves")
     evaluate.add_argument("--root", default="", help=describe_field("root"))
-    evaluate.set_defaults(command=_evaluate)
+    evaluate.set_defaults(command=_evaluate, parser=evaluate)
 
 
 def _evidence(options: argparse.Namespace) -> None:

@@ -6,12 +6,13 @@ It is the single source of the notebooks' parameter cells, the command line's fl
 import difflib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from uncertlr.errors import ConfigError
 
@@ -135,6 +136,11 @@ class RunConfig(BaseModel):
         except ValidationError as error:
             raise ConfigError(_invalid_message(error)) from None
 
+    @field_validator("dataset")
+    @classmethod
+    def _where_the_folder_is(cls, name: str) -> str:
+        return dataset_path(name)
+
     @property
     def identity(self) -> dict[str, Any]:
         """The fields that make the run what it is and differ from their defaults.
@@ -185,6 +191,15 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "full": {},
 }
 """How much of the data and how many epochs: seconds, minutes, or the report's own plan (all data, 50 epochs)."""
+
+
+def dataset_path(name: str) -> str:
+    """A folder's absolute path, so that one folder has one name wherever it is named from; any other name as it is.
+
+    Links are not followed: what a run was called must not depend on where a link leads today.
+    """
+    is_folder = name not in PRESETS and (os.path.isabs(name) or os.path.isdir(name))
+    return os.path.abspath(name) if is_folder else name
 
 
 def preset(dataset: str, profile: str = "exact", **changes: Any) -> RunConfig:

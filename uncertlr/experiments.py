@@ -12,8 +12,8 @@ from uncertlr import provenance
 from uncertlr.allocator import keep_freed_memory
 from uncertlr.checkpoints import drop_checkpoints
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
-from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
-from uncertlr.errors import ConfigError, RunError
+from uncertlr.data import DataSet, eval_batches, folder_fingerprint, load_data, steps_per_epoch
+from uncertlr.errors import ConfigError, DataError, RunError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
 from uncertlr.files import write_atomically, write_json
 from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField
@@ -40,7 +40,8 @@ from uncertlr.training import Evaluation, Experiment, evaluate, fit, load_weight
 def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
     """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
 
-    Published runs (``results/``) are looked up first; they need neither data nor time.
+    Published runs (``results/``) are looked up first; they need neither data nor time. Only where the data set is a folder
+    that exists here, it is compared with what the finished run has seen.
 
     Args:
         config: what to run.
@@ -51,7 +52,7 @@ def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
             run's record then says FAILED with the error, and its last good checkpoint is kept.
     """
     paths = paths_of(config)
-    if _found(paths):
+    if _found(config, paths):
         return paths
     with _numerics(config.threads):
         experiment = build(config, load_config_data(config))
@@ -62,14 +63,37 @@ def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
 
 
 def find(config: RunConfig) -> Run | None:
-    """A finished run, published or local, or None; trains nothing."""
+    """A finished run, published or local, or None; trains nothing.
+
+    Raises:
+        DataError: the run was trained on other data than its folder now holds.
+    """
     paths = paths_of(config)
-    return load_run(paths) if _found(paths) else None
+    return load_run(paths) if _found(config, paths) else None
 
 
-def _found(paths: RunPaths) -> bool:
+def _found(config: RunConfig, paths: RunPaths) -> bool:
     with disk_errors(paths):
-        return paths.complete or restore_published(paths)
+        found = paths.complete or restore_published(paths)
+    if found:
+        refuse_other_data(config, paths)
+    return found
+
+
+def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
+    """See that a finished run has seen what its folder of data holds now.
+
+    Nothing is compared for a named set, nor where the folder is not on this machine.
+
+    Raises:
+        DataError: the folder holds other data; says both fingerprints.
+    """
+    now = folder_fingerprint(config.dataset, config.data_kind, config.input_column, config.label_column)
+    if now and now != (seen := str(read_record(paths)["data"])):
+        raise DataError(
+            f"run {paths.run_id} was trained on data with fingerprint {seen[:12]}, but {config.dataset} now holds "
+            f"{now[:12]}; remove {paths.directory} or use another root to train on what it holds, or restore the data"
+        )
 
 
 def build(config: RunConfig, data: DataSet) -> Experiment:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from uncertlr.config import EXECUTION_FIELDS, RunConfig
+from uncertlr.config import EXECUTION_FIELDS, RunConfig, dataset_path
 from uncertlr.errors import UncertlrError
 from uncertlr.files import read_json
 from uncertlr.published import published_ids, results_folder, stale_results
@@ -51,7 +51,7 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
     """
     rows = {row["run_id"]: row for row in (*_local(root or default_root()), *_published())}
     table = pd.DataFrame(list(rows.values()), columns=_columns())
-    for column, wanted in (("dataset", dataset), ("rule", rule), ("status", status)):
+    for column, wanted in (("dataset", dataset_path(dataset)), ("rule", rule), ("status", status)):
         if wanted:
             table = table[table[column] == wanted]
     return table.sort_values(["dataset", "rule", "seed", "run_id"], ignore_index=True)

@@ -6,7 +6,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 
-from uncertlr.data import load_data
+from uncertlr.data import folder_fingerprint, load_data
 from uncertlr.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -167,3 +167,40 @@ def test_decoding_leaves_nothing_in_the_cache_of_datasets(write_set, text_featur
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
     load_data(str(write_set("reviews", text_features, train=TEXTS)))
     assert not (tmp_path / "hf").exists()
+
+
+@pytest.mark.parametrize("only", ["test", "validation"])
+def test_a_folder_without_a_train_file_is_refused(write_set, text_features, only):
+    folder = write_set("odd", text_features, **{only: TEXTS})
+    assert f"has no split named 'train'; it has {only}. Name the file to train on" in refusal(folder)
+
+
+def test_labels_that_skip_a_class_are_refused(write_set):
+    texts = TEXTS | {"label": [1, 2] * 10}
+    message = refusal(write_set("gap", train=texts, test=texts), label_column="label")
+    assert "labels of column 'label' run from 1 to 2, but class 0 is in no row; number the classes from 0" in message
+
+
+def test_labels_that_are_names_are_told_how_to_become_indices(write_set):
+    texts = TEXTS | {"label": ["bad", "good"] * 10}
+    message = refusal(write_set("names", train=texts), label_column="label")
+    assert "turn names into indices first: dataset.class_encode_column('label')" in message
+
+
+@pytest.mark.parametrize(("others", "words"), [((), "a fifth of train is held out"), (("test",), "by the seed$")])
+def test_a_validation_file_that_is_not_read_is_named_each_time(write_set, text_features, others, words):
+    folder = write_set("three", text_features, **dict.fromkeys(("train", "validation", *others), TEXTS))
+    for _ in range(2):  # the second time from the cache
+        with pytest.warns(UserWarning, match=f"files of split validation are not read.*{words}"):
+            data = load_data(str(folder))
+        assert len(data.train) + len(data.val) + len(data.test) == (40 if others else 20)
+
+
+def test_a_folders_fingerprint_follows_its_files(write_set, text_features):
+    folder = write_set("reviews", text_features, train=TEXTS)
+    before = folder_fingerprint(str(folder))
+    assert before == load_data(str(folder)).fingerprint
+    other = datasets.Dataset.from_dict(TEXTS | {"label": [0, 1] * 10}, features=text_features)
+    other.to_parquet(folder / "data" / "train-00000-of-00001.parquet")
+    assert folder_fingerprint(str(folder)) == load_data(str(folder)).fingerprint != before
+    assert folder_fingerprint("digits") == folder_fingerprint("cifar10") == folder_fingerprint(str(folder / "no")) == ""

@@ -76,7 +76,8 @@ def trainer(tmp_path, callback, *others, **options):
     return pl.Trainer(default_root_dir=tmp_path, accelerator="cpu", callbacks=[callback, *others], **settings)
 
 
-def test_every_step_is_read_and_logged(tmp_path):
+def test_every_step_is_read_and_logged(tmp_path, monkeypatch):
+    monkeypatch.setattr("uncertlr.integrations.lightning.rank_zero_info", lambda message: pytest.fail(message))
     model, recorder = Classifier(), Recorder()
     callback = UncertaintyLRCallback(estimator=MCDropout(16))
     training = trainer(tmp_path, callback, recorder)
@@ -109,9 +110,12 @@ def test_resume_is_bit_for_bit(tmp_path):
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), rest.parameters(), strict=True))
 
 
-def test_once_an_epoch_decides_on_the_epochs_mean(tmp_path):
-    recorder = Recorder()
+def test_once_an_epoch_decides_on_the_epochs_mean(tmp_path, monkeypatch):
+    recorder, told = Recorder(), []
+    monkeypatch.setattr("uncertlr.integrations.lightning.rank_zero_info", told.append)
     trainer(tmp_path, UncertaintyLRCallback(), recorder).fit(Classifier(interval="epoch"), loader())
+    assert len(told) == 1
+    assert '"interval": "step"' in told[0]
     rates = [row["learning_rate"] for row in recorder.rows]
     factors, factor = [1.0], 1.0
     for start in (0, 8):

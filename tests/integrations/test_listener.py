@@ -1,15 +1,18 @@
+import gc
 import warnings
+import weakref
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LinearLR, SequentialLR
+from torch.optim.lr_scheduler import LinearLR, SequentialLR, StepLR
 
 from uncertlr.estimators import AnalyticDropout, Deterministic, MCDropout
 from uncertlr.estimators.heads import find_head
 from uncertlr.estimators.modes import stochastic_layers
-from uncertlr.integrations import find_scheduler, listen
+from uncertlr.integrations import find_scheduler, listen, stop_listening
+from uncertlr.integrations.outputs import refuse_probabilities
 from uncertlr.models import CNN, LSTMClassifier
 from uncertlr.schedulers import Threshold, UncertaintyLR, read_signal
 from uncertlr.streams import generator
@@ -308,6 +311,7 @@ def test_other_estimators_and_signals():
     model = Attributes()
     analytic = listen(model, scheduled(model), estimator=AnalyticDropout(), signal="mutual_information")
     train_pass(model)
+    analytic.close()
     sampled = listen(model, scheduled(model), estimator=MCDropout(512), signal="mutual_information")
     train_pass(model)
     assert analytic.reading == pytest.approx(sampled.reading, abs=0.02)
@@ -339,6 +343,7 @@ def test_autocast_inside_or_outside_the_model(dtype):
             listener = listen(model, scheduled(model), estimator=MCDropout(256))
             with torch.autocast("cpu", dtype, enabled=not inside):
                 model(X).float().sum().backward()
+        listener.close()
         assert listener.reading == pytest.approx(exact.reading, abs=0.02)
 
 
@@ -353,6 +358,7 @@ def test_a_compiled_model(wrapped):
         train_pass(compiled)
         readings.append(listener.reading)
     assert listener.readings == 3
+    listener.close()
     plain = listen(model, scheduled(model))
     train_pass(model)
     assert readings[-1] == pytest.approx(plain.reading, abs=0.03)
@@ -378,7 +384,7 @@ def test_inside_sequential_lr_with_a_warm_up():
 @pytest.mark.parametrize(
     ("model", "options", "error", "words"),
     [
-        (nn.Linear(6, 3), {}, ValueError, "Linear has no dropout layer.*torch.nn.Dropout before its last layer"),
+        (nn.Linear(6, 3), {}, ValueError, "Linear has no dropout layer.*nn.Dropout before its last.*estimator=D"),
         (nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.0)), {}, ValueError, "no dropout layer with p > 0"),
         (sequential(), {"every": 0}, ValueError, "every=0 must be at least 1"),
         (sequential(), {"signal": "entropy"}, ValueError, "unknown signal 'entropy'"),
@@ -415,3 +421,87 @@ def test_the_schedulers_of_a_trainer_must_hold_exactly_one_of_ours():
         find_scheduler(torch.optim.lr_scheduler.StepLR(one.optimizer, 3))
     with pytest.raises(ValueError, match="found 2 UncertaintyLR"):
         find_scheduler(one, other)
+
+
+class Probabilities(Attributes):
+    def forward(self, x):
+        return super().forward(x).softmax(-1)
+
+
+def test_probabilities_are_refused_at_the_first_pass_with_the_mend():
+    for model in (Probabilities(), nn.Sequential(*sequential(), nn.Softmax(-1))):
+        with listen(model, scheduled(model)), pytest.raises(ValueError, match="return probabilities.*logits=lambda"):
+            model(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a function after the head: whole passes
+        listener = listen(model, scheduled(model), estimator=Deterministic(), logits=lambda p: p.clamp(min=1e-12).log())
+        model(X)
+    expected = Deterministic().estimate(model[:-1], X)
+    assert listener.reading == pytest.approx(float(read_signal("predictive_entropy", expected)), abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_probabilities_of_any_precision_are_known_and_logits_are_not_taken_for_them(dtype):
+    logits = 5 * torch.randn(64, 10, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="probabilities"):
+        refuse_probabilities(logits.softmax(-1).to(dtype))
+    for fine in (logits, logits.abs(), torch.zeros(4, 3), logits.log_softmax(-1), logits[:, :1].sigmoid(), logits[:0]):
+        refuse_probabilities(fine.to(dtype))
+
+
+def test_one_output_is_read_as_two_classes_and_says_so_where_it_is_a_surprise():
+    model = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    with listen(model, scheduled(model)), pytest.warns(UserWarning, match="second of two classes.*regression"):
+        train_pass(model)
+    with listen(model, scheduled(model), logits=lambda output: output):
+        train_pass(model)
+    ours = LSTMClassifier(9, 2, 4, 4)
+    with listen(ours, scheduled(ours)):
+        train_pass(ours, torch.ones(2, 4).long())
+
+
+def test_a_second_listener_is_refused_until_the_first_is_closed():
+    model = sequential()
+    first = listen(model, scheduled(model))
+    with pytest.raises(ValueError, match=r"this Sequential has a listener already.*close\(\).*stop_listening"):
+        listen(torch.compile(model, backend="eager"), scheduled(model))
+    first.close()
+    listen(model, scheduled(model))  # kept by nobody
+    gc.collect()
+    stop_listening(model)
+    stop_listening(model)
+    first.close()
+    with listen(model, scheduled(model)) as third:
+        train_pass(model)
+    assert (first.readings, third.readings) == (0, 1)
+
+
+def test_a_model_with_a_listener_is_freed():
+    model = sequential()
+    listen(model, scheduled(model))
+    alive = weakref.ref(model)
+    del model
+    gc.collect()
+    assert alive() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "words"),
+    [
+        (lambda model: (scheduled(model), model), {}, "needs a torch.nn.Module first, got a UncertaintyLR"),
+        (lambda model: (model, StepLR(scheduled(model).optimizer, 3)), {}, "needs an UncertaintyLR second, got a StepLR"),
+        (lambda model: (model, scheduled(model)), {"estimator": "mc_dropout"}, "such as MCDropout.*not 'mc_dropout'"),
+        (lambda model: (model, scheduled(model)), {"estimator": MCDropout}, "estimator must be an instance"),
+    ],
+)
+def test_mistaken_arguments_are_named_at_once(arguments, options, words):
+    with pytest.raises(TypeError, match=words):
+        listen(*arguments(sequential()), **options)
+
+
+def test_the_price_of_a_deterministic_reading_names_no_samples():
+    model = Attributes(0.2)
+    listener = listen(model, scheduled(model), estimator=Deterministic())
+    with pytest.warns(UserWarning, match=r"costs 1 more forward pass\. Cheaper: every=k$"):
+        train_pass(model)
+    assert listener.readings == 1

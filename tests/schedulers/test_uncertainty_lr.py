@@ -253,3 +253,65 @@ def test_a_step_that_amp_skips_keeps_its_reading_for_the_next_decision():
             scheduler.step()
         rates.append(scheduler.get_last_lr()[0])
     assert rates == pytest.approx([0.5, 0.5, 0.55]), "two readings of 0.1 and 0.2 make one decision"
+
+
+def test_a_rule_that_hears_nothing_says_so_once():
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+    for _ in range(99):
+        advance(scheduler)
+    with pytest.warns(UserWarning, match=r"heard nothing in 100 steps.*listen\(.*Callback.*evaluation mode"):
+        advance(scheduler)
+    for _ in range(250):
+        advance(scheduler)
+
+
+@pytest.mark.parametrize("rule", [Threshold(), None])
+def test_a_scheduler_that_needs_no_reading_or_has_had_one_is_silent(rule):
+    scheduler = UncertaintyLR(optimizer((1.0,)), rule)
+    if rule:
+        advance(scheduler, 0.9)
+    for _ in range(250):
+        advance(scheduler)
+    resumed = UncertaintyLR(optimizer((1.0,)), rule)
+    resumed.load_state_dict(scheduler.state_dict())
+    for _ in range(250):
+        advance(resumed)
+
+
+def test_readings_that_nobody_steps_are_told_once():
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+    for _ in range(999):
+        scheduler.observe(0.5)
+    with pytest.warns(UserWarning, match=r"1,000 readings wait for UncertaintyLR\.step\(\)"):
+        scheduler.observe(0.5)
+    for _ in range(2_000):
+        scheduler.observe(0.5)
+
+
+def test_a_long_warm_up_in_sequential_lr_is_no_forgotten_step():
+    opt = optimizer((1.0,))
+    scheduler = UncertaintyLR(opt, Threshold())
+    both = SequentialLR(opt, [LinearLR(opt, total_iters=1_500), scheduler], milestones=[1_500])
+    for _ in range(1_500):
+        scheduler.observe(0.9)
+        opt.step()
+        both.step()
+    assert advance(scheduler, 0.9) == [0.5]
+
+
+@pytest.mark.parametrize("number", [0.7, 1, 0.0, torch.tensor(0.3)])
+def test_a_number_given_to_step_is_refused_and_no_reading_lost(number):
+    scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+    scheduler.observe(0.98)
+    scheduler.optimizer.step()
+    with pytest.raises(TypeError, match=r"takes no argument, but got .*: give a reading to observe\(\)"):
+        scheduler.step(number)
+    assert scheduler.pending == [0.98]
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.5]
+
+
+@pytest.mark.parametrize(("rule", "given"), [("threshold", "'threshold'"), (Threshold, "the class Threshold"), (0.5, "0.5")])
+def test_what_is_no_rule_is_named(rule, given):
+    with pytest.raises(TypeError, match=rf"instance of a rule, such as Threshold\(threshold=0.5\).*got {given}"):
+        UncertaintyLR(optimizer(), rule)

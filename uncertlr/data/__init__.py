@@ -2,7 +2,7 @@
 
 from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
 from uncertlr.data.batches import Batch, eval_batches, steps_per_epoch, train_batches
-from uncertlr.data.loading import known_kind, load_data
+from uncertlr.data.loading import folder_fingerprint, known_kind, load_data
 from uncertlr.data.types import DataSet, Source, Split
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "draw_flips_and_crops",
     "eval_batches",
     "flip_and_crop",
+    "folder_fingerprint",
     "known_kind",
     "load_data",
     "steps_per_epoch",

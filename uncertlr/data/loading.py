@@ -11,7 +11,7 @@ import torch
 from uncertlr.data.cache import cached
 from uncertlr.data.embedded import digits, toy_reviews
 from uncertlr.data.packing import pack_texts, unpack_texts
-from uncertlr.data.sources import HUB, read_source
+from uncertlr.data.sources import HUB, folder_stamp, read_source
 from uncertlr.data.text import Corpus, build_tokenizer, choose_vocabulary, encode, split_words
 from uncertlr.data.types import DataSet, Source, Split
 from uncertlr.errors import DataError
@@ -120,6 +120,27 @@ def known_kind(name: str, kind: str = "auto") -> str:
     if not Path(name).is_dir():
         raise DataError(_unknown(name))
     return kind
+
+
+def folder_fingerprint(name: str, kind: str = "auto", input_column: str = "", label_column: str = "") -> str:
+    """The fingerprint of what a folder holds now; empty for a named set, or where no such folder is here.
+
+    Args:
+        name: and the rest: as for `load_data`.
+        kind: what the inputs are.
+        input_column: column of the inputs.
+        label_column: column of the labels.
+
+    Raises:
+        DataError: the folder's files are damaged or unusable.
+    """
+    stamp = () if name in HUB or name in EMBEDDED else folder_stamp(Path(name))
+    return _fingerprint_at(stamp, name, kind, input_column, label_column) if stamp else ""
+
+
+@lru_cache
+def _fingerprint_at(stamp: tuple[object, ...], name: str, kind: str, input_column: str, label_column: str) -> str:
+    return _fingerprint(_source(name, kind, input_column, label_column))
 
 
 def _source(name: str, kind: str, input_column: str, label_column: str) -> Source:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,20 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
     columns = hashlib.sha256(f"{kind}/{input_column}/{label_column}".encode()).hexdigest()
     stem = name.rstrip("/").rpartition("/")[2]
     arrays = cached(f"{stem}-{key[:16]}-{columns[:8]}", lambda: _decode(location, name, kind, input_column, label_column))
+    if name not in HUB and len(unread := arrays.get("unread", ())):
+        warnings.warn(
+            f"{name}: the files of split {', '.join(unread)} are not read: validation is cut from train, by the seed"
+            + ("" if arrays["has_test"] else ", and a fifth of train is held out as test"),
+            UserWarning,
+            stacklevel=2,
+        )
     return _from_arrays(arrays)
+
+
+def folder_stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of change of every Parquet file of a folder; empty where there is none."""
+    files = [(path, path.stat()) for path in sorted(folder.glob("**/*.parquet"))]
+    return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files)
 
 
 def _existing(folder: Path, problem: str) -> Path:
@@ -74,6 +88,8 @@ def _decode(location: Path | str, name: str, kind: str, input_column: str, label
     names = getattr(train.features[label_column], "names", None)
     labels = [_labels(split, label_column, name) for split in (train, test)]
     class_names = names or [str(index) for index in range(int(max(part.max() for part in labels)) + 1)]
+    if not names:
+        _refuse_gaps(np.unique(np.concatenate(labels)), label_column, name)
     if max(part.max() for part in labels) >= len(class_names) or len(class_names) < 2:
         raise DataError(f"{name}: column {label_column!r} must hold the classes 0 to C - 1 of at least two classes")
     read = _images if kind == "image" else _texts
@@ -83,6 +99,8 @@ def _decode(location: Path | str, name: str, kind: str, input_column: str, label
     return {
         "kind": np.array(kind),
         "class_names": np.array(class_names),
+        "unread": np.array(sorted(set(splits) - {"train", "test"}) if len(splits) > 1 else [], dtype=str),
+        "has_test": np.array("test" in splits),
         **{f"{part}_inputs": values for part, values in zip(("train", "test"), inputs, strict=True)},
         **{f"{part}_labels": values for part, values in zip(("train", "test"), labels, strict=True)},
     }
@@ -124,8 +142,11 @@ def _reach_hub(repository: str) -> None:
 
 
 def _train_and_test(splits: Any, name: str) -> tuple[Any, Any]:
-    if "train" not in splits and len(splits) > 1:
-        raise DataError(f"{name} has no split named 'train'; it has {', '.join(splits)}")
+    if "train" not in splits and (len(splits) > 1 or set(splits) <= {"validation", "test"}):
+        raise DataError(
+            f"{name} has no split named 'train'; it has {', '.join(splits)}. Name the file to train on "
+            "train-00000-of-00001.parquet; without a test file a fifth of it is held out"
+        )
     if "test" in splits and "train" in splits:
         return splits["train"], splits["test"]
     (whole,) = (splits["train"],) if "train" in splits else splits.values()
@@ -171,6 +192,16 @@ def _only(candidates: list[str], name: str, parameter: str, found: dict[str, str
     return candidates[0]
 
 
+def _refuse_gaps(found: np.ndarray, column: str, name: str) -> None:
+    gaps = sorted(set(range(int(found[-1]) + 1)) - set(found.tolist()))
+    if gaps:
+        shown = ", ".join(map(str, gaps[:3])) + (", ..." if len(gaps) > 3 else "")
+        raise DataError(
+            f"{name}: the labels of column {column!r} run from {found[0]} to {found[-1]}, but class {shown} is in no row; "
+            "number the classes from 0 without gaps, or declare them as a datasets.ClassLabel"
+        )
+
+
 def _labels(split: Any, column: str, name: str) -> np.ndarray:
     values = split[column][:] if len(split) else []
     try:
@@ -179,7 +210,9 @@ def _labels(split: Any, column: str, name: str) -> np.ndarray:
             return labels
     except (TypeError, ValueError):
         pass
-    raise DataError(f"{name}: column {column!r} must hold a class index of 0 or more in every row")
+    named = any(isinstance(value, str) for value in values)
+    mend = f"; turn names into indices first: dataset.class_encode_column({column!r})" if named else ""
+    raise DataError(f"{name}: column {column!r} must hold a class index of 0 or more in every row{mend}")
 
 
 def _images(split: Any, column: str, name: str) -> np.ndarray:

@@ -4,8 +4,10 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
 
-from uncertlr.integrations.listener import Listener, find_scheduler, listen
+from uncertlr.integrations.listener import Listener, listen
+from uncertlr.integrations.search import find_scheduler
 
 
 class UncertaintyLRCallback(Callback):
@@ -34,6 +36,11 @@ class UncertaintyLRCallback(Callback):
                 'UncertaintyLRCallback(module="net"); Lightning then calls the LightningModule itself for other things'
             )
         scheduler = find_scheduler(*(config.scheduler for config in trainer.lr_scheduler_configs))
+        if pl_module.automatic_optimization and any(config.interval == "epoch" for config in trainer.lr_scheduler_configs):
+            rank_zero_info(
+                "UncertaintyLR is stepped once an epoch, so its rule decides once an epoch, on the mean of the readings; "
+                'for a decision at every step give {"scheduler": scheduler, "interval": "step"} in configure_optimizers'
+            )
         self.listener = listen(pl_module.get_submodule(self.module), scheduler, **self.options)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:

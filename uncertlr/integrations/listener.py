@@ -3,16 +3,21 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
+from weakref import WeakKeyDictionary, ref
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from uncertlr.estimators import AnalyticDropout, Estimator, MCDropout
+from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout
 from uncertlr.estimators.heads import Head, find_head, to_parameters
 from uncertlr.estimators.modes import stochastic_layers
+from uncertlr.integrations.outputs import check_shape, logits_of, refuse_probabilities, warn_of_one_logit
 from uncertlr.schedulers import SIGNALS, UncertaintyLR, read_signal
 from uncertlr.streams import generator
+
+# Weak on both sides: the hooks on a model keep its listener alive, and nothing else needs to.
+_listeners: "WeakKeyDictionary[nn.Module, ref[Listener]]" = WeakKeyDictionary()
 
 
 class Listener:
@@ -35,6 +40,7 @@ class Listener:
         seed: int = 0,
         logits: Callable[[Any], Tensor] | None = None,
     ) -> None:
+        _refuse_mistaken(model, scheduler, estimator)
         if every < 1:
             raise ValueError(f"every={every} must be at least 1: a reading every so many steps of the scheduler")
         if signal not in SIGNALS:
@@ -45,11 +51,18 @@ class Listener:
         self.reading, self.readings, self.passes = float("nan"), 0, 0
         self._logits = logits or logits_of
         self._inner = unwrapped(model)
+        if listener_of(self._inner):
+            raise ValueError(
+                f"this {type(self._inner).__name__} has a listener already, and with two every pass would be read twice: "
+                "close() what listen returned, or call uncertlr.integrations.stop_listening(model) first. In a notebook "
+                "`with listen(model, scheduler):` round the loop closes it by itself"
+            )
         if isinstance(self.estimator, MCDropout | AnalyticDropout) and not stochastic_layers(self._inner):
             raise ValueError(
                 f"{type(self._inner).__name__} has no dropout layer with p > 0, so {type(self.estimator).__name__} has "
                 "nothing to sample: put torch.nn.Dropout before its last layer (dropout that is called as a function cannot "
-                "be seen), or pass another estimator"
+                "be seen), or read the plain softmax: listen(model, scheduler, estimator=Deterministic()), of "
+                "uncertlr.estimators, whose mutual information is 0"
             )
         self._head: Head | None = None
         self._searched = self._wanted = self._busy = False
@@ -60,9 +73,12 @@ class Listener:
             model.register_forward_pre_hook(before, with_kwargs=True),
             model.register_forward_hook(after, with_kwargs=True),
         ]
+        _listeners[self._inner] = ref(self)
 
     def close(self) -> None:
         """Take the hooks off the model."""
+        if self._handles:
+            _listeners.pop(self._inner, None)
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -87,22 +103,29 @@ class Listener:
     def _search(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._busy = True
         try:
-            self._head = find_head(self._inner, lambda: self._checked(self._inner(*args, **kwargs)))
+            self._head = find_head(self._inner, lambda: self._judged(self._inner(*args, **kwargs)))
         finally:
             self._busy = False
         self._searched = True
         if self._head:
             self._handles.append(self._head.entrance.register_forward_pre_hook(self._enter))
         elif random := stochastic_layers(self._inner):
-            passes = getattr(self.estimator, "num_samples", 1)
             names = [name for name, layer in self._inner.named_modules() if layer in random]
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             warnings.warn(
-                f"not all random layers ({shown}) are in a head that can be run by itself, so each reading costs {passes} "
-                "more forward passes. Cheaper: dropout only before the last layers, fewer samples, or every=k",
+                f"not all random layers ({shown}) are in a head that can be run by itself, so each reading costs "
+                + self._price(),
                 UserWarning,
                 stacklevel=2,
             )
+
+    def _price(self) -> str:
+        if isinstance(self.estimator, Deterministic):
+            return "1 more forward pass. Cheaper: every=k"
+        return (
+            f"{getattr(self.estimator, 'num_samples', 1)} more forward passes. Cheaper: dropout only before the last layers,"
+            " fewer samples (estimator=MCDropout(num_samples=4)), the plain softmax (estimator=Deterministic()), or every=k"
+        )
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self._wanted and not self._busy:
@@ -140,12 +163,13 @@ class Listener:
         return read_signal(self.signal, prediction)
 
     def _checked(self, output: Any) -> Tensor:
-        logits = self._logits(output)
-        if logits.ndim != 2:
-            raise ValueError(
-                f"the model gave logits of shape {tuple(logits.shape)}; an uncertainty over classes needs [batch, classes], "
-                "one row an example. Pass logits=, a function from the model's output to them"
-            )
+        return check_shape(self._logits(output))
+
+    def _judged(self, output: Any) -> Tensor:
+        logits = self._checked(output)
+        refuse_probabilities(logits)
+        if self._logits is logits_of:  # who passes a function has said what the output is
+            warn_of_one_logit(self._inner, logits)
         return logits
 
 
@@ -180,7 +204,9 @@ def listen(
         A handle; `close` it, or use it as a context manager, to take the hooks off.
 
     Raises:
-        ValueError: no dropout in the model, an unknown signal, logits of another shape.
+        TypeError: an argument of another kind, such as model and scheduler in the other order.
+        ValueError: no dropout in the model, an unknown signal, logits of another shape or probabilities in their place (at
+            the first training pass), or a model that has a listener already.
 
     >>> from uncertlr.schedulers import Threshold
     >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
@@ -195,44 +221,29 @@ def listen(
     return Listener(model, scheduler, estimator=estimator, signal=signal, every=every, seed=seed, logits=logits)
 
 
-def find_scheduler(*candidates: Any) -> UncertaintyLR:
-    """The one `UncertaintyLR` among schedulers, also inside `SequentialLR` or Accelerate's wrapper.
-
-    Raises:
-        ValueError: there is none, or more than one.
-    """
-    found = {id(scheduler): scheduler for candidate in candidates for scheduler in _descend(candidate)}
-    if len(found) != 1:
-        kinds = ", ".join(type(candidate).__name__ for candidate in candidates) or "none"
-        raise ValueError(
-            f"found {len(found)} UncertaintyLR among the trainer's schedulers ({kinds}) where exactly one is needed; "
-            "give the trainer one, or call uncertlr.integrations.listen for each model yourself"
-        )
-    return next(iter(found.values()))
+def stop_listening(model: nn.Module) -> None:
+    """Close the listener of a model, if there is one that `listen` gave and nobody kept."""
+    if listener := listener_of(unwrapped(model)):
+        listener.close()
 
 
-def _descend(candidate: Any) -> Iterator[UncertaintyLR]:
-    if isinstance(candidate, UncertaintyLR):
-        yield candidate
-        return
-    for inner in (getattr(candidate, "scheduler", None), *getattr(candidate, "_schedulers", ())):
-        if inner is not None:
-            yield from _descend(inner)
+def listener_of(model: nn.Module) -> Listener | None:
+    """The listener of an unwrapped model that is open."""
+    known = _listeners.get(model)
+    return known() if known else None
 
 
-def logits_of(output: Any) -> Tensor:
-    """The logits of a model's output: a tensor itself, its ``logits``, or its entry of that name.
-
-    Raises:
-        TypeError: none of these.
-    """
-    found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", output)
-    if not isinstance(found, Tensor):
+def _refuse_mistaken(model: object, scheduler: object, estimator: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"listen(model, scheduler) needs a torch.nn.Module first, got a {type(model).__name__}")
+    if not isinstance(scheduler, UncertaintyLR):
         raise TypeError(
-            f"the model's output, a {type(output).__name__}, is no tensor and has no `logits`; "
-            "pass logits=, a function from the output to them"
+            f"listen(model, scheduler) needs an UncertaintyLR second, got a {type(scheduler).__name__}; one inside another "
+            "scheduler is found by uncertlr.integrations.find_scheduler"
         )
-    return found
+    methods = ("estimate", "estimate_from_features")
+    if estimator is not None and (isinstance(estimator, type) or not all(hasattr(estimator, name) for name in methods)):
+        raise TypeError(f"estimator must be an instance of one, such as MCDropout(num_samples=32), not {estimator!r}")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

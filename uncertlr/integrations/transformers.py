@@ -5,7 +5,8 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from uncertlr.integrations.listener import Listener, find_scheduler, listen
+from uncertlr.integrations.listener import Listener, listen
+from uncertlr.integrations.search import find_scheduler
 
 
 class UncertaintyLRCallback(TrainerCallback):

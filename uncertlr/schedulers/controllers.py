@@ -48,12 +48,12 @@ class Proportional:
         """Refuse values that make no rule."""
         check_ranges(
             self,
-            exponent=math.isfinite(self.exponent),
-            reference=0.0 <= self.reference <= 1.0,
-            warm_up=self.warm_up >= 1,
-            smoothing=0.0 <= self.smoothing < 1.0,
-            min_factor=0.0 < self.min_factor <= 1.0,
-            max_factor=1.0 <= self.max_factor < math.inf,
+            exponent=(math.isfinite(self.exponent), "a finite number"),
+            reference=(0.0 <= self.reference <= 1.0, "in [0, 1]"),
+            warm_up=(self.warm_up >= 1, "at least 1"),
+            smoothing=(0.0 <= self.smoothing < 1.0, "in [0, 1)"),
+            min_factor=(0.0 < self.min_factor <= 1.0, "in (0, 1]"),
+            max_factor=(1.0 <= self.max_factor < math.inf, "a finite number of at least 1"),
         )
 
     def init(self) -> State:
@@ -117,10 +117,10 @@ class Integral:
         """Refuse values that make no rule."""
         check_ranges(
             self,
-            set_point=0.0 <= self.set_point <= 1.0,
-            gain=math.isfinite(self.gain),
-            min_factor=0.0 < self.min_factor <= 1.0,
-            max_factor=1.0 <= self.max_factor < math.inf,
+            set_point=(0.0 <= self.set_point <= 1.0, "in [0, 1]"),
+            gain=(math.isfinite(self.gain), "a finite number"),
+            min_factor=(0.0 < self.min_factor <= 1.0, "in (0, 1]"),
+            max_factor=(1.0 <= self.max_factor < math.inf, "a finite number of at least 1"),
         )
 
     def init(self) -> State:

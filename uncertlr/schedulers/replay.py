@@ -34,7 +34,8 @@ class Replay:
 
     def __post_init__(self) -> None:
         """Refuse an empty or impossible trace."""
-        check_ranges(self, factors=bool(self.factors) and all(0.0 < value < math.inf for value in self.factors))
+        usable = bool(self.factors) and all(0.0 < value < math.inf for value in self.factors)
+        check_ranges(self, factors=(usable, "one or more finite numbers above 0"))
 
     def init(self) -> State:
         """At step 0."""

@@ -81,13 +81,13 @@ class Threshold:
         """Refuse values that make no rule."""
         check_ranges(
             self,
-            threshold=0.0 <= self.threshold <= 1.0,
-            decrease=0.0 < self.decrease <= 1.0,
-            increase=1.0 <= self.increase < math.inf,
-            min_factor=0.0 < self.min_factor <= 1.0,
-            max_factor=1.0 <= self.max_factor < math.inf,
-            dead_band=0.0 <= self.dead_band <= 1.0,
-            every=self.every >= 1 and self.every == int(self.every),
+            threshold=(0.0 <= self.threshold <= 1.0, "in [0, 1]"),
+            decrease=(0.0 < self.decrease <= 1.0, "in (0, 1]"),
+            increase=(1.0 <= self.increase < math.inf, "a finite number of at least 1"),
+            min_factor=(0.0 < self.min_factor <= 1.0, "in (0, 1]"),
+            max_factor=(1.0 <= self.max_factor < math.inf, "a finite number of at least 1"),
+            dead_band=(0.0 <= self.dead_band <= 1.0, "in [0, 1]"),
+            every=(self.every >= 1 and self.every == int(self.every), "a whole number of at least 1"),
         )
 
     def init(self) -> State:

@@ -48,10 +48,10 @@ class RelativeThreshold:
         """Refuse values that make no rule."""
         check_ranges(
             self,
-            reference=self.reference in ("mean", "quantile"),
-            scale=0.0 < self.scale < math.inf,
-            level=0.0 < self.level < 1.0,
-            memory=1.0 <= self.memory < math.inf,
+            reference=(self.reference in ("mean", "quantile"), "'mean' or 'quantile'"),
+            scale=(0.0 < self.scale < math.inf, "a finite number above 0"),
+            level=(0.0 < self.level < 1.0, "in (0, 1)"),
+            memory=(1.0 <= self.memory < math.inf, "a finite number of at least 1"),
         )
         self._with_threshold(0.5)
 

@@ -1,6 +1,7 @@
 """The torch shell round a rule: a learning-rate scheduler that listens."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from typing import Any
@@ -10,6 +11,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from uncertlr.schedulers.rules import Rule
+
+DEAF_STEPS = 100
+"""Steps without a first reading after which a scheduler with a rule says that it hears nothing."""
+
+WAITING_READINGS = 1_000
+"""Readings without a step after which it says that nobody steps it."""
 
 
 class UncertaintyLR(LRScheduler):
@@ -37,6 +44,12 @@ class UncertaintyLR(LRScheduler):
         schedule: factor as a function of the step, counted from 0; None is constant 1.
         last_epoch: as for every torch scheduler.
 
+    Raises:
+        TypeError: `rule` is no rule, such as the name or the class of one.
+
+    Warns:
+        UserWarning: once, if a rule has heard nothing in its first 100 steps, or if 1,000 readings wait for a step.
+
     >>> import torch
     >>> from uncertlr.schedulers import Threshold
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -55,12 +68,15 @@ class UncertaintyLR(LRScheduler):
         schedule: Callable[[int], float] | None = None,
         last_epoch: int = -1,
     ) -> None:
+        _refuse_what_is_no_rule(rule)
         # LRScheduler.__init__ already calls get_lr, which reads these.
         self.rule = rule
         self.schedule = schedule
         self.rule_state = rule.init() if rule else {}
         self.pending: list[float] = []
         self._written: list[float] = []  # empty: what the optimizer holds is not ours to judge
+        self._deaf_steps: int | None = 0 if rule else None  # None: a reading was heard, or none is needed
+        self._told_waiting = False
         super().__init__(optimizer, last_epoch)
 
     @property
@@ -85,6 +101,43 @@ class UncertaintyLR(LRScheduler):
                 "not finite usually means that the loss diverged; an entropy must be divided by its maximum, log C"
             )
         self.pending.append(value)
+        self._deaf_steps = None
+        # Before its turn in SequentialLR, last_epoch is -1.
+        if len(self.pending) >= WAITING_READINGS and self.last_epoch >= 0 and not self._told_waiting:
+            self._told_waiting = True
+            warnings.warn(
+                f"{WAITING_READINGS:,} readings wait for UncertaintyLR.step(), which decides on their mean: call it after "
+                "every optimizer.step(), or close the listener if this scheduler's turn is over",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def step(self, epoch: int | None = None) -> None:
+        """Set the next rates, from what was observed since the last step.
+
+        Args:
+            epoch: not for you: releases of torch before 2.8 hand over with 0 inside `SequentialLR`.
+
+        Raises:
+            TypeError: a number is given, as to a scheduler that takes the epoch or a metric.
+            RuntimeError: something else has changed the rate, or a parameter group was added.
+        """
+        if epoch is not None and not (epoch == 0 and type(epoch) is int):
+            raise TypeError(
+                f"UncertaintyLR.step() takes no argument, but got {epoch!r}: give a reading to observe(), then call step()"
+            )
+        super().step(epoch)
+        if self._deaf_steps is not None:
+            self._deaf_steps += 1
+            if self._deaf_steps == DEAF_STEPS:
+                self._deaf_steps = None
+                warnings.warn(
+                    f"UncertaintyLR has a rule but has heard nothing in {DEAF_STEPS} steps, so nothing is decided: call "
+                    "uncertlr.integrations.listen(model, scheduler), give the trainer UncertaintyLRCallback, or observe() a "
+                    "reading yourself; a model in evaluation mode is not read",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
     def get_lr(self) -> list[float | Tensor]:
         """The rate of every parameter group; consumes the queued readings.
@@ -139,6 +192,8 @@ class UncertaintyLR(LRScheduler):
         self._step_count = state_dict["step_count"]
         self.rule_state = dict(state_dict["rule_state"])
         self.pending = list(state_dict["pending"])
+        if self.pending or self.rule and self.rule_state != self.rule.init():
+            self._deaf_steps = None
         self._written = []
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -163,6 +218,13 @@ class UncertaintyLR(LRScheduler):
                     "something else changes it, such as ChainedScheduler, a second scheduler, or an optimizer's checkpoint "
                     "that was loaded without the scheduler's. Pass what shall multiply the rate as schedule=, and load both"
                 )
+
+
+def _refuse_what_is_no_rule(rule: object) -> None:
+    needed = ("init", "update", "factor", "signal_range")
+    if rule is not None and (isinstance(rule, type) or not all(hasattr(rule, name) for name in needed)):
+        given = f"the class {rule.__name__}" if isinstance(rule, type) else repr(rule)
+        raise TypeError(f"rule must be an instance of a rule, such as Threshold(threshold=0.5), or None; got {given}")
 
 
 def describe(rule: Rule | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from uncertlr.data import known_kind
 from uncertlr.errors import ConfigError, DataError
-from uncertlr.experiments import build_estimators, network_name, resolve_device
+from uncertlr.experiments import build_estimators, network_name, refuse_other_data, resolve_device
 from uncertlr.listing import run_states
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
@@ -112,5 +112,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
             build_estimators(job.config)
             if not job.config.donors:
                 build_rule(job.config, steps_per_epoch=1)
+            if (paths := paths_of(job.config)).complete:
+                refuse_other_data(job.config, paths)
         except (ConfigError, DataError) as error:
             raise ConfigError(f"arm {job.arm!r}: {error}") from None
