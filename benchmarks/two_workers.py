@@ -76,7 +76,13 @@ def main() -> None:
     ratio = statistics.median(row["ratio"] for row in rows)
     print(f"two workers over one: {ratio:.3f}, the median of {len(rows)} rounds; the target is {TARGET}")
     if options.output:
-        about = {"runs_a_round": options.runs, "epochs": options.epochs, "load_before": load, "target": TARGET, "ratio": ratio}
+        about = {
+            "runs_a_round": options.runs,
+            "epochs": options.epochs,
+            "load_before": load,
+            "target": TARGET,
+            "ratio": ratio,
+        }
         content = {"environment": provenance.environment("cpu"), **about, "rounds": rows}
         options.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
