@@ -67,6 +67,9 @@ def sweep(tmp_path, plant_runs, monkeypatch):
     return planted
 
 
+NEAR_5, NEAR_3 = r"(?:4\.[5-9]|5\.[0-4])", r"(?:2\.[5-9]|3\.[0-4])"  # what is planted, give or take its noise
+
+
 @pytest.mark.slow
 def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evidence_grid):
     good, bad = {"inverse": 0.03, "report": -0.05}, {"inverse": -0.03, "report": 0.05}
@@ -74,7 +77,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
     text, figures, glued = chapter("verdict", sweeps=one)
     assert len(figures) == 4
     assert re.search(
-        r"\(`report`\), it loses 5\.\d points.*`inverse` \([^)]*\) gains 3\.\d points",
+        rf"\(`report`\), it loses {NEAR_5} points.*`inverse` \([^)]*\) gains {NEAR_3} points",
         glued["verdict-answer"].data,
         re.DOTALL,
     )
@@ -88,7 +91,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
     other = sweep(evidence_grid, lambda arm: bad.get(arm, 0.0), "other")
     swapped, _, glued = chapter("verdict", sweeps=other)
     assert re.search(
-        r"\(`report`\), it gains 5\.\d points.*`inverse` \([^)]*\) loses 3\.\d points",
+        rf"\(`report`\), it gains {NEAR_5} points.*`inverse` \([^)]*\) loses {NEAR_3} points",
         glued["verdict-answer"].data,
         re.DOTALL,
     )

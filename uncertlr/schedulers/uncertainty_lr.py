@@ -75,9 +75,10 @@ class UncertaintyLR(LRScheduler):
         self.rule_state = rule.init() if rule else {}
         self.pending: list[float] = []
         self._written: list[float] = []  # empty: what the optimizer holds is not ours to judge
-        self._deaf_steps: int | None = 0 if rule else None  # None: a reading was heard, or none is needed
+        self._deaf_steps: int | None = None  # None: a reading was heard, or none is needed
         self._told_waiting = False
-        super().__init__(optimizer, last_epoch)
+        super().__init__(optimizer, last_epoch)  # takes a step of its own, before which nobody can have been heard
+        self._deaf_steps = 0 if rule else None
 
     @property
     def factor(self) -> float:
