@@ -39,6 +39,14 @@ class Interval:
     high: float
     count: int
 
+    def signed(self, digits: int) -> str:
+        """To read, of a difference.
+
+        >>> Interval(2.57, 1.63, 3.51, 10).signed(1)
+        '+2.6 (+1.6 to +3.5)'
+        """
+        return f"{self.estimate:+.{digits}f} ({self.low:+.{digits}f} to {self.high:+.{digits}f})"
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from uncertlr.arrival import compare_arrival
-from uncertlr.evidence import Interval, paired_interval
+from uncertlr.evidence import paired_interval
 from uncertlr.metrics import Censored, time_to_minimum, time_to_target
 from uncertlr.pairs import shared_seeds
 from uncertlr.runs import Run
@@ -63,7 +63,7 @@ def _difference(study: Study, arm: str, baseline: str, target: float, unit: str)
     if found is None or not found.estimable:
         few = f"{found.arrived} and {found.arrived_baseline}" if found else "0"
         return f"not estimable ({few} of {len(alike)} before {horizon:.0f})"
-    return f"{_signed(found.difference, 1)}, cut at {horizon:.0f}, n = {len(alike)}"
+    return f"{found.difference.signed(1)}, cut at {horizon:.0f}, n = {len(alike)}"
 
 
 def _to_lowest_loss(runs: list[Run]) -> str:
@@ -125,7 +125,3 @@ def hours_table(study: Study) -> pd.DataFrame:
     groups = pd.DataFrame(rows).groupby(["processor", "device", "torch", "data"])
     table = groups.agg(runs=("hours", "size"), hours=("hours", "sum"), first=("day", "min"), last=("day", "max"))
     return table.reset_index().round({"hours": 1})
-
-
-def _signed(interval: Interval, digits: int) -> str:
-    return f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"

@@ -61,7 +61,7 @@ def levels_table(levels: Sequence[Level], baseline: str) -> pd.DataFrame:
             "rate, last epoch": f"{level.rate:.1e}",
             "uncertainty, first epoch": f"{level.first:.3f}",
             "last epoch": f"{level.mean:.3f}",
-            f"from {baseline} (95 %)": _interval(against) if against else "",
+            f"from {baseline} (95 %)": against.signed(3) if against else "",
         }
     return pd.DataFrame(rows).T
 
@@ -134,14 +134,10 @@ def _sign(found: Interval | None) -> int:
     return 1 if found.estimate > 0 else -1
 
 
-def _interval(found: Interval) -> str:
-    return f"{found.estimate:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
-
-
 def _step_words(low: Level, high: Level) -> str:
     found = difference(low, high)
     rates = f"From {low.rate:.1e} ({low.name}) to {high.rate:.1e} ({high.name})"
     if found is None:
         return f"{rates}: fewer than two seeds in common."
     verb = {-1: "**falls**", 0: "does not clearly move", 1: "**rises**"}[_sign(found)]
-    return f"{rates} uncertainty {verb}: {_interval(found)} of the maximum, n = {found.count} pairs of seeds."
+    return f"{rates} uncertainty {verb}: {found.signed(3)} of the maximum, n = {found.count} pairs of seeds."
