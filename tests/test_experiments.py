@@ -125,7 +125,13 @@ run(config)
 
 @pytest.mark.parametrize(
     ("config", "moment"),
-    [(CNN, "step"), (CNN, "before checkpoint"), (CNN, "summary"), (LSTM, "after checkpoint"), (LSTM, "step")],
+    [
+        (CNN, "step"),
+        (LSTM, "after checkpoint"),
+        pytest.param(CNN, "before checkpoint", marks=pytest.mark.slow),
+        pytest.param(CNN, "summary", marks=pytest.mark.slow),
+        pytest.param(LSTM, "step", marks=pytest.mark.slow),
+    ],
     ids=lambda value: value if isinstance(value, str) else value.dataset,
 )
 def test_a_killed_run_goes_on_bit_for_bit(config, moment, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
-@pytest.mark.parametrize(("how", "steps"), [("ddp", 6), ("accelerate", 12)])
+@pytest.mark.parametrize(("how", "steps"), [("ddp", 6), pytest.param("accelerate", 12, marks=pytest.mark.slow)])
 def test_both_processes_make_the_same_decision_once_a_step(how, steps, tmp_path):
     if how == "accelerate" and not find_spec("accelerate"):
         pytest.skip("the transformers extra is not installed")
