@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | sweep | runs | evidence | evaluate | book | results``.
+"""The command line: ``uncertlr run | sweep | tune | runs | evidence | evaluate | book | results``.
 
 Flags and help come from RunConfig.
 """

@@ -1,4 +1,4 @@
-"""The commands ``uncertlr sweep``, ``runs``, ``evidence`` and ``evaluate``."""
+"""The commands ``uncertlr sweep``, ``tune``, ``runs``, ``evidence`` and ``evaluate``."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from uncertlr.errors import ConfigError, RunError
 
 
 def add_commands(commands: Any) -> None:
-    """Add the four commands to a parser's subparsers."""
+    """Add the five commands to a parser's subparsers."""
     sweep = commands.add_parser("sweep", help="carry out what is missing of a grid of runs", allow_abbrev=False)
     sweep.add_argument("grid", type=Path, help="YAML file, such as those of sweeps/")
     sweep.add_argument("--profile", default="", help=f"in place of the file's own ({', '.join(PROFILES)})")
@@ -30,6 +30,15 @@ def add_commands(commands: Any) -> None:
     sweep.add_argument("--root", default="", help=describe_field("root"))
     sweep.add_argument("--device", default="auto", help=describe_field("device"))
     sweep.set_defaults(command=_sweep, parser=sweep)
+
+    tune = commands.add_parser("tune", help="choose among a sweep's finished trials by validation", allow_abbrev=False)
+    tune.add_argument("grid", type=Path, help="the trials' YAML file")
+    tune.add_argument(
+        "--seeds", type=int, nargs="+", default=[], help="on which to run what was chosen (the ten after the trials')"
+    )
+    tune.add_argument("--output", type=Path, metavar="FILE", help="write the sweep of what was chosen; else it is printed")
+    tune.add_argument("--root", default="", help=describe_field("root"))
+    tune.set_defaults(command=_tune, parser=tune)
 
     runs = commands.add_parser("runs", help="list local and published runs", allow_abbrev=False)
     runs.add_argument("--dataset", default="", help="only the runs on this data set")
@@ -108,6 +117,21 @@ def _sweep(options: argparse.Namespace) -> None:
     if failed := sum(bool(outcome.error) for outcome in outcomes):
         print(failures(jobs, outcomes), file=sys.stderr)
         raise RunError(f"{failed} of {len(outcomes)} runs failed, as listed; the others are done")
+
+
+def _tune(options: argparse.Namespace) -> None:
+    from uncertlr.sweep import trials_table, tuned_sweep
+
+    print(trials_table(options.grid, options.root).to_string(float_format=lambda value: f"{value:.4f}"), file=sys.stderr)
+    text = tuned_sweep(options.grid, options.seeds, options.root)
+    if options.output is None:
+        print(text, end="")
+        return
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--output {options.output}: {error.strerror or error}") from None
+    print(f"carry it out with: uncertlr sweep {options.output}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from uncertlr.evidence import paired_interval, pairs_won, probability_of_improvement
 from uncertlr.evidence_times import validation
+from uncertlr.evidence_words import rate
 from uncertlr.metrics import debiased_error_of_curve
 from uncertlr.published import thin
 from uncertlr.runs import Run
@@ -79,7 +80,7 @@ def _cell(row: pd.Series) -> str:
         return str(row["word"])
     if row["word"] == "equivalent":
         return f"equivalent ({row['difference']:+.1f}, 90 %: {row['low, 90 %']:+.1f} to {row['high, 90 %']:+.1f})"
-    start = f"; from {row['rate']:g}" if row["same rate"] else ""
+    start = f"; from {rate(row['rate'])}" if row["same rate"] else ""
     return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f}{start})"
 
 

@@ -3,6 +3,7 @@
 from uncertlr.sweep.carry_out import Outcome, executed_notebook
 from uncertlr.sweep.execute import check_jobs, missing_jobs, run_sweep, with_fixed_rates
 from uncertlr.sweep.grid import Job, read_sweep
+from uncertlr.sweep.tuning import trials_table, tuned_sweep
 
 __all__ = [
     "Job",
@@ -12,5 +13,7 @@ __all__ = [
     "missing_jobs",
     "read_sweep",
     "run_sweep",
+    "trials_table",
+    "tuned_sweep",
     "with_fixed_rates",
 ]

@@ -7,9 +7,11 @@
     seeds: 10                      # 0 to 9, or a list
     base: {num_samples: 32}        # fields of RunConfig for every arm
     product: {epochs: [1, 3]}      # every arm with every combination of these
+    trials: 12                     # points of a Sobol sequence over the ranges of an arm that has any
     arms:
       constant: {}
       inverse: {rule: proportional, learning_rate: 3e-4}
+      tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
       inverse_yoked: {donor: inverse}                        # replays the next seed's run of inverse
       inverse_mean_curve: {donor: inverse, donors: others}   # replays the geometric mean of all other seeds' runs
       inverse_shuffled: {donor: inverse, rule: shuffled}     # the rule on the same seed's readings, shuffled
@@ -26,8 +28,9 @@ import yaml
 
 from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset
 from uncertlr.errors import ConfigError
+from uncertlr.sweep.trials import spread
 
-KEYS = ("experiment", "profile", "seeds", "base", "product", "arms")
+KEYS = ("experiment", "profile", "seeds", "base", "product", "trials", "arms")
 DONORS = ("next", "others", "own")
 LENGTH_FIELDS = ("epochs", "batch_size", "train_examples", "val_fraction", "signal_every")
 """Fields that fix the number of steps and of readings, which a trace and the run that replays it must share."""
@@ -63,14 +66,27 @@ def read_sweep(path: Path, root: str = "", profile: str = "", device: str = "aut
     Raises:
         ConfigError: anything in the file that makes no sense, named with the file, the arm and the value.
     """
-    grid = _load(path)
+    grid = read_grid(path)
     try:
-        grid = {**_checked(grid), **({"profile": profile} if profile else {})}
+        grid = spread({**grid, **({"profile": profile} if profile else {})})
         jobs = _expand(grid, {"root": root, "device": device, "progress": "quiet"})
         _refuse_twins(jobs)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return jobs
+
+
+def read_grid(path: Path) -> dict[str, Any]:
+    """A sweep's mapping, checked, with everything filled in that may be left out; arms and ranges as they stand.
+
+    Raises:
+        ConfigError: what the file gets wrong, with its name.
+    """
+    grid = _load(path)
+    try:
+        return _checked(grid)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -124,8 +140,11 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     profile = grid.get("profile", "exact")
     if profile not in list(PROFILES):
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    seeds = _seeds(grid.get("seeds", 1))
-    return {"experiment": dataset, "profile": profile, "base": base, "product": product, "arms": arms, "seeds": seeds}
+    seeds, trials = _seeds(grid.get("seeds", 1)), grid.get("trials", 0)
+    if type(trials) is not int or trials < 0 or (trials == 0 and "trials" in grid):
+        raise ConfigError(f"trials={trials!r} must be a count of at least 1")
+    given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials}
+    return {"experiment": dataset, "profile": profile, **given}
 
 
 def _mapping(where: str, value: Any) -> dict[str, Any]:

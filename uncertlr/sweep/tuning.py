@@ -1,0 +1,97 @@
+"""The choice among an arm's trials, and the sweep that runs what was chosen on fresh seeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from uncertlr.config import RunConfig
+from uncertlr.errors import ConfigError, RunError
+from uncertlr.experiments import find
+from uncertlr.runs import paths_of, read_record
+from uncertlr.sweep.grid import Job, read_grid, read_sweep
+from uncertlr.sweep.trials import trials_of, tried_arms
+
+
+def trials_table(sweep: Path, root: str = "") -> pd.DataFrame:
+    """Every trial of a sweep's arms: what was tried, and how the last weights did on validation.
+
+    Args:
+        sweep: YAML file whose arms name ranges.
+        root: folder of the runs; empty for the usual one.
+
+    Returns:
+        One row a trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
+        gave), ``seeds`` (finished), ``accuracy`` and ``loss`` (means over the seeds; NaN where a run diverged), ``chosen``.
+
+    Raises:
+        ConfigError: no arm names a range, or a trial looks at the test set.
+        RunError: a trial has not been carried out.
+    """
+    grid, tried = read_grid(sweep), tried_arms(read_grid(sweep)["arms"])
+    jobs = read_sweep(sweep, root)
+    if not tried:
+        raise ConfigError(f"{sweep}: no arm names a range, so there is nothing to choose")
+    if any(job.config.evaluate_test for job in jobs):
+        raise ConfigError(f"{sweep}: a trial must not look at the test set; put evaluate_test: false under 'base'")
+    runs_of = {name: [job for job in jobs if job.arm == name] for name in {job.arm for job in jobs}}
+    rows = []
+    for arm, ranges in tried.items():
+        for number, (name, fields) in enumerate(trials_of(arm, grid["arms"][arm], ranges, grid["trials"]).items(), 1):
+            settings = {field: fields[field] for field in ranges}
+            rows.append({"arm": arm, "trial": number, "settings": settings, **_scores(sweep, runs_of[name])})
+    table = pd.DataFrame(rows)
+    table["chosen"] = table.index.isin(_best(trials) for _, trials in table.groupby("arm", sort=False))
+    return table
+
+
+def tuned_sweep(sweep: Path, seeds: Sequence[int], root: str = "") -> str:
+    """The text of a sweep file: each arm with the settings that did best on validation, on seeds that no trial has seen.
+
+    Args:
+        sweep: the trials' YAML file.
+        seeds: on which to run what was chosen; of none, the ten that follow the trials'.
+        root: folder of the runs; empty for the usual one.
+
+    Raises:
+        ConfigError: a seed is a trial's; or as `trials_table`.
+        RunError: as `trials_table`; or every trial of an arm diverged.
+    """
+    grid, table = read_grid(sweep), trials_table(sweep, root)
+    seeds = seeds or range(max(grid["seeds"]) + 1, max(grid["seeds"]) + 11)
+    if seen := sorted(set(seeds) & set(grid["seeds"])):
+        raise ConfigError(f"seed {seen[0]} is one of the trials' ({sweep}); what was chosen must be judged on others")
+    chosen = table[table["chosen"]].set_index("arm")
+    arms: dict[str, dict[str, Any]] = {}
+    for name, fields in grid["arms"].items():
+        if name in chosen.index and pd.isna(chosen.loc[name, "accuracy"]):
+            raise RunError(f"every trial of arm {name!r} diverged, so none can be chosen; lower its ranges")
+        arms[name] = {**fields, **(chosen.loc[name, "settings"] if name in chosen.index else {})}
+    base = {field: value for field, value in grid["base"].items() if field != "evaluate_test"}
+    kept = {"experiment": grid["experiment"], "profile": grid["profile"], "seeds": list(seeds), "base": base}
+    header = f"# Of each arm the best of {grid['trials']} trials on validation, written by: uncertlr tune {sweep}\n"
+    return header + yaml.safe_dump({**kept, "arms": arms}, sort_keys=False, default_flow_style=None, width=120)
+
+
+def _scores(sweep: Path, jobs: Sequence[Job]) -> dict[str, float]:
+    finished = [find(job.config) for job in jobs]
+    for job, run in zip(jobs, finished, strict=True):
+        if run is None and not _diverged(job.config):
+            raise RunError(f"{job.arm}, seed {job.config.seed}, is not finished; run: uncertlr sweep {sweep}")
+    scores = [run.summary["val"] for run in finished if run]
+    if len(scores) < len(jobs):
+        return {"seeds": len(scores), "accuracy": float("nan"), "loss": float("nan")}
+    return {"seeds": len(jobs), **{name: mean(each[name] for each in scores) for name in ("accuracy", "loss")}}
+
+
+def _diverged(config: RunConfig) -> bool:
+    paths = paths_of(config)
+    return paths.record.is_file() and read_record(paths)["status"] == "FAILED"
+
+
+def _best(trials: pd.DataFrame) -> Any:
+    """Highest accuracy; of equals the lowest loss, then the first."""
+    return trials.sort_values(["accuracy", "loss"], ascending=[False, True], kind="stable").index[0]
