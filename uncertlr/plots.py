@@ -21,7 +21,7 @@ INK = "#767d86"
 """Axes, labels and grids: a grey with enough contrast on both pages."""
 
 WIDTH = 4.5
-"""Inches, of every figure, its panels beside or under one another. A phone shows the width whole, so the text stays legible."""
+"""Inches, of every figure, its panels beside or under one another: a phone shows that much with the text still legible."""
 
 STYLE: dict[str, Any] = {
     "figure.figsize": (WIDTH, 2.8),
@@ -29,24 +29,16 @@ STYLE: dict[str, Any] = {
     "axes.titlesize": "medium",
     "figure.labelsize": "medium",
     "svg.hashsalt": "uncertlr",
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    **dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "none"),
     "savefig.transparent": True,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "axes.titlecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": INK,
+    **dict.fromkeys(["text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "grid.color"], INK),
+    **dict.fromkeys(["xtick.color", "ytick.color"], INK),
     "grid.alpha": 0.25,
     "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(["axes.spines.top", "axes.spines.right"], False),
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
-    "figure.dpi": 110,
+    "figure.dpi": 220,  # of what a vector drawing holds as pixels
     "lines.linewidth": 1.8,
 }
 
@@ -64,7 +56,8 @@ def use_style() -> None:
 
         backend = InlineBackend.instance(parent=shell)
         backend.shell = shell
-        backend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None}}
+        options: Any = {"bbox_inches": "tight", "metadata": {"Date": None}}
+        backend.print_figure_kwargs = options
         backend.figure_formats = {"svg"}
 
 
@@ -202,7 +195,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
             fill = "none" if hollow else COLOURS[0]
             ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
         text = f"{name}\n{row['word']} (n = {row['pairs']:.0f})"
-        ax.annotate(text, (0.01, height + 0.15), xycoords=("axes fraction", "data"), va="bottom", color=INK)
+        ax.annotate(text, (0.01, height + 0.12), xycoords=("axes fraction", "data"), va="bottom", color=INK)
     ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
     ax.spines["left"].set_visible(False)
     points_axis(ax, rows[["difference", "low", "high"]].to_numpy(dtype=float), margin)

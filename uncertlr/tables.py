@@ -8,7 +8,6 @@ from uncertlr.config import RunConfig
 from uncertlr.metrics import time_to_target
 from uncertlr.runs import Run
 
-
 RULES = {
     "threshold": "rule",
     "relative": "relative rule",
