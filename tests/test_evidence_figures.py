@@ -31,9 +31,11 @@ def jobs(tmp_path_factory):
 def test_every_arm_with_runs_is_drawn(jobs):
     figures = evidence_figures(jobs)
     assert set(figures) == {"differences", "arrival", "curves", "profiles"}
-    assert [tick.get_text() for tick in figures["differences"].axes[0].get_yticklabels()] == ["report"]
+    (text,) = figures["differences"].axes[0].texts
+    assert text.get_text().splitlines()[0] == "rule, every step (report)"
     shown = [ax for ax in figures["curves"].axes if ax.get_visible()]
-    assert [ax.get_title() for ax in shown] == ["report (n = 2)"]
+    assert [ax.get_title() for ax in shown] == ["rule, every step\nreport, n = 2"]
+    assert "(grey: fixed rate of 1e-3)" in figures["curves"].get_supxlabel()
     accuracies = load_run(run(jobs[1].config)).metrics.query("split == 'val'")["accuracy"].tolist()
     assert accuracies in [line.get_ydata().tolist() for line in shown[0].get_lines()]
 

@@ -187,9 +187,11 @@ def test_times_without_arrivals_are_not_estimated(study):
 def test_the_headline_has_linear_axes_and_one_of_its_own_for_the_controls(study):
     figure = headline_figure(study(GOOD | {"report": -0.4}))
     titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert titles == ["against constant", "against cosine", "inverse against its own controls"]
+    fixed, control = "fixed rate of 1e-3 (constant)", "rate over uncertainty (inverse) against its own controls"
+    assert titles == [f"against {fixed}", "against cosine", control]
     assert {ax.get_xscale() for ax in figure.axes} == {"linear"}
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["inverse (from 3e-4)", "report"]
+    names = [text.get_text().splitlines()[0] for text in figure.axes[0].texts]
+    assert names == ["rate over uncertainty (inverse), from 3e-4", "rule, every step (report)"]
     first, second, controls = (ax.get_xlim() for ax in figure.axes)
     assert first == second
     assert first[0] < -40 < -5 < controls[0]

@@ -102,7 +102,7 @@ def test_other_parameters_run_from_top_to_bottom(name, tmp_path, monkeypatch):
         warnings.simplefilter("ignore")
         execute_notebook(path(name), tmp_path / "out.ipynb", SMALL.get(name, {}))
     outputs = [output for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells for output in cell.get("outputs", [])]
-    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def shown(file):
     cells = nbformat.read(file, as_version=4).cells
     outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     frames = [data for data in outputs if '<div class="frames"' in data.get("text/html", "")]
-    return sum("image/png" in data for data in outputs), len(frames)
+    return sum("image/svg+xml" in data for data in outputs), len(frames)
 
 
 def test_an_unknown_parameter_is_refused(tmp_path):

@@ -101,8 +101,11 @@ def test_differences_show_interval_zone_and_word(ax):
         index=["waiting", "better", "few"],
     )
     plots.differences(ax, table, 0.5, "points")
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["few", "better", "waiting"]
-    assert {text.get_text() for text in ax.texts} == {"helps (n = 10)", "descriptive (n = 3)", "missing (n = 0)"}
+    assert [text.get_text() for text in ax.texts] == [
+        "few\ndescriptive (n = 3)",
+        "better\nhelps (n = 10)",
+        "waiting\nmissing (n = 0)",
+    ]
     np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), [-0.8, 1.0])
     assert ax.get_lines()[2].get_markerfacecolor() == "none"
     assert ax.get_xscale() == "linear"

@@ -46,6 +46,7 @@ def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT) -> dict[str,
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()
     table = arms_against(study, baseline)
+    table.index = pd.Index([in_words(study, arm) for arm in table.index])
     label = f"test accuracy minus {baseline}'s (percentage points)"
     return {
         "differences": differences_figure({"": table[table["word"] != ""]}, label),
@@ -74,7 +75,7 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> list[Path]:
 def differences_figure(
     tables: Mapping[str, pd.DataFrame], xlabel: str, near: Mapping[str, pd.DataFrame] | None = None
 ) -> Figure:
-    """One panel a table, its key the title; see `plots.differences`. Narrow, so that a phone need not shrink it much.
+    """One panel a table, its key the title; see `plots.differences`.
 
     Args:
         tables: with the comparisons' names as index, such as `by_arm` gives; their panels share one axis.
@@ -83,8 +84,8 @@ def differences_figure(
     """
     nothing = {"": pd.DataFrame(columns=["difference", "low", "high", "pairs", "word"], dtype=float)}
     groups = [group for group in (tables, near) if group] or [nothing]
-    heights = [max(1, len(table)) + 0.8 for group in groups for table in group.values()]
-    figure = Figure(figsize=(4.8, 0.7 + 0.42 * sum(heights) + 0.2 * len(heights)))
+    heights = [max(1, len(table)) + 0.7 for group in groups for table in group.values()]
+    figure = Figure(figsize=(plots.WIDTH, 0.6 + 0.5 * sum(heights)))
     axes = iter(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
     for group in groups:
         panels = [next(axes) for _ in group]
@@ -92,33 +93,48 @@ def differences_figure(
         for ax, (title, table) in zip(panels, group.items(), strict=True):
             plots.differences(ax, table, 100 * MARGIN)
             plots.points_axis(ax, ends, 100 * MARGIN)
-            ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left", fontsize="medium")
+            ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left")
             ax.xaxis.set_tick_params(labelbottom=ax is panels[-1])
     panels[-1].set_xlabel(xlabel)
     return figure
 
 
-def by_arm(table: pd.DataFrame) -> pd.DataFrame:
+def in_words(study: Study, arm: str) -> str:
+    """An arm as figures name it: in words, a fixed rate with its size, then the name that tables and sweeps have for it."""
+    words = _words(study, arm)
+    return words if words == arm else f"{words} ({arm})"
+
+
+def _words(study: Study, arm: str) -> str:
+    words = study.words(arm)
+    return f"{words} of {rate(study.initial_rate(arm))}" if words == "fixed rate" else words
+
+
+def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with.
 
     An arm that listens and starts from another rate than its baseline has its own behind its name.
     """
-    starts = [f"{row['arm']} (from {rate(row['rate'])})" if row["same rate"] else row["arm"] for _, row in table.iterrows()]
-    return table.set_index(pd.Index(starts))
+    starts = [f", from {rate(row['rate'])}" if row["same rate"] else "" for _, row in table.iterrows()]
+    names = [in_words(study, arm) + start for arm, start in zip(table["arm"], starts, strict=True)]
+    return table.set_index(pd.Index(names))
 
 
 def headline_figure(study: Study) -> Figure:
     """The named family, and on an axis of its own the feedback arms' controls; what has no finished pair is left out."""
     named, causal = comparisons(study, named_family(study)), comparisons(study, causal_family(study))
     named, causal = (table[table["word"] != "missing"] for table in (named, causal))
-    panels = {f"against {name}": by_arm(rows) for name, rows in named.groupby("against", sort=False)}
+    groups = named.groupby("against", sort=False)
+    panels = {f"against {in_words(study, str(name))}": by_arm(study, rows) for name, rows in groups}
     label = "difference of final accuracy (percentage points)"
-    return differences_figure(panels or {"": named}, label, against_controls(causal))
+    return differences_figure(panels or {"": named}, label, against_controls(study, causal))
 
 
-def against_controls(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def against_controls(study: Study, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
-    return {f"{arm} against its own controls": rows.set_index("against") for arm, rows in table.groupby("arm", sort=False)}
+    named = table.set_index(pd.Index([in_words(study, control) for control in table["against"]]))
+    groups = named.groupby("arm", sort=False)
+    return {f"{in_words(study, str(arm))} against its own controls": rows for arm, rows in groups}
 
 
 def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
@@ -182,7 +198,7 @@ def cells_figure(study: Study) -> Figure:
     scores = cell_scores(study, factors)
     combinations = list(itertools.product((0, 1), repeat=len(rest)))
     rows = (len(combinations) + 1) // 2
-    figure = Figure(figsize=(6.4, 0.6 + 2.1 * rows))
+    figure = Figure(figsize=(plots.WIDTH, 0.6 + 2.1 * rows))
     axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat
     for ax, combination in zip(axes, combinations, strict=False):
         panel = [[scores[level, place, *combination] for place in (0, 1)] for level in (0, 1)]
@@ -190,10 +206,10 @@ def cells_figure(study: Study) -> Figure:
         plots.cell_means(ax, series, places)
         counts = sorted(len(cell) for line in panel for cell in line)
         shown = ", ".join(f"{name} {both[level]}" for (name, both), level in zip(rest, combination, strict=True))
-        ax.set_title(f"{shown} (n = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''})", fontsize="small")
-    figure.axes[0].legend(title=first.replace("_", " "), fontsize="small", title_fontsize="small")
-    figure.supxlabel(second, fontsize="medium", color=plots.INK)
-    figure.supylabel("final test accuracy", fontsize="medium", color=plots.INK)
+        ax.set_title(f"{shown}\nn = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''}")
+    figure.axes[0].legend(title=first.replace("_", " "))
+    figure.supxlabel(second, color=plots.INK)
+    figure.supylabel("final test accuracy", color=plots.INK)
     return figure
 
 
@@ -220,7 +236,7 @@ def small_panels(
     """
     shown = [arm for arm in (study.arms if arms is None else arms) if study.arms[arm] and arm != reference]
     rows = max(1, (len(shown) + 1) // 2)
-    figure = Figure(figsize=(6.4, 0.6 + 1.75 * rows))
+    figure = Figure(figsize=(plots.WIDTH, 0.6 + 1.8 * rows))
     axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True)
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
@@ -230,9 +246,10 @@ def small_panels(
         if reference and study.arms[reference]:
             draw(ax, reference, plots.INK)
         draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
-        ax.set_title(f"{arm} (n = {len(study.arms[arm])})", fontsize="medium")
+        name = f"{arm}, " if _words(study, arm) != arm else ""
+        ax.set_title(f"{_words(study, arm)}\n{name}n = {len(study.arms[arm])}")
         ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
-    grey = f" (grey: {reference})" if reference and study.arms[reference] else ""
-    figure.supxlabel(xlabel + grey, fontsize="medium", color=plots.INK)
-    figure.supylabel(ylabel, fontsize="medium", color=plots.INK)
+    grey = f" (grey: {_words(study, reference)})" if reference and study.arms[reference] else ""
+    figure.supxlabel(xlabel + grey, color=plots.INK)
+    figure.supylabel(ylabel, color=plots.INK)
     return figure

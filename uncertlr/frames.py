@@ -99,7 +99,7 @@ def reliability_frames(runs: Mapping[str, Run], most: int = 12) -> Frames:
     rows = {name: run.metrics.query("split == 'val'").set_index("epoch") for name, run in runs.items()}
     epochs = next(iter(rows.values())).index.to_numpy()
     shown = epochs[np.unique(np.linspace(0, len(epochs) - 1, most).round().astype(int))]
-    figure, axes = pyplot.subplots(1, len(runs), figsize=(2.7 * len(runs), 3.0), squeeze=False)
+    figure, axes = pyplot.subplots(1, len(runs), figsize=(plots.WIDTH, 0.7 + plots.WIDTH / len(runs)), squeeze=False)
     alt = (
         f"Reliability diagrams after epochs {shown[0]} to {shown[-1]} of {' and '.join(runs)}: accuracy against "
         "confidence in bins, with the diagonal and the share of examples in each bin."

@@ -1,5 +1,6 @@
 """Figures: arrays in, Axes out. Nothing here computes a result; colours read on a light and on a dark page."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,37 +20,45 @@ COLOURS = ("#3a8fd9", "#d97526", "#2a9d78", "#c45ba3", "#8a8a2a", "#d1495b")
 INK = "#767d86"
 """Axes, labels and grids: a grey with enough contrast on both pages."""
 
+WIDTH = 4.5
+"""Inches, of every figure, its panels beside or under one another: a phone shows that much with the text still legible."""
+
 STYLE: dict[str, Any] = {
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    "figure.figsize": (WIDTH, 2.8),
+    "font.size": 9,  # points, of all text: at `WIDTH` no less than 9 pixels on a phone
+    "axes.titlesize": "medium",
+    "figure.labelsize": "medium",
+    "svg.hashsalt": "uncertlr",
+    **dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "none"),
     "savefig.transparent": True,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "axes.titlecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": INK,
+    **dict.fromkeys(["text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "grid.color"], INK),
+    **dict.fromkeys(["xtick.color", "ytick.color"], INK),
     "grid.alpha": 0.25,
     "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": "medium",
+    **dict.fromkeys(["axes.spines.top", "axes.spines.right"], False),
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
-    "figure.dpi": 110,
+    "figure.dpi": 220,  # of what a vector drawing holds as pixels
     "lines.linewidth": 1.8,
 }
 
 
 def use_style() -> None:
-    """Give every later figure of this process the book's look."""
+    """Give every later figure of this process the book's look; a notebook shows it as SVG, sharp at any size."""
     import matplotlib as mpl
     from cycler import cycler
 
     style: Any = {**STYLE, "axes.prop_cycle": cycler(color=COLOURS)}
     mpl.rcParams.update(style)
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        from matplotlib_inline.config import InlineBackend
+
+        backend = InlineBackend.instance(parent=shell)
+        backend.shell = shell
+        options: Any = {"bbox_inches": "tight", "metadata": {"Date": None}}
+        backend.print_figure_kwargs = options
+        backend.figure_formats = {"svg"}
 
 
 def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequence[str] = ()) -> "Axes":
@@ -167,7 +176,7 @@ def reliability(
 
 
 def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "") -> "Axes":
-    """Differences in points with their intervals, and the words they earned over them.
+    """Differences in points with their intervals, and over each its name and the word it earned.
 
     Args:
         ax: where to draw.
@@ -179,17 +188,16 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
     rows = table.iloc[::-1]
     ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
-    for height, (_, row) in enumerate(rows.iterrows()):
+    for height, (name, row) in enumerate(rows.iterrows()):
         hollow = row["word"] in ("descriptive", "uninformative")
         if np.isfinite(row["difference"]):
             ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
             fill = "none" if hollow else COLOURS[0]
             ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
-        text = f"{row['word']} (n = {row['pairs']:.0f})"
-        ax.annotate(text, (0.01, height + 0.2), xycoords=("axes fraction", "data"), va="bottom", size="small", color=INK)
-    ax.set_yticks(range(len(rows)), rows.index)
-    ax.set(ylim=(-0.4, len(rows) - 0.2), xlabel=xlabel)
-    ax.grid(visible=False, axis="y")
+        text = f"{name}\n{row['word']} (n = {row['pairs']:.0f})"
+        ax.annotate(text, (0.01, height + 0.12), xycoords=("axes fraction", "data"), va="bottom", color=INK)
+    ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
+    ax.spines["left"].set_visible(False)
     points_axis(ax, rows[["difference", "low", "high"]].to_numpy(dtype=float), margin)
     return ax
 
@@ -274,8 +282,8 @@ def gallery(axes: Sequence["Axes"], images: np.ndarray, titles: Sequence[str]) -
         titles: one a picture.
     """
     for ax, image, title in zip(axes, images, titles, strict=True):
-        ax.imshow(np.transpose(image, (1, 2, 0)).squeeze(), cmap="gray", interpolation="nearest")
-        ax.set_title(title, fontsize=8)
+        ax.imshow(np.transpose(image, (1, 2, 0)).squeeze(), cmap="gray", interpolation="none")
+        ax.set_title(title)
         ax.axis("off")
     return axes
 

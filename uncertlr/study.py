@@ -10,7 +10,7 @@ from uncertlr.experiments import find
 from uncertlr.runs import Run, project_folder
 from uncertlr.summary import rail_warning
 from uncertlr.sweep import Job, read_sweep
-from uncertlr.tables import final_scores
+from uncertlr.tables import arm_name, final_scores
 
 CONSTANT, COMPETITOR = "constant", "cosine"
 """Arms that the protocol's named family compares every feedback arm with."""
@@ -63,6 +63,10 @@ class Study:
         sizes = sorted({f"{config.train_examples:,}" if config.train_examples else "all" for config in configs})
         epochs = sorted({config.epochs for config in configs})
         return f"{name} ({' or '.join(sizes)} {unit}, {' or '.join(map(str, epochs))} epochs)"
+
+    def words(self, arm: str) -> str:
+        """What a figure calls an arm, for readers who do not know its name in the sweep."""
+        return arm_name(self._jobs(arm)[0].config)
 
     def initial_rate(self, arm: str) -> float:
         """The learning rate that an arm starts from."""

@@ -8,17 +8,35 @@ from uncertlr.config import RunConfig
 from uncertlr.metrics import time_to_target
 from uncertlr.runs import Run
 
+RULES = {
+    "threshold": "rule",
+    "relative": "relative rule",
+    "bold_driver": "rule on the loss",
+    "shuffled": "own readings, shuffled",
+}
+"""Rules in words, where one word of a run's settings does not say it."""
+
 
 def arm_name(config: RunConfig) -> str:
-    """What a table or a legend calls a run's arm.
+    """What a table or a legend calls a run's arm; only of the report's rule it says that it decides at every step.
 
     >>> arm_name(RunConfig(rule="threshold", decide_every=0))
     'rule, once an epoch'
+    >>> arm_name(RunConfig(rule="proportional", exponent=-1.0))
+    'rate over uncertainty'
     """
     if config.rule == "none":
-        return "fixed rate" if config.schedule == "constant" else config.schedule
-    rule = "rule" if config.rule == "threshold" else config.rule
-    return f"{rule}, " + {0: "once an epoch", 1: "every step"}.get(config.decide_every, f"every {config.decide_every} steps")
+        return "fixed rate" if config.schedule == "constant" else config.schedule.replace("_", " ")
+    words = RULES.get(config.rule, config.rule)
+    if config.rule == "proportional":
+        words = f"rate {'over' if config.exponent < 0 else 'times'} uncertainty"
+    if config.rule == "replay":
+        words = "another seed's curve" if len(config.donors) == 1 else "other seeds' mean curve"
+    if config.flip:
+        words = f"upside-down {words}"
+    if config.decide_every == 1:
+        return f"{words}, every step" if config.rule == "threshold" else words
+    return f"{words}, " + ("once an epoch" if config.decide_every == 0 else f"every {config.decide_every} steps")
 
 
 def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:

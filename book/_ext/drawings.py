@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
+from uncertlr.plots import STYLE, WIDTH
 from uncertlr.schedulers import Threshold, simulate
 
 
@@ -64,8 +65,8 @@ def factor(ax: Axes, palette: Palette) -> None:
 
 
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
-    "intervals": (intervals, (5.4, 2.2)),
-    "factor": (factor, (5.4, 4.4)),
+    "intervals": (intervals, (WIDTH, 1.9)),
+    "factor": (factor, (WIDTH, 3.9)),
 }
 """What can be drawn, and its size in inches."""
 
@@ -96,6 +97,6 @@ def _style(palette: Palette) -> dict[str, object]:
         "axes.axisbelow": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "font.size": 11,
+        "font.size": STYLE["font.size"],
         "svg.hashsalt": "uncertlr",
     }

@@ -1,6 +1,5 @@
 """What an executed notebook has glued, shown on another page: ``{glued} notebook key``."""
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -44,8 +43,8 @@ class Glued(Figure, SphinxDirective):
             bundle = glued(notebook, key)
         except LookupError as error:
             raise self.error(str(error)) from None
-        if "image/png" in bundle:
-            return self._figure(key, bundle["image/png"])
+        if "image/svg+xml" in bundle:
+            return self._figure(key, _text(bundle["image/svg+xml"]))
         if "text/html" in bundle:
             opening = '<div class="cell_output docutils container" style="overflow-x: auto" tabindex="0">'
             return [nodes.raw("", f"{opening}{_text(bundle['text/html'])}</div>", format="html")]
@@ -54,11 +53,11 @@ class Glued(Figure, SphinxDirective):
         self.state.nested_parse(lines, self.content_offset, container)
         return [container]
 
-    def _figure(self, key: str, png: str) -> list[nodes.Node]:
-        target = Path(self.env.srcdir) / GENERATED / f"{key}.png"
+    def _figure(self, key: str, svg: str) -> list[nodes.Node]:
+        target = Path(self.env.srcdir) / GENERATED / f"{key}.svg"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(base64.b64decode(png))
-        self.arguments = [f"/{(GENERATED / key).as_posix()}.png"]
+        target.write_text(svg, encoding="utf-8")
+        self.arguments = [f"/{(GENERATED / key).as_posix()}.svg"]
         figure, *rest = super().run()
         for image in figure.findall(nodes.image):
             image["classes"].append("dark-light")  # transparent: no card behind it on a dark page
