@@ -19,6 +19,7 @@ from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.experiments import run
 from uncertlr.runs import project_folder
+from uncertlr.sweep import read_sweep
 
 datasets.disable_progress_bars()
 PROJECT = project_folder()
@@ -63,6 +64,16 @@ def finished_sweep(folder):
     return str(folder / "grid.yaml")
 
 
+def finished_trials(folder):
+    """A sweep of two trials, which are done."""
+    base = TINY.model_dump(include={"epochs", "train_examples", "channels", "hidden_size"}) | {"evaluate_test": False}
+    arms = {"constant": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}}
+    grid = {"experiment": "digits", "profile": "quick", "base": base, "trials": 2, "arms": arms}
+    (folder / "trials.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    for job in read_sweep(folder / "trials.yaml"):
+        run(job.config)
+
+
 def small(arguments, elsewhere, monkeypatch):
     """The same command with little to do, and with real names in place of RUN_ID, NAME and files to write."""
     command = arguments[0]
@@ -73,6 +84,9 @@ def small(arguments, elsewhere, monkeypatch):
         return ["run", "toy_reviews" if arguments[1] == "imdb" else "digits", *arguments[2:], *SMALL]
     if command == "sweep":
         return [*arguments, "--dry-run"]
+    if command == "tune":
+        finished_trials(elsewhere)
+        return [str(elsewhere / word) if word.endswith(".yaml") else word for word in arguments]
     if "--sweep" in arguments:
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         return [finished_sweep(elsewhere) if word.endswith(".yaml") else word for word in arguments]
