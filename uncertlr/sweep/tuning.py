@@ -31,8 +31,8 @@ def trials_table(sweep: Path, root: str = "") -> pd.DataFrame:
         ConfigError: no arm names a range, or a trial looks at the test set.
         RunError: a trial has not been carried out.
     """
-    grid, tried = read_grid(sweep), tried_arms(read_grid(sweep)["arms"])
-    jobs = read_sweep(sweep, root)
+    grid, jobs = read_grid(sweep), read_sweep(sweep, root)
+    tried = tried_arms(grid["arms"])
     if not tried:
         raise ConfigError(f"{sweep}: no arm names a range, so there is nothing to choose")
     if any(job.config.evaluate_test for job in jobs):
