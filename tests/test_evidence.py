@@ -159,22 +159,33 @@ def test_shared_donors_do_not_make_false_claims(worth):
     rng = np.random.default_rng(5)
     samples = [rotated(rng, worth) for _ in range(1_000)]
     covered = np.mean(
-        [interval.low <= 0 <= interval.high for interval in (paired_interval(s, shared=True) for s in samples)]
+        [interval.low <= 0 <= interval.high for interval in (paired_interval(s, rotation=1) for s in samples)]
     )
     assert covered >= 0.94
-    words = [compare({"yoked": sample}, shared=["yoked"])["yoked"].word for sample in samples[:300]]
+    words = [compare({"yoked": sample}, rotations={"yoked": 1})["yoked"].word for sample in samples[:300]]
     assert np.mean([word in ("helps", "harms") for word in words]) <= 0.06
 
 
 def test_listening_is_found_despite_shared_donors():
     rng = np.random.default_rng(6)
-    assert all(compare({0: rotated(rng, 0.003, listening=0.02)}, shared=[0])[0].word == "helps" for _ in range(50))
+    assert all(compare({0: rotated(rng, 0.003, listening=0.02)}, rotations={0: 1})[0].word == "helps" for _ in range(50))
+
+
+@pytest.mark.parametrize("rotation", [1, 3])
+def test_the_pairs_that_share_a_run_are_found_by_the_rotation(rotation):
+    """A worth that stands in a pair and, alike, in the pair of its donor is seen at this rotation and at no other."""
+    rng = np.random.default_rng(7)
+    worth = rng.normal(0, 1, 500)
+    values = worth + np.roll(worth, -rotation)
+    plain, other = standard_error(values), standard_error(values, 4 - rotation)
+    assert standard_error(values, rotation) == pytest.approx(plain * 2**0.5, rel=0.05)
+    assert other == pytest.approx(plain, rel=0.1)
 
 
 def test_neighbours_that_go_together_widen_the_interval_and_others_do_not():
     together, apart = [1.0, 1.2, 1.1, -1.0, -1.2, -1.1], [1.0, -1.0, 1.2, -1.2, 1.1, -1.1]
-    assert standard_error(together, shared=True) > standard_error(together)
-    assert standard_error(apart, shared=True) == standard_error(apart)
+    assert standard_error(together, rotation=1) > standard_error(together)
+    assert standard_error(apart, rotation=1) == standard_error(apart)
     assert t_p_value([0.5, 0.7, 0.6]) == pytest.approx(stats.ttest_1samp([0.5, 0.7, 0.6], 0).pvalue)
     assert (t_p_value([0.0, 0.0]), t_p_value([0.1, 0.1])) == (1.0, 0.0)
 

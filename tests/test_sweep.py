@@ -18,6 +18,7 @@ from uncertlr.errors import ConfigError, RunError
 from uncertlr.experiments import run
 from uncertlr.published import publish
 from uncertlr.runs import load_run, paths_of, project_folder
+from uncertlr.study import study_of
 from uncertlr.sweep import Job, Outcome, check_jobs, executed_notebook, missing_jobs, read_sweep, run_sweep, with_fixed_rates
 from uncertlr.sweep.progress import failures, plan, sweep_progress
 
@@ -91,6 +92,18 @@ class TestReading:
         assert [runs["inverse_yoked", seed].donors for seed in (7, 3, 5)] == [
             [runs["inverse", seed].run_id] for seed in (3, 5, 7)
         ]
+
+    def test_a_donor_may_stand_any_number_of_seeds_further(self, sweep):
+        grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {donor: inverse, donors: 3}\n"
+        jobs = sweep(grid)
+        runs = by_name(jobs)
+        assert [runs["inverse_yoked_3", seed].donors for seed in range(5)] == [
+            [runs["inverse", (seed + 3) % 5].run_id] for seed in range(5)
+        ]
+        study = study_of(jobs)
+        arms = ("inverse", "inverse_yoked", "inverse_yoked_3", "inverse_mean_curve", "inverse_shuffled")
+        assert [study.rotation(arm) for arm in arms] == [0, 1, 3, 0, 0]
+        assert set(study.controls("inverse")) == set(arms[1:])
 
     def test_a_product_multiplies_the_arms_and_donors_stay_within_a_point(self, sweep):
         jobs = sweep(GRID.replace("epochs: 1, ", "") + "product: {epochs: [1, 3], decide_every: [0, 5]}\n")
@@ -171,6 +184,9 @@ class TestRefusals:
             ("donor: [inverse]", "arm 'b': no donor ['inverse']; did you mean 'inverse'?"),
             ("donor: inverse, signal_every: 2", "arm 'b': signal_every=2 differs from its donor's"),
             ("donor: inverse, donors: all", "arm 'b': donors='all' must be one of next, others, own"),
+            ("donor: inverse, donors: 2", "arm 'b': donors=2 must be one of next, others, own, or how many seeds further"),
+            ("donor: inverse, donors: 0", "arm 'b': donors=0 must be"),
+            ("donor: inverse, donors: true", "arm 'b': donors=True must be"),
             ("donor: inverse, rule: threshold", "rule='threshold' with a donor must be replay or shuffled"),
             ("donor: inverse, rule: shuffled, donors: others", "rule='shuffled' takes the run's own readings"),
             ("donor: fixed", "arm 'b': its donor 'fixed' has no rule, so there is nothing to replay"),

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,35 +69,35 @@ class Comparison:
     word: str
 
 
-def paired_interval(differences: Values, level: float = 0.95, shared: bool = False) -> Interval:
+def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0) -> Interval:
     """The mean of paired differences with Student's t interval.
 
     Args:
         differences: one a seed; at least two, and none missing.
         level: of the interval.
-        shared: neighbouring pairs share a donor; see `standard_error`.
+        rotation: of the donors; see `standard_error`.
     """
     values = _checked(differences, 2)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * standard_error(values, shared)
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * standard_error(values, rotation)
     return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half), len(values))
 
 
-def standard_error(differences: Values, shared: bool = False) -> float:
+def standard_error(differences: Values, rotation: int = 0) -> float:
     """The standard error of the mean of paired differences.
 
-    A run that stands in one pair and is the donor in the next makes neighbouring differences depend on each other. Where
+    A run that stands in one pair and is the donor in another makes the two differences depend on each other. Where
     what the donor's curve is worth adds to a run's accuracy it makes them go against each other, and the ordinary error is
     too large, which is safe. Where they go together it is too small; then twice their covariance is added to the variance.
 
     Args:
         differences: one a seed in the order in which donors rotate; at least two.
-        shared: whether neighbours, the last and the first among them, share a donor.
+        rotation: how many places further in this order, in a ring, a pair's donor stands; 0 where no pairs share runs.
     """
     values = _checked(differences, 2)
     variance = values.var(ddof=1)
-    if shared:
+    if rotation:
         centred = values - values.mean()
-        variance += 2 * max(0.0, float(centred @ np.roll(centred, 1)) / (len(values) - 1))
+        variance += 2 * max(0.0, float(centred @ np.roll(centred, rotation)) / (len(values) - 1))
     return float(np.sqrt(variance / len(values)))
 
 
@@ -118,10 +118,10 @@ def sign_flip_p_value(differences: Values) -> float:
     return float(np.mean(sums >= sums[0] - 1e-12 * np.abs(values).sum()))
 
 
-def t_p_value(differences: Values, shared: bool = False) -> float:
+def t_p_value(differences: Values, rotation: int = 0) -> float:
     """Two-sided p-value of the paired t test; 1 where all differences are 0, else 0 where they do not differ at all."""
     values = _checked(differences, 2)
-    error = standard_error(values, shared)
+    error = standard_error(values, rotation)
     if error == 0:
         return 0.0 if values.mean() else 1.0
     return float(2 * stats.t.sf(abs(values.mean()) / error, len(values) - 1))
@@ -139,16 +139,16 @@ def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def equivalence_p_value(differences: Values, margin: float = MARGIN, shared: bool = False) -> float:
+def equivalence_p_value(differences: Values, margin: float = MARGIN, rotation: int = 0) -> float:
     """The larger p-value of two one-sided t tests that the mean lies within the margin (Schuirmann 1987).
 
     Args:
         differences: one a seed; at least two.
         margin: largest difference that counts as none.
-        shared: neighbouring pairs share a donor; see `standard_error`.
+        rotation: of the donors; see `standard_error`.
     """
     values = _checked(differences, 2)
-    error = standard_error(values, shared)
+    error = standard_error(values, rotation)
     if error == 0:
         return 0.0 if abs(values.mean()) < margin else 1.0
     above = stats.t.sf((values.mean() + margin) / error, len(values) - 1)
@@ -208,7 +208,7 @@ def paired_differences(arm: Mapping[int, float], baseline: Mapping[int, float]) 
 def compare(
     family: Mapping[Name, Values],
     apart: Mapping[Name, float] | None = None,
-    shared: Collection[Name] = (),
+    rotations: Mapping[Name, int] | None = None,
 ) -> dict[Name, Comparison]:
     """Judge a family of comparisons, and find the words.
 
@@ -218,26 +218,27 @@ def compare(
     Args:
         family: for each comparison its paired differences of final accuracy.
         apart: for comparisons with a control, how far the log rates of the two lie apart.
-        shared: comparisons whose pairs share donors; of two tests the more cautious counts.
+        rotations: of the donors, for comparisons whose pairs share them; of two tests the more cautious counts.
 
     Returns:
         The comparisons that have at least two pairs.
     """
-    p_values = {name: _p_value(values, name in shared) for name, values in family.items() if len(values) >= 2}
+    turned = {name: (rotations or {}).get(name, 0) for name in family}
+    p_values = {name: _p_value(values, turned[name]) for name, values in family.items() if len(values) >= 2}
     ready = {name: p_values[name] if len(values) >= SEEDS_FOR_A_CLAIM else 1.0 for name, values in family.items()}
     adjusted = holm(ready)
     results = {}
     for name in p_values:
-        interval, inner = (paired_interval(family[name], level, name in shared) for level in (0.95, 1 - 2 * ALPHA))
-        equivalence = equivalence_p_value(family[name], shared=name in shared)
+        interval, inner = (paired_interval(family[name], level, turned[name]) for level in (0.95, 1 - 2 * ALPHA))
+        equivalence = equivalence_p_value(family[name], rotation=turned[name])
         word = verdict(interval, adjusted[name], equivalence, (apart or {}).get(name))
         results[name] = Comparison(interval, inner, p_values[name], adjusted[name], equivalence, word)
     return results
 
 
-def _p_value(values: Values, shared: bool) -> float:
+def _p_value(values: Values, rotation: int) -> float:
     exact = sign_flip_p_value(values)
-    return max(exact, t_p_value(values, shared)) if shared else exact
+    return max(exact, t_p_value(values, rotation)) if rotation else exact
 
 
 def verdict(difference: Interval, adjusted: float, equivalence: float, apart: float | None = None) -> str:

@@ -92,9 +92,15 @@ class Study:
                 return other
         return ""
 
-    def replays_one_donor(self, arm: str) -> bool:
-        """Whether each run of an arm replays a single run of another seed, so that neighbouring pairs share a run."""
-        return self._rule(arm) == "replay" and len(self._jobs(arm)[0].config.donors) == 1
+    def rotation(self, arm: str) -> int:
+        """How many seeds further the donor of a run stands, in a ring; 0 where the arm does not replay one other seed's run."""
+        jobs = self._jobs(arm)
+        donors = jobs[0].config.donors
+        if self._rule(arm) != "replay" or len(donors) != 1:
+            return 0
+        seeds = sorted(job.config.seed for job in jobs)
+        own, donor = (seeds.index(job.config.seed) for job in (jobs[0], self._job(donors[0])))
+        return (donor - own) % len(seeds)
 
     def scores(self, arm: str, measure: Callable[[Run], Any] | str = "accuracy") -> dict[int, Any]:
         """Something of each finished run by seed: a final score by its name, or any function of a run."""
@@ -110,6 +116,9 @@ class Study:
 
     def _jobs(self, arm: str) -> list[Job]:
         return [job for job in self.jobs if job.arm == arm]
+
+    def _job(self, run_id: str) -> Job:
+        return next(job for job in self.jobs if job.run_id == run_id)
 
     def _rule(self, arm: str) -> str:
         return self._jobs(arm)[0].config.rule

@@ -57,9 +57,9 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     """
     scores = {arm: study.scores(arm) for pair in family for arm in pair}
     apart = {pair: rates_apart(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
-    shared = [pair for pair in family if study.replays_one_donor(pair[1])]
+    rotations = {pair: study.rotation(pair[1]) for pair in family}
     differences = {pair: paired_differences(scores[pair[0]], scores[pair[1]]) for pair in family}
-    found = compare(differences, apart, shared)
+    found = compare(differences, apart, rotations)
     rows = []
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))

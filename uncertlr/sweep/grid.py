@@ -13,6 +13,7 @@
       inverse: {rule: proportional, learning_rate: 3e-4}
       tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
       inverse_yoked: {donor: inverse}                        # replays the next seed's run of inverse
+      inverse_yoked_3: {donor: inverse, donors: 3}           # replays the run of the third seed from its own
       inverse_mean_curve: {donor: inverse, donors: others}   # replays the geometric mean of all other seeds' runs
       inverse_shuffled: {donor: inverse, rule: shuffled}     # the rule on the same seed's readings, shuffled
 """
@@ -195,7 +196,7 @@ def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
             for seed in grid["seeds"]
         }
         for name, fields in controls.items():
-            _check_control(name, fields, arms)
+            _check_control(name, fields, arms, grid["seeds"])
             runs |= {(name, seed): _control(name, fields, seed, grid["seeds"], runs) for seed in grid["seeds"]}
         jobs += [Job(name + label, runs[name, seed]) for seed in grid["seeds"] for name in grid["arms"]]
     return jobs
@@ -210,14 +211,18 @@ def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfi
         raise ConfigError(f"arm {name!r}: {error}") from None
 
 
-def _check_control(name: str, fields: dict[str, Any], arms: dict[str, Any]) -> None:
+def _check_control(name: str, fields: dict[str, Any], arms: dict[str, Any], seeds: list[int]) -> None:
     where = f"arm {name!r}"
     if fields["donor"] not in list(arms):
         near = difflib.get_close_matches(str(fields["donor"]), arms, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "name an arm of this file that has a rule of its own"
         raise ConfigError(f"{where}: no donor {fields['donor']!r}; {hint}")
-    if fields.get("donors", "next") not in DONORS:
-        raise ConfigError(f"{where}: donors={fields['donors']!r} must be one of {', '.join(DONORS)}")
+    which = fields.get("donors", "next")
+    if which not in DONORS and (type(which) is not int or not 0 < which < len(seeds)):
+        raise ConfigError(
+            f"{where}: donors={which!r} must be one of {', '.join(DONORS)}, or how many seeds further the donor is, which is "
+            f"less than the number of seeds, {len(seeds)}"
+        )
     if fields.get("rule", "replay") not in ("replay", "shuffled"):
         raise ConfigError(f"{where}: rule={fields['rule']!r} with a donor must be replay or shuffled")
     if fields.get("rule") == "shuffled" and fields.get("donors", "own") != "own":
@@ -236,11 +241,11 @@ def _control(
     which = fields.get("donors", "own" if rule == "shuffled" else "next")
     if which != "own" and len(seeds) < 2:
         raise ConfigError(f"arm {name!r}: a run never replays itself, so donors={which!r} needs at least two seeds")
+    further = which if type(which) is int else 1
     chosen = {
-        "next": [seeds[(seeds.index(seed) + 1) % len(seeds)]],
         "others": [other for other in seeds if other != seed],
         "own": [seed],
-    }[which]
+    }.get(which, [seeds[(seeds.index(seed) + further) % len(seeds)]])
     donors = [runs[fields["donor"], each].run_id for each in chosen]
     kept = {field: getattr(like, field) for field in ("min_factor", "max_factor")}
     try:
