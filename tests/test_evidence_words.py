@@ -1,5 +1,6 @@
 """The sentences of the chapters follow from the runs: other runs, other words."""
 
+import math
 import re
 
 import numpy as np
@@ -9,7 +10,8 @@ from uncertlr.evidence_answer import short_answer
 from uncertlr.evidence_figures import headline_figure
 from uncertlr.evidence_tables import verdict_summary
 from uncertlr.evidence_times import arrival_table, cost_table
-from uncertlr.evidence_words import claim, claims, feedback_answers, limits, primary_answer, progress, tuned
+from uncertlr.evidence_words import claim, claims, feedback_answers, limits, next_to_none, primary_answer, progress, tuned
+from uncertlr.pairs import rates_apart
 from uncertlr.study import read_study
 from uncertlr.sweep import read_sweep
 from uncertlr.verdicts import causal_family, comparisons, named_family
@@ -22,9 +24,9 @@ SWAPPED = {"report": 0.1, "inverse": -0.04, "inverse_yoked": 0.0}
 def study(plant_runs, tmp_path, monkeypatch, evidence_grid):
     """Plants effects into a results folder of their own and reads the study from there."""
     sweep = tmp_path / "grid.yaml"
-    sweep.write_text(evidence_grid)
 
-    def planted(effects, seeds=10, spread=0.3, name="one", published=False):
+    def planted(effects, seeds=10, spread=0.3, name="one", published=False, arms=""):
+        sweep.write_text(evidence_grid + arms)
         monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / name / "results"))
         monkeypatch.setenv("UNCERTLR_RUNS", str(tmp_path / name / "runs"))
         rng = np.random.default_rng(0)
@@ -92,6 +94,20 @@ def test_a_control_that_does_as_well_is_said_to(study):
     assert "`inverse` is equivalent to `inverse_yoked`" in answer(found)
 
 
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        (0.0, "More than its level is at work: `inverse` ends higher than `inverse_level`"),
+        (0.04, "Its level alone does as well: `inverse` and `inverse_level`"),
+        (0.08, "`inverse_level`, ends higher than `inverse`"),
+    ],
+)
+def test_an_arms_level_is_a_control_without_a_curve(study, level, said):
+    found = study(GOOD | {"inverse_level": level}, arms="  inverse_level: {learning_rate: 4.0e-4}\n")
+    assert said in " ".join(feedback_answers(found)["inverse"])
+    assert ("inverse", "inverse_level") in causal_family(found)
+
+
 def test_equivalence_shows_the_interval_that_it_is_judged_by(study):
     found = study(GOOD)
     row = comparisons(found, [("cosine", "constant")]).iloc[0]
@@ -112,10 +128,20 @@ def test_controls_too_like_the_arm_cannot_tell_with_however_many_pairs(study, se
     found = study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, seeds=seeds)
     said = " ".join(feedback_answers(found)["inverse"])
     assert said.count("With however many pairs, ") == 2
-    assert "Listening moved the rate of `inverse` by 0.1 % from what" in said
-    assert "These controls cannot tell. Listening moved the rate of `inverse` by 0.1 % from what" in answer(found)
+    without = "The rate of `inverse` differs from what it would have been without listening by 0.1 % at most"
+    assert without in said
+    assert f"These controls cannot tell. {without}" in answer(found)
     assert claims(comparisons(found, causal_family(found))).count("**uninformative**") == 2
     assert "Standard deviation of the log rate between the donors: 0.001" in claims(comparisons(found, causal_family(found)))
+
+
+@pytest.mark.parametrize(("low", "gain"), [(0.04, ", and no gain to attribute to it: against that rate"), (0.0, ".")])
+def test_what_the_rule_moved_is_not_what_listening_moved(study, low, gain):
+    found = study(GOOD | {"constant_low": low, "inverse_shuffled": 0.0}, spread=0.001)
+    said = next_to_none(found, "inverse")
+    moved = 100 * math.expm1(rates_apart(found, "inverse", "constant_low"))
+    assert f"`inverse` left the fixed rate of 3e-4 that it starts from by {moved:.1f} %, but alike in every run" in said
+    assert f"it differs by 0.1 % at most. There was next to no feedback to judge{gain}" in said
 
 
 def test_few_seeds_are_descriptive_and_none_are_missing(study):

@@ -124,8 +124,8 @@ def _listening(study: Study) -> str:
     judged = causal[~causal["word"].isin(["descriptive", "missing"])]
     lines = [
         f"These controls cannot tell. {none}"
-        for arm, rows in causal.groupby("arm")
-        if (none := next_to_none(str(arm), rows))
+        for arm in causal["arm"].drop_duplicates()
+        if (none := next_to_none(study, arm))
     ]
     told = [LISTENING[row["word"]].format(**row) for _, row in judged.iterrows() if row["word"] in LISTENING]
     lines += [f"Held against the same curves without feedback: {'; '.join(told)}."] if told else []

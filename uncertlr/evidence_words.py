@@ -5,10 +5,10 @@ import math
 import pandas as pd
 
 from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
-from uncertlr.pairs import FRESH, same_factors
+from uncertlr.pairs import FRESH, rates_apart, same_factors, shared_seeds
 from uncertlr.runs import project_folder
 from uncertlr.study import CONSTANT, Study, read_study
-from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family
+from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
 
 CLAIMS = {
     "helps": "`{arm}` **helps** against `{against}`",
@@ -37,6 +37,21 @@ FEEDBACK = {
     ),
     "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
 }
+
+LEVEL = {
+    "helps": "More than its level is at work: `{arm}` ends higher than `{against}`, a fixed rate at its geometric mean.",
+    "harms": "A fixed rate at its geometric mean, `{against}`, ends higher than `{arm}`.",
+    "equivalent": (
+        "Its level alone does as well: `{arm}` and `{against}`, a fixed rate at its geometric mean, end within {margin} "
+        "points of each other."
+    ),
+    "not shown": (
+        "Between `{arm}` and `{against}`, a fixed rate at its geometric mean, no difference is shown, nor that there is "
+        "none within {margin} points."
+    ),
+    "descriptive": FEEDBACK["descriptive"],
+}
+"""What an arm earned against its own level, fixed."""
 
 SAME_RATE = {
     "helps": "against that rate, fixed, it ends higher too",
@@ -122,27 +137,46 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
             answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
         absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
         there = rows[rows["word"] != "missing"]
-        lines = [FEEDBACK[row["word"]].format(**_fields(row)) for _, row in there.iterrows()]
+        lines = [
+            (LEVEL if row["against"] == study.level(arm) else FEEDBACK)[row["word"]].format(**_fields(row))
+            for _, row in there.iterrows()
+        ]
         lines += [f"`{arm}` against {listed(absent)}: missing, no pair is finished."] if absent else []
-        lines += [next_to_none(arm, rows)] if next_to_none(arm, rows) else []
+        lines += [none] if (none := next_to_none(study, arm)) else []
         answers[arm] = [*answers.get(arm, []), *lines]
     return answers
 
 
-def next_to_none(arm: str, rows: pd.DataFrame) -> str:
-    """Where all of an arm's controls with runs are too like it: how little listening moved its rate.
+def next_to_none(study: Study, arm: str) -> str:
+    """Where all of an arm's controls with runs are too like it: how far its rate moved, and how little of that was its own.
 
     Args:
+        study: whose controls are read.
         arm: that listens.
-        rows: its own in `comparisons` of the causal family.
     """
-    there = rows[~rows["word"].isin(["missing", "descriptive"])]
+    table = comparisons(study, causal_family(study))
+    replays = (table["arm"] == arm) & (table["against"] != study.level(arm))
+    there = table[replays & ~table["word"].isin(["missing", "descriptive"])]
     if there.empty or set(there["word"]) != {"uninformative"}:
         return ""
-    return (
-        f"Listening moved the rate of `{arm}` by {100 * math.expm1(there['apart'].max()):.1f} % from what it would have "
-        "been without: there was next to no feedback to judge."
+    own = f"by {_percent(there['apart'].max())} at most"
+    alone = study.same_rate(arm)
+    if not alone or not shared_seeds(study, arm, alone):
+        return f"The rate of `{arm}` differs from what it would have been without listening {own}: {NO_FEEDBACK}."
+    moved, start = _percent(rates_apart(study, arm, alone)), rate(study.initial_rate(arm))
+    text = (
+        f"`{arm}` left the fixed rate of {start} that it starts from by {moved}, but alike in every run: from its curves "
+        f"without listening it differs {own}. {NO_FEEDBACK.capitalize()}"
     )
+    gain = comparisons(study, schedule_family(study)).set_index(["arm", "against"]).loc[(arm, alone), "word"]
+    return f"{text}, and no gain to attribute to it: {SAME_RATE[gain]}." if gain in ("equivalent", "harms") else f"{text}."
+
+
+NO_FEEDBACK = "there was next to no feedback to judge"
+
+
+def _percent(apart: float) -> str:
+    return f"{100 * math.expm1(apart):.{0 if apart > 0.1 else 1}f} %"
 
 
 def staircase(study: Study, arm: str) -> str:

@@ -92,8 +92,13 @@ class Study:
                 return other
         return ""
 
+    def level(self, arm: str) -> str:
+        """The arm with a fixed rate at this arm's mean level, by its name, such as ``inverse_level``; else an empty name."""
+        name = f"{arm}_level"
+        return name if name in self.schedules else ""
+
     def rotation(self, arm: str) -> int:
-        """How many seeds further the donor of a run stands, in a ring; 0 where the arm does not replay one other seed's run."""
+        """How many seeds further the donor of a run stands, in a ring; 0 where an arm does not replay one other run."""
         jobs = self._jobs(arm)
         donors = jobs[0].config.donors
         if self._rule(arm) != "replay" or len(donors) != 1:

@@ -20,8 +20,9 @@ def named_family(study: Study) -> list[Pair]:
 
 
 def causal_family(study: Study) -> list[Pair]:
-    """Every feedback arm against each of its own controls: the same kind of curve without feedback."""
-    return [(arm, control) for arm in study.feedback for control in study.controls(arm)]
+    """Every feedback arm against each of its own controls: its kind of curve without feedback, or its level alone."""
+    levels = {arm: [study.level(arm)] if study.level(arm) else [] for arm in study.feedback}
+    return [(arm, control) for arm in study.feedback for control in (*study.controls(arm), *levels[arm])]
 
 
 def schedule_family(study: Study) -> list[Pair]:

@@ -220,7 +220,7 @@ def _check_control(name: str, fields: dict[str, Any], arms: dict[str, Any], seed
     which = fields.get("donors", "next")
     if which not in DONORS and (type(which) is not int or not 0 < which < len(seeds)):
         raise ConfigError(
-            f"{where}: donors={which!r} must be one of {', '.join(DONORS)}, or how many seeds further the donor is, which is "
+            f"{where}: donors={which!r} must be one of {', '.join(DONORS)}, or how many seeds further the donor is, "
             f"less than the number of seeds, {len(seeds)}"
         )
     if fields.get("rule", "replay") not in ("replay", "shuffled"):
