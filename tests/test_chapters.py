@@ -84,7 +84,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
     assert glued["verdict-table"].loc["inverse", "against cosine"].startswith("helps (+")
     assert set(glued) == {"verdict-answer", "verdict-figure", "verdict-table", "verdict-progress", "verdict-primary"}
     controls, figures, _ = chapter("controls", sweeps=one)
-    assert len(figures) == 2
+    assert len(figures) == 4
     assert "Feedback adds to the curve: `inverse` ends higher than `inverse_yoked`" in controls
     assert "`report` **harms** against `sign_flip`" in controls
 
