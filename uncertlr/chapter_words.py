@@ -118,13 +118,13 @@ def pairs_words(seeds: Mapping[str, Sequence[Run]], baseline: str) -> str:
     lines = []
     if enough:
         lines.append(
-            f"Pairs of seeds: {_counted(enough)}. That is enough for a claim; whether the difference earns one is said in the "
-            "chapters on controls and on the verdict, by rules fixed beforehand."
+            f"Pairs of seeds: {_counted(enough)}. That is enough for a claim; whether the difference earns one is said in "
+            "the chapters on controls and on the verdict, by rules fixed beforehand."
         )
     if few:
         lines.append(
-            f"Pairs of seeds: {_counted(few)}. A claim needs {SEEDS_FOR_A_CLAIM}, so this describes what happened and decides "
-            "nothing."
+            f"Pairs of seeds: {_counted(few)}. A claim needs {SEEDS_FOR_A_CLAIM}, so this describes what happened and "
+            "decides nothing."
         )
     return " ".join(lines)
 
