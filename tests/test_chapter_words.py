@@ -11,6 +11,7 @@ from uncertlr.chapter_words import (
     both_sides,
     calibration_words,
     final_words,
+    pairs_words,
     reversal_words,
     weights_table,
 )
@@ -73,6 +74,20 @@ def test_accuracies_are_paired_by_seed():
         "- **rule** ends +10.0 points of test accuracy from the fixed (95 % interval +10.0 to +10.0, n = 2 pairs of seeds)."
     )
     assert "(one seed)" in accuracy_words({"fixed": fixed, "rule": rule[:1]}, "fixed")
+
+
+def test_the_number_of_pairs_decides_what_may_be_said():
+    ten, three = [run(0.5, seed=seed) for seed in range(10)], [run(0.6, seed=seed) for seed in (1, 2, 30)]
+    enough = pairs_words({"fixed": ten, "rule": ten}, "fixed")
+    assert enough.startswith("Pairs of seeds: **rule** 10. That is enough for a claim")
+    assert "decides nothing" not in enough
+    few = pairs_words({"fixed": ten, "rule": three}, "fixed")
+    assert few == "Pairs of seeds: **rule** 2. A claim needs 10, so this describes what happened and decides nothing."
+    both = pairs_words({"fixed": ten, "a": ten, "b": three, "c": []}, "fixed")
+    assert "**a** 10. That is enough" in both
+    assert "**b** 2. A claim needs 10" in both
+    assert "**c**" not in both
+    assert pairs_words({"fixed": ten}, "fixed") == ""
 
 
 def test_arms_that_change_places_are_told():

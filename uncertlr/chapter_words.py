@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from uncertlr.evidence import paired_interval
+from uncertlr.evidence import SEEDS_FOR_A_CLAIM, paired_interval
 from uncertlr.intervals import wilson_interval
 from uncertlr.runs import Run
 from uncertlr.tables import final_scores
@@ -109,6 +109,26 @@ def accuracy_words(seeds: Mapping[str, Sequence[Run]], baseline: str) -> str:
     return "\n".join(lines)
 
 
+def pairs_words(seeds: Mapping[str, Sequence[Run]], baseline: str) -> str:
+    """What the number of pairs lets one say of each arm: too few describe, enough may earn a claim."""
+    base = {run.config.seed for run in seeds[baseline]}
+    counts = {name: len(base & {run.config.seed for run in runs}) for name, runs in seeds.items() if name != baseline}
+    few = {name: count for name, count in counts.items() if 0 < count < SEEDS_FOR_A_CLAIM}
+    enough = {name: count for name, count in counts.items() if count >= SEEDS_FOR_A_CLAIM}
+    lines = []
+    if enough:
+        lines.append(
+            f"Pairs of seeds: {_counted(enough)}. That is enough for a claim; whether the difference earns one is said in "
+            "the chapters on controls and on the verdict, by rules fixed beforehand."
+        )
+    if few:
+        lines.append(
+            f"Pairs of seeds: {_counted(few)}. A claim needs {SEEDS_FOR_A_CLAIM}, so this describes what happened and "
+            "decides nothing."
+        )
+    return " ".join(lines)
+
+
 def reversal_words(short: Mapping[str, Sequence[Run]], plan: Mapping[str, Run], one: str, other: str) -> str:
     """A sentence where two arms change places between the short runs and the plan, else nothing.
 
@@ -138,6 +158,10 @@ def bins_words(runs: Mapping[str, Run]) -> str:
     counts = np.concatenate([np.array(final_scores(run)["bin_counts"], dtype=int) for run in runs.values()])
     full = counts[counts > 0]
     return f"The bins that are not empty hold between {full.min():,} and {full.max():,} examples."
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"**{name}** {count}" for name, count in counts.items())
 
 
 def _sides(scores: Mapping[str, float], base: Mapping[str, float]) -> tuple[str, str]:
