@@ -158,9 +158,7 @@ def test_shared_donors_do_not_make_false_claims(worth):
     """Coverage and error rate of yoked comparisons, whatever the donors' curves are worth."""
     rng = np.random.default_rng(5)
     samples = [rotated(rng, worth) for _ in range(1_000)]
-    covered = np.mean(
-        [interval.low <= 0 <= interval.high for interval in (paired_interval(s, rotation=1) for s in samples)]
-    )
+    covered = np.mean([interval.low <= 0 <= interval.high for interval in (paired_interval(s, rotation=1) for s in samples)])
     assert covered >= 0.94
     words = [compare({"yoked": sample}, rotations={"yoked": 1})["yoked"].word for sample in samples[:300]]
     assert np.mean([word in ("helps", "harms") for word in words]) <= 0.06

@@ -92,8 +92,8 @@ def test_no_lead_stands_without_the_same_rate(study, low, front, listed):
         (None, "but it starts from 3e-4, and a fixed rate of 3e-4 has no run yet: a gain by listening is not shown."),
         (0.0, r"but a fixed rate of 3e-4, where it starts, alone is equivalent to `constant`; against that rate it gains "
          r"\d\.\d points, so more than the lower rate is at work\."),
-        (0.04, r"but so does a fixed rate of 3e-4, where it starts, alone \(\d\.\d points\); against that rate it ends within "
-         r"half a point: there is no gain to attribute to listening\."),
+        (0.04, r"but so does a fixed rate of 3e-4, where it starts, alone \(\d\.\d points\); against that rate it ends "
+         r"within half a point: there is no gain to attribute to listening\."),
         (0.08, r"but so does a fixed rate of 3e-4, where it starts, alone \(\d\.\d points\); against that rate it loses "
          r"\d\.\d points: the lower rate alone does better\."),
     ],
@@ -144,7 +144,9 @@ def test_in_brief_another_study_says_how_far_it_is(study):
         r"nothing is claimed\.",
         lines[0],
     )
-    assert re.search(r"has 50 of 100 planned runs\. Against a fixed rate of 1e-3: `inverse` gains .* not shown\. `report`", lines[1])
+    assert re.search(
+        r"has 50 of 100 planned runs\. Against a fixed rate of 1e-3: `inverse` gains .* not shown\. `report`", lines[1]
+    )
     assert lines[1].endswith("2 more have too few pairs for a claim.")
 
 

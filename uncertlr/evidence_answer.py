@@ -161,7 +161,9 @@ def _listening_in_brief(study: Study) -> str:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
         else:
             waiting.append(f"`{arm}`")
-    lines += [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."] if waiting else []
+    lines += (
+        [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."] if waiting else []
+    )
     lines = lines or ["It cannot be said: no control is planned."]
     if stairs := [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]:
         lines.append(f"{listed(stairs)} took the same decisions in every run, so there was no feedback to judge.")

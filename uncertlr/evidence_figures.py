@@ -214,7 +214,9 @@ def cells_figure(study: Study) -> Figure:
         series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
         plots.cell_means(ax, series, places)
         counts = sorted(len(cell) for line in panel for cell in line)
-        shown = ", ".join(f"{name.replace('_', ' ')} {both[level]}" for (name, both), level in zip(rest, combination, strict=True))
+        shown = ", ".join(
+            f"{name.replace('_', ' ')} {both[level]}" for (name, both), level in zip(rest, combination, strict=True)
+        )
         ax.set_title(f"{shown}\nn = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''}")
     figure.axes[0].legend(title=first.replace("_", " "))
     figure.supxlabel(second.replace("_", " "), color=plots.INK)

@@ -238,7 +238,9 @@ def test_a_model_left_in_evaluation_mode_is_told_of_once(read_before):
     steps_of(model, scheduler, 3 * read_before)
     model.eval()
     steps_of(model, scheduler, 99)
-    with pytest.warns(UserWarning, match=r"Sequential was called in evaluation mode in 100 steps.*model\.train\(\)") as caught:
+    with pytest.warns(
+        UserWarning, match=r"Sequential was called in evaluation mode in 100 steps.*model\.train\(\)"
+    ) as caught:
         steps_of(model, scheduler, 150)
     assert len(caught) == 1, "the scheduler does not repeat it"
     assert listener.readings == 3 * read_before

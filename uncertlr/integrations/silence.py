@@ -39,8 +39,8 @@ class Silence:
 def _warn(model: nn.Module) -> None:
     how = "with gradients off" if model.training else "in evaluation mode"
     warnings.warn(
-        f"{type(model).__name__} was called {how} in {DEAF_STEPS} steps of the scheduler and in no training pass, so nothing "
-        "was read and nothing is decided: call model.train() before the training passes, also after each validation, and "
+        f"{type(model).__name__} was called {how} in {DEAF_STEPS} steps of the scheduler and in no training pass, so "
+        "nothing was read or decided: call model.train() before the training passes, also after each validation, and "
         "make them outside of torch.no_grad()",
         UserWarning,
         stacklevel=2,
