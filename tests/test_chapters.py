@@ -82,7 +82,10 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
         re.DOTALL,
     )
     assert glued["verdict-table"].loc["inverse", "against cosine"].startswith("helps (+")
-    assert set(glued) == {"verdict-answer", "verdict-figure", "verdict-table", "verdict-progress", "verdict-primary"}
+    brief = rf"asked at every step, it loses {NEAR_5} points.*`inverse` gains {NEAR_3} points"
+    assert re.search(brief, glued["verdict-brief"].data, re.DOTALL)
+    keys = {"verdict-answer", "verdict-brief", "verdict-figure", "verdict-table", "verdict-progress", "verdict-primary"}
+    assert set(glued) == keys
     controls, figures, _ = chapter("controls", sweeps=one)
     assert len(figures) == 4
     assert "Feedback adds to the curve: `inverse` ends higher than `inverse_yoked`" in controls

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -79,6 +80,22 @@ def test_results_add_takes_what_is_finished_and_unpublished_of_a_sweep(tmp_path,
     assert capsys.readouterr().out.startswith("1 runs, ")
     assert main(["results", "add", "three", "--sweep", grid]) == 2
     assert "there is no run to publish" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["run", "--help"], ["runs"]])
+def test_a_reader_that_goes_away_ends_the_command_quietly(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head -1` does once it has its line
+    command = [sys.executable, "-m", "uncertlr", *arguments]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_the_package_is_the_command():
+    command = [sys.executable, "-m", "uncertlr", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout.startswith("usage: uncertlr ")
 
 
 def test_help_needs_no_torch():

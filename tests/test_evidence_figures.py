@@ -7,12 +7,13 @@ import pytest
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
-from uncertlr.evidence_figures import evidence_figures, save_figures
+from uncertlr.evidence_figures import against_controls, evidence_figures, rates_figure, save_figures
 from uncertlr.evidence_times import target_accuracy
 from uncertlr.experiments import run
 from uncertlr.runs import load_run
-from uncertlr.study import study_of
-from uncertlr.sweep import Job
+from uncertlr.study import read_study, study_of
+from uncertlr.sweep import Job, read_sweep
+from uncertlr.verdicts import causal_family, comparisons
 
 QUICK = {"epochs": 2, "train_examples": 300, "progress": "quiet"}
 
@@ -66,3 +67,15 @@ def test_a_folder_that_cannot_be_written_is_named(jobs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="choose another folder"):
         save_figures(evidence_figures(jobs), tmp_path / "file")
+
+
+def test_two_replays_of_one_arm_are_named_apart(plant_runs, tmp_path):
+    sweep = tmp_path / "grid.yaml"
+    arms = "constant: {}, own: {rule: threshold}, own_yoked: {donor: own}, own_yoked_3: {donor: own, donors: 3}"
+    sweep.write_text(f"experiment: digits\nprofile: quick\nseeds: 5\narms: {{{arms}}}\n")
+    plant_runs(read_sweep(sweep), lambda arm, seed: 0.6 + 0.01 * seed)
+    study = read_study(str(sweep))
+    ((_, rows),) = against_controls(study, comparisons(study, causal_family(study))).items()
+    assert list(rows.index) == ["next seed's curve (own_yoked)", "third next seed's curve (own_yoked_3)"]
+    titles = [ax.get_title().splitlines()[0] for ax in rates_figure(study, ["own", "own_yoked", "own_yoked_3"]).axes[:3]]
+    assert titles == ["rule, every step", "next seed's curve", "third next seed's curve"]

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from uncertlr.evidence_answer import short_answer
+from uncertlr.evidence_answer import in_brief, short_answer
 from uncertlr.evidence_figures import headline_figure
 from uncertlr.evidence_tables import verdict_summary
 from uncertlr.evidence_times import arrival_table, cost_table
@@ -25,14 +25,14 @@ def study(plant_runs, tmp_path, monkeypatch, evidence_grid):
     """Plants effects into a results folder of their own and reads the study from there."""
     sweep = tmp_path / "grid.yaml"
 
-    def planted(effects, seeds=10, spread=0.3, name="one", published=False, arms=""):
+    def planted(effects, seeds=10, spread=0.3, name="one", published=False, noise=0.002, arms=""):
         sweep.write_text(evidence_grid + arms)
         monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / name / "results"))
         monkeypatch.setenv("UNCERTLR_RUNS", str(tmp_path / name / "runs"))
         rng = np.random.default_rng(0)
 
         def accuracy(arm, seed):
-            value = 0.6 + 0.002 * seed + effects.get(arm, 0.0) + rng.normal(0, 0.002)
+            value = 0.6 + 0.002 * seed + effects.get(arm, 0.0) + rng.normal(0, noise)
             return value if seed < seeds and arm in {"constant", "cosine", *effects} else None
 
         def factors(arm, seed):
@@ -86,6 +86,70 @@ def test_no_lead_stands_without_the_same_rate(study, low, front, listed):
     text = claims(comparisons(found, named_family(found)))
     assert f"`inverse` starts from 3e-4, `constant` from 1e-3; against that rate, fixed, {listed}" in text
     assert "`report` starts from" not in text
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (None, "but it starts from 3e-4, and a fixed rate of 3e-4 has no run yet: a gain by listening is not shown."),
+        (0.0, r"but a fixed rate of 3e-4, where it starts, alone is equivalent to `constant`; against that rate it gains "
+         r"\d\.\d points, so more than the lower rate is at work\."),
+        (0.04, r"but so does a fixed rate of 3e-4, where it starts, alone \(\d\.\d points\); against that rate it ends "
+         r"within half a point: there is no gain to attribute to listening\."),
+        (0.08, r"but so does a fixed rate of 3e-4, where it starts, alone \(\d\.\d points\); against that rate it loses "
+         r"\d\.\d points: the lower rate alone does better\."),
+    ],
+)  # fmt: skip
+def test_in_brief_no_lead_stands_without_its_fixed_rate(study, low, said):
+    text = in_brief(study(GOOD | ({} if low is None else {"constant_low": low})))
+    assert re.search(rf"`inverse` gains \d\.\d points, {said}", text)
+
+
+def test_in_brief_a_loss_is_told_as_one(study):
+    text = in_brief(study(SWAPPED | {"constant_low": -0.04}))
+    assert re.search(r"asked at every step, it gains \d+\.\d points", text)
+    assert re.search(r"`inverse` loses \d\.\d points, but so does .* there is no loss to attribute to listening", text)
+    assert "`inverse` ends lower than" in in_brief(study(SWAPPED, name="other"))
+
+
+def test_the_brief_answer_is_three_paragraphs_without_intervals(study):
+    text = in_brief(study(GOOD | {"sign_flip": 0.0, "constant_low": 0.04}))
+    titles = ["**The report's rule** is held against a fixed rate of 1e-3", "**Other ways to listen**", "**Is it the list"]
+    assert [part.startswith(title) for part, title in zip(text.split("\n\n"), titles, strict=True)] == [True] * 3
+    assert "interval" not in text
+    assert "Nothing is tuned." in text
+    assert "`sign_flip`: within half a point of it; `bold_driver`: no finished pair yet." in text
+    assert "Against the same curves without feedback, `inverse` ends higher than `inverse_yoked`." in text
+    assert "`report` took the same decisions in every run" in text
+
+
+def test_in_brief_what_cannot_be_told_is_not(study):
+    few = in_brief(study(GOOD, seeds=3))
+    assert re.search(r"asked at every step, it stands at -\d+\.\d points so far, with too few pairs for a claim\.", few)
+    assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
+    assert "Of `inverse` it cannot be said yet: no control has its 10 pairs." in few
+    alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
+    assert "The controls of `inverse` cannot tell. Listening moved the rate of `inverse` by 0.1 %" in alike
+    unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
+    assert "asked at every step, it is not shown to differ from it, nor to be equivalent" in unclear
+    assert "`sign_flip`: no difference shown, nor equivalence" in unclear
+    none = in_brief(study({}, seeds=0, name="none"))
+    assert "**The report's rule** has no finished pair with a fixed rate yet." in none
+    assert "Of `inverse` it cannot be said yet" in none
+
+
+def test_in_brief_another_study_says_how_far_it_is(study):
+    first, far = study(GOOD), study(GOOD, seeds=3, name="far")
+    lines = in_brief(first, far, first).split("\n\n")[3:]
+    assert re.fullmatch(
+        r"\*\*digits \(.*\)\*\* has 15 of 100 planned runs; no way to listen has its 10 pairs with a fixed rate yet, so "
+        r"nothing is claimed\.",
+        lines[0],
+    )
+    assert re.search(
+        r"has 50 of 100 planned runs\. Against a fixed rate of 1e-3: `inverse` gains .* not shown\. `report`", lines[1]
+    )
+    assert lines[1].endswith("2 more have too few pairs for a claim.")
 
 
 def test_a_control_that_does_as_well_is_said_to(study):

@@ -27,6 +27,7 @@ LAYERS = [
     {"evidence_figures"},
     {"cli_sweep"},
     {"cli"},
+    {"__main__"},
 ]
 FORBIDDEN = {("schedulers", "estimators"), ("schedulers", "metrics"), ("metrics", "config"), ("models", "config"),
              ("data", "config"), ("plots", "training"), ("tables", "training")}  # fmt: skip

@@ -34,13 +34,17 @@ def test_the_readmes_scheduler_example_runs():
 
     from uncertlr.models import MLP
 
-    code = re.search(r"```python\n(.*?)```", read("README.md"), re.DOTALL)[1]
+    code, without_dropout = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
     model = MLP(16, 3, 8)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     batches = [(torch.randn(8, 16), torch.randint(0, 3, (8,))) for _ in range(3)]
     names = {"torch": torch, "model": model, "optimizer": optimizer, "batches": batches}
     exec(code, names)
     assert 1e-3 < names["scheduler"].get_last_lr()[0] < 1.5e-3  # the rule raises the rate of a network that is a little sure
+    names["model"] = torch.nn.Linear(16, 3)
+    exec(without_dropout, names)
+    names["model"](batches[0][0])
+    assert names["listener"].readings == 1
 
 
 def test_versions_agree():

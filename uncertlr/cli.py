@@ -5,6 +5,7 @@ Flags and help come from RunConfig.
 
 import argparse
 import difflib
+import os
 import re
 import signal
 import sys
@@ -23,8 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        0 when it succeeded, 2 when the user can mend what was wrong, 130 when interrupted, 143 when terminated.
+        0 when it succeeded, 1 when who read the output went away, such as ``head``, 2 when the user can mend what was
+        wrong, 130 when interrupted, 143 when terminated.
     """
+    try:
+        try:
+            return _answer(arguments)
+        finally:
+            sys.stdout.flush()  # here and not at exit, where a reader that has gone could not be caught
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has a place to go at exit
+        return 1
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
     parser = build_parser()
     known, unknown = parser.parse_known_args(arguments)
     try:

@@ -24,6 +24,9 @@ from uncertlr.verdicts import arms_against, causal_family, comparisons, named_fa
 Draw = Callable[[Axes, str, str], object]
 """Draws an arm in a colour."""
 
+NEXT = {1: "", 2: "second", 3: "third"}
+"""How far a replay's seed stands from the seed of its donor, where an arm has several replays."""
+
 
 def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT) -> dict[str, Figure]:
     """Figures by name, of the arms that have finished runs.
@@ -107,7 +110,13 @@ def in_words(study: Study, arm: str) -> str:
 
 def _words(study: Study, arm: str) -> str:
     words = study.words(arm)
-    return f"{words} of {rate(study.initial_rate(arm))}" if words == "fixed rate" else words
+    if words == "fixed rate":
+        return f"{words} of {rate(study.initial_rate(arm))}"
+    for own in study.feedback:
+        replays = [control for control in study.controls(own) if study.words(control) == words]
+        if arm in replays and len(replays) > 1 and (further := study.rotation(arm)):
+            return f"{NEXT.get(further, f'{further}th')} next seed's curve".strip()
+    return words
 
 
 def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -205,10 +214,12 @@ def cells_figure(study: Study) -> Figure:
         series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
         plots.cell_means(ax, series, places)
         counts = sorted(len(cell) for line in panel for cell in line)
-        shown = ", ".join(f"{name} {both[level]}" for (name, both), level in zip(rest, combination, strict=True))
+        shown = ", ".join(
+            f"{name.replace('_', ' ')} {both[level]}" for (name, both), level in zip(rest, combination, strict=True)
+        )
         ax.set_title(f"{shown}\nn = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''}")
     figure.axes[0].legend(title=first.replace("_", " "))
-    figure.supxlabel(second, color=plots.INK)
+    figure.supxlabel(second.replace("_", " "), color=plots.INK)
     figure.supylabel("final test accuracy", color=plots.INK)
     return figure
 

@@ -221,6 +221,53 @@ def test_only_training_passes_are_heard():
     assert listener.readings == 1
 
 
+def steps_of(model, scheduler, count):
+    for _ in range(count):
+        output = model(X)
+        if output.requires_grad:
+            output.sum().backward()
+        scheduler.optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("read_before", [False, True], ids=["never read", "read before a validation"])
+def test_a_model_left_in_evaluation_mode_is_told_of_once(read_before):
+    model = sequential()
+    scheduler = scheduled(model)
+    listener = listen(model, scheduler)
+    steps_of(model, scheduler, 3 * read_before)
+    model.eval()
+    steps_of(model, scheduler, 99)
+    with pytest.warns(
+        UserWarning, match=r"Sequential was called in evaluation mode in 100 steps.*model\.train\(\)"
+    ) as caught:
+        steps_of(model, scheduler, 150)
+    assert len(caught) == 1, "the scheduler does not repeat it"
+    assert listener.readings == 3 * read_before
+    model.train()
+    steps_of(model, scheduler, 1)
+    assert listener.readings == 3 * read_before + 1
+
+
+def test_passes_without_gradients_are_told_of():
+    model = sequential()
+    scheduler = scheduled(model)
+    listen(model, scheduler)
+    with torch.no_grad(), pytest.warns(UserWarning, match="called with gradients off"):
+        steps_of(model, scheduler, 100)
+
+
+def test_validation_between_training_passes_is_no_silence():
+    model = sequential()
+    scheduler = scheduled(model)
+    listen(model, scheduler, every=50)
+    for _ in range(6):
+        steps_of(model.train(), scheduler, 25)
+        for _ in range(200):
+            model.eval()(X)
+        steps_of(model, scheduler, 5)
+
+
 def test_accumulated_passes_make_one_decision_on_their_mean():
     model = sequential()
     scheduler = scheduled(model)

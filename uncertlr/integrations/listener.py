@@ -13,6 +13,7 @@ from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDro
 from uncertlr.estimators.heads import Head, find_head, to_parameters
 from uncertlr.estimators.modes import stochastic_layers
 from uncertlr.integrations.outputs import check_shape, logits_of, refuse_probabilities, warn_of_one_logit
+from uncertlr.integrations.silence import Silence
 from uncertlr.schedulers import SIGNALS, UncertaintyLR, read_signal
 from uncertlr.streams import generator
 
@@ -66,6 +67,7 @@ class Listener:
             )
         self._head: Head | None = None
         self._searched = self._wanted = self._busy = False
+        self._silence = Silence()
         self._features: Tensor | None = None
         # A compiler that traces the model must not trace what is not the model.
         before, after = (torch.compiler.disable(hook) for hook in (self._before, self._after))  # type: ignore[no-untyped-call]
@@ -96,6 +98,7 @@ class Listener:
             return
         training = module.training and torch.is_grad_enabled()
         self.passes += training
+        self._silence.note(self._inner, self.scheduler, training)
         self._wanted = training and self.scheduler.last_epoch % self.every == 0
         if self._wanted and not self._searched:
             self._search(args, kwargs)
@@ -207,6 +210,9 @@ def listen(
         TypeError: an argument of another kind, such as model and scheduler in the other order.
         ValueError: no dropout in the model, an unknown signal, logits of another shape or probabilities in their place (at
             the first training pass), or a model that has a listener already.
+
+    Warns:
+        UserWarning: once, if the model is called in 100 steps of the scheduler and never in a training pass.
 
     >>> from uncertlr.schedulers import Threshold
     >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
