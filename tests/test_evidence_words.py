@@ -129,13 +129,25 @@ def test_in_brief_what_cannot_be_told_is_not(study):
     assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
     assert "Of `inverse` it cannot be said yet: no control has its 10 pairs." in few
     alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
-    assert "The controls of `inverse` cannot tell. Listening moved the rate of `inverse` by 0.1 %" in alike
+    assert "The controls of `inverse` cannot tell: listening moved its rate by 0.1 % at most." in alike
     unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
     assert "asked at every step, it is not shown to differ from it, nor to be equivalent" in unclear
     assert "`sign_flip`: no difference shown, nor equivalence" in unclear
     none = in_brief(study({}, seeds=0, name="none"))
     assert "**The report's rule** has no finished pair with a fixed rate yet." in none
     assert "Of `inverse` it cannot be said yet" in none
+
+
+@pytest.mark.parametrize(("curve", "level", "ahead"), [(0.0, 0.0, True), (0.04, 0.08, False)])
+def test_a_study_made_to_tell_is_asked_whether_it_is_the_listening(study, curve, level, ahead):
+    effects = {"inverse": 0.04, "inverse_yoked": curve, "inverse_level": level}
+    told = study(effects, name="told", arms="  inverse_level: {learning_rate: 4.0e-4}\n")
+    lead = r"its rate does answer the network \(`inverse`\): against another seed's curve \(`inverse_yoked`\) it "
+    words = ("gains", "gains") if ahead else ("ends within half a point of it", "loses")
+    for text, interval in ((in_brief(told, told=told), ""), (short_answer(told, told), r" \(\d\d % interval ")):
+        assert re.search(rf"{lead}{words[0]}[^;(]*{interval}.*; against a fixed rate at its mean level it {words[1]}", text)
+    nothing = study({}, seeds=0, name="none")
+    assert "A study that can tell is planned and has no finished pair yet." in short_answer(told, nothing)
 
 
 def test_in_brief_another_study_says_how_far_it_is(study):

@@ -333,7 +333,7 @@ def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, schedu
 
 @pytest.mark.slow
 def test_the_quickstart_beside_every_run_of_a_sweep_by_two_workers(sweep):
-    """What the guide to batches shows: notebooks at the same time that train the same extra seeds, one of them a replay's."""
+    """What the guide to batches shows: notebooks at once that train the same extra seeds, one of them a replay's."""
     arms = "arms: {inverse: {rule: proportional, learning_rate: 3e-4}, inverse_yoked: {donor: inverse}}\n"
     jobs = sweep("experiment: digits\nprofile: quick\nseeds: 2\nbase: {epochs: 1}\n" + arms)
     outcomes = run_sweep(jobs, workers=2, notebook=project_folder() / "notebooks" / "quickstart.ipynb")

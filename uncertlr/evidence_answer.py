@@ -1,9 +1,11 @@
 """The short answer, and the front page's in brief: finished runs in plain words. Each clause follows from a comparison."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
-from uncertlr.evidence_words import listed, next_to_none, ours, rate, tuned
+from uncertlr.evidence_words import listed, moved_by_listening, next_to_none, ours, rate, tuned
 from uncertlr.pairs import on_bound, same_factors
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
@@ -80,28 +82,39 @@ THERE = {
 """Of an arm against a fixed rate that starts where it does, in brief."""
 
 
-def short_answer(study: Study) -> str:
-    """For the front page, a Markdown list: the report's rule, what else helps and whether it is the rate, the listening."""
+def short_answer(study: Study, told: Study | None = None) -> str:
+    """The verdict's Markdown list: the report's rule, what else helps and whether it is the rate, the listening.
+
+    Args:
+        study: whose arms are judged.
+        told: a study that was made to tell whether listening matters, where there is one.
+    """
     named = comparisons(study, named_family(study))
     parts = {
         "The report's rule.": _reports_rule(study, named),
         "Other ways to listen.": f"{_others(study, named)} {_competitor(named)}".strip(),
-        "Is it the listening?": _listening(study),
+        "Is it the listening?": f"{_listening(study)}{_by_design(told, _result)}",
         "Beware.": _caveats(study),
     }
     return "\n".join(f"- **{title}** {text}" for title, text in parts.items() if text)
 
 
-def in_brief(study: Study, *others: Study) -> str:
-    """For the front page, in Markdown: a short paragraph a question without intervals, and how far other studies are."""
+def in_brief(study: Study, *others: Study, told: Study | None = None) -> str:
+    """For the front page, in Markdown: a short paragraph a question without intervals, and how far other studies are.
+
+    Args:
+        study: whose arms are judged.
+        others: of which it is said how far they are.
+        told: as in `short_answer`.
+    """
     named = comparisons(study, named_family(study))
-    parts = {
-        "The report's rule": _rule_in_brief(study, named),
-        "Other ways to listen": _others_in_brief(study, named),
-        "Is it the listening?": _listening_in_brief(study),
-        **{each.title: _far(each) for each in others},
-    }
-    return "\n\n".join(f"**{title}** {text}" for title, text in parts.items() if text)
+    parts = [
+        ("The report's rule", _rule_in_brief(study, named)),
+        ("Other ways to listen", _others_in_brief(study, named)),
+        ("Is it the listening?", f"{_listening_in_brief(study)}{_by_design(told, _plain)}"),
+        *((each.title, _far(each)) for each in others),
+    ]
+    return "\n\n".join(f"**{title}** {text}" for title, text in parts if text)
 
 
 def _rule_in_brief(study: Study, named: pd.DataFrame) -> str:
@@ -155,8 +168,8 @@ def _listening_in_brief(study: Study) -> str:
     waiting: list[str] = []
     for arm, rows in comparisons(study, causal_family(study)).groupby("arm", sort=False):
         told = [LISTENING[row["word"]].format(**row) for _, row in rows.iterrows() if row["word"] in LISTENING]
-        if none := next_to_none(study, str(arm)):
-            lines.append(f"The controls of `{arm}` cannot tell. {none}")
+        if own := moved_by_listening(study, str(arm)):
+            lines.append(f"The controls of `{arm}` cannot tell: listening moved its rate by {own} at most.")
         elif told:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
         else:
@@ -168,6 +181,25 @@ def _listening_in_brief(study: Study) -> str:
     if stairs := [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]:
         lines.append(f"{listed(stairs)} took the same decisions in every run, so there was no feedback to judge.")
     return " ".join(lines)
+
+
+def _by_design(study: Study | None, result: Callable[[pd.Series], str]) -> str:
+    """What a study that was made to tell says of its arm: held against other seeds' curves, and against its level."""
+    if study is None:
+        return ""
+    causal = comparisons(study, causal_family(study))
+    lines = []
+    for arm, rows in causal[causal["pairs"] > 0].groupby("arm", sort=False):
+        level = study.level(str(arm))
+        curves = [row for _, row in rows.iterrows() if row["against"] != level]
+        said = [f"against another seed's curve (`{row['against']}`) it {result(row)}" for row in curves]
+        said += [
+            f"against a fixed rate at its mean level it {result(row)}"
+            for _, row in rows.iterrows()
+            if row["against"] == level
+        ]
+        lines.append(f"A rule set so that its rate does answer the network (`{arm}`): {'; '.join(said)}.")
+    return f" {' '.join(lines)}" if lines else " A study that can tell is planned and has no finished pair yet."
 
 
 def _far(study: Study) -> str:

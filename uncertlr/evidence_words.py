@@ -147,6 +147,15 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
     return answers
 
 
+def moved_by_listening(study: Study, arm: str) -> str:
+    """How far an arm's rate lies from its controls' at most, where all that have runs are too like it; else nothing."""
+    table = comparisons(study, causal_family(study))
+    replays = (table["arm"] == arm) & (table["against"] != study.level(arm))
+    there = table[replays & ~table["word"].isin(["missing", "descriptive"])]
+    alike = not there.empty and set(there["word"]) == {"uninformative"}
+    return _percent(there["apart"].max()) if alike else ""
+
+
 def next_to_none(study: Study, arm: str) -> str:
     """Where all of an arm's controls with runs are too like it: how far its rate moved, and how little of that was its own.
 
@@ -154,19 +163,15 @@ def next_to_none(study: Study, arm: str) -> str:
         study: whose controls are read.
         arm: that listens.
     """
-    table = comparisons(study, causal_family(study))
-    replays = (table["arm"] == arm) & (table["against"] != study.level(arm))
-    there = table[replays & ~table["word"].isin(["missing", "descriptive"])]
-    if there.empty or set(there["word"]) != {"uninformative"}:
+    if not (own := moved_by_listening(study, arm)):
         return ""
-    own = f"by {_percent(there['apart'].max())} at most"
     alone = study.same_rate(arm)
     if not alone or not shared_seeds(study, arm, alone):
-        return f"The rate of `{arm}` differs from what it would have been without listening {own}: {NO_FEEDBACK}."
+        return f"The rate of `{arm}` differs from what it would have been without listening by {own} at most: {NO_FEEDBACK}."
     moved, start = _percent(rates_apart(study, arm, alone)), rate(study.initial_rate(arm))
     text = (
         f"`{arm}` left the fixed rate of {start} that it starts from by {moved}, but alike in every run: from its curves "
-        f"without listening it differs {own}. {NO_FEEDBACK.capitalize()}"
+        f"without listening it differs by {own} at most. {NO_FEEDBACK.capitalize()}"
     )
     gain = comparisons(study, schedule_family(study)).set_index(["arm", "against"]).loc[(arm, alone), "word"]
     return f"{text}, and no gain to attribute to it: {SAME_RATE[gain]}." if gain in ("equivalent", "harms") else f"{text}."
