@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from uncertlr.evidence_answer import in_brief, short_answer
+from uncertlr.evidence_answer import short_answer
+from uncertlr.evidence_brief import in_brief
 from uncertlr.evidence_figures import headline_figure
 from uncertlr.evidence_tables import verdict_summary
 from uncertlr.evidence_times import arrival_table, cost_table

@@ -23,6 +23,7 @@ LAYERS = [
     {"evidence_times"},
     {"evidence_words"},
     {"evidence_answer", "evidence_tables"},
+    {"evidence_brief"},
     {"factorial"},
     {"evidence_figures"},
     {"cli_sweep"},

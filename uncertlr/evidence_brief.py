@@ -1,0 +1,132 @@
+"""The front page's answer in brief: finished runs in plain words. Each clause follows from a comparison by a rule."""
+
+import pandas as pd
+
+from uncertlr.evidence import SEEDS_FOR_A_CLAIM
+from uncertlr.evidence_answer import LISTENING, by_design, plain
+from uncertlr.evidence_words import listed, moved_by_listening, rate, tuned
+from uncertlr.pairs import same_factors
+from uncertlr.study import CONSTANT, Study
+from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
+
+ASKED = {"report": "asked at every step", "report_epoch": "asked once an epoch"}
+
+TOGETHER = {
+    "equivalent": "{arms}: within half a point of it",
+    "not shown": "{arms}: no difference shown, nor equivalence",
+    "descriptive": "{arms}: too few pairs for a claim",
+    "missing": "{arms}: no finished pair yet",
+}
+"""Of arms that neither help nor harm, in brief."""
+
+ALONE = {
+    "helps": "{fixed} gains {size:.1f} points alone",
+    "harms": "{fixed} loses {size:.1f} points alone",
+    "equivalent": "{fixed} alone is equivalent to `constant`",
+    "not shown": "{fixed} alone is not shown to differ from `constant`",
+}
+"""Of a fixed rate that starts where an arm does, against `constant`, in brief."""
+
+THERE = {
+    "helps": "against that rate it gains {size:.1f} points, so more than the {lower} rate is at work",
+    "harms": "against that rate it loses {size:.1f} points: the {lower} rate alone does better",
+    "equivalent": "against that rate it ends within half a point: there is no {what} to attribute to listening",
+    "not shown": "against that rate no difference is shown: a {what} by listening is not shown",
+    "descriptive": "against that rate there are too few pairs for a claim: a {what} by listening is not shown",
+}
+"""Of an arm against a fixed rate that starts where it does, in brief."""
+
+
+def in_brief(study: Study, *others: Study, told: Study | None = None) -> str:
+    """For the front page, in Markdown: a short paragraph a question without intervals, and how far other studies are.
+
+    Args:
+        study: whose arms are judged.
+        others: of which it is said how far they are.
+        told: as in `short_answer`.
+    """
+    named = comparisons(study, named_family(study))
+    parts = [
+        ("The report's rule", _rule_in_brief(study, named)),
+        ("Other ways to listen", _others_in_brief(study, named)),
+        ("Is it the listening?", f"{_listening_in_brief(study)}{by_design(told, plain)}"),
+        *((each.title, _far(each)) for each in others),
+    ]
+    return "\n\n".join(f"**{title}** {text}" for title, text in parts if text)
+
+
+def _rule_in_brief(study: Study, named: pd.DataFrame) -> str:
+    rows = named[(named["against"] == CONSTANT) & named["arm"].isin(ASKED)]
+    if not rows["pairs"].any():
+        return "has no finished pair with a fixed rate yet."
+    said = [f"{ASKED[row['arm']]}, it {plain(row)}" for _, row in rows.iterrows()]
+    fixed = f"a fixed rate of {rate(study.initial_rate(CONSTANT))}"
+    untuned = "" if tuned() else " Nothing is tuned."
+    return f"is held against {fixed}, in points of test accuracy on {study.title}: {'; '.join(said)}.{untuned}"
+
+
+def _others_in_brief(study: Study, named: pd.DataFrame) -> str:
+    rows = named[(named["against"] == CONSTANT) & ~named["arm"].isin(TWINS)]
+    return f"are held against the same rate. {_each_in_brief(study, rows)}" if len(rows) else ""
+
+
+def _each_in_brief(study: Study, rows: pd.DataFrame) -> str:
+    """Arms with a claim that starts elsewhere in a sentence each, then all others in one."""
+    clear = rows[rows["word"].isin(["helps", "harms"])].sort_values("word", ascending=False, kind="stable")
+    said = [f"`{row['arm']}` {plain(row)}{_start_in_brief(study, row)}" for _, row in clear.iterrows()]
+    own = [text for text, word in zip(said, clear["same rate"], strict=True) if word]
+    rest = [text for text in said if text not in own]
+    for word, text in TOGETHER.items():
+        arms = [f"`{arm}`" for arm in rows.loc[rows["word"] == word, "arm"]]
+        rest += [text.format(arms=listed(arms))] if arms else []
+    return " ".join(f"{sentence}." for sentence in [*own, *(["; ".join(rest)] if rest else [])])
+
+
+def _start_in_brief(study: Study, row: pd.Series) -> str:
+    """What no lead or loss of an arm that starts elsewhere may stand without."""
+    if not row["same rate"]:
+        return ""
+    start, what = f"a fixed rate of {rate(row['rate'])}", "gain" if row["word"] == "helps" else "loss"
+    if row["same rate"] in ("missing", "not planned"):
+        return f", but it starts from {rate(row['rate'])}, and {start} has no run yet: a {what} by listening is not shown"
+    fixed = study.same_rate(row["arm"])
+    table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
+    alone, there = table.loc[(fixed, CONSTANT)], table.loc[(row["arm"], fixed)]
+    text = f"it starts from {rate(row['rate'])}"
+    if alone["word"] == row["word"]:
+        text = f"so does {start}, where it starts, alone ({abs(alone['difference']):.1f} points)"
+    elif alone["word"] in ALONE:
+        text = ALONE[alone["word"]].format(fixed=f"{start}, where it starts,", size=abs(alone["difference"]))
+    lower = "lower" if row["rate"] < row["rate against"] else "higher"
+    return f", but {text}; {THERE[there['word']].format(size=abs(there['difference']), lower=lower, what=what)}"
+
+
+def _listening_in_brief(study: Study) -> str:
+    lines: list[str] = []
+    waiting: list[str] = []
+    for arm, rows in comparisons(study, causal_family(study)).groupby("arm", sort=False):
+        told = [LISTENING[row["word"]].format(**row) for _, row in rows.iterrows() if row["word"] in LISTENING]
+        if own := moved_by_listening(study, str(arm)):
+            lines.append(f"The controls of `{arm}` cannot tell: listening moved its rate by {own} at most.")
+        elif told:
+            lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
+        else:
+            waiting.append(f"`{arm}`")
+    lines += (
+        [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."] if waiting else []
+    )
+    lines = lines or ["It cannot be said: no control is planned."]
+    if stairs := [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]:
+        lines.append(f"{listed(stairs)} took the same decisions in every run, so there was no feedback to judge.")
+    return " ".join(lines)
+
+
+def _far(study: Study) -> str:
+    done = f"has {len(study.finished)} of {len(study.jobs)} planned runs"
+    named = comparisons(study, named_family(study))
+    rows = named[(named["against"] == CONSTANT) & ~named["word"].isin(["descriptive", "missing"])]
+    if rows.empty:
+        return f"{done}; no way to listen has its {SEEDS_FOR_A_CLAIM} pairs with a fixed rate yet, so nothing is claimed."
+    open_ = int((named["against"] == CONSTANT).sum()) - len(rows)
+    more = f" {open_} more {'has' if open_ == 1 else 'have'} too few pairs for a claim." if open_ else ""
+    return f"{done}. Against a fixed rate of {rate(study.initial_rate(CONSTANT))}: {_each_in_brief(study, rows)}{more}"
