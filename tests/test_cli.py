@@ -82,14 +82,15 @@ def test_results_add_takes_what_is_finished_and_unpublished_of_a_sweep(tmp_path,
     assert "there is no run to publish" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["run", "--help"], ["runs"]])
-def test_a_reader_that_goes_away_ends_the_command_quietly(arguments):
+@pytest.mark.parametrize(("arguments", "codes"), [(["run", "--help"], {0, 1}), (["runs"], {1})])  # argparse may swallow it
+def test_a_reader_that_goes_away_ends_the_command_quietly(arguments, codes):
     reader, writer = os.pipe()
     os.close(reader)  # as `head -1` does once it has its line
     command = [sys.executable, "-m", "uncertlr", *arguments]
     result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120)
     os.close(writer)
-    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stderr == ""
+    assert result.returncode in codes
 
 
 def test_the_package_is_the_command():
