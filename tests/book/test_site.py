@@ -110,6 +110,33 @@ def test_notebooks_and_the_numbers_of_figures_can_be_saved_from_a_folder(tab: An
     assert tab.evaluate("[...document.querySelectorAll('.notebook-links a')].length") == 1  # no repository, no launch
 
 
+BROKEN_WORDS = r"""[...document.querySelectorAll('.bd-article table.dataframe th')].filter(head => {
+  const text = head.firstChild;
+  return text && text.data && [...text.data.matchAll(/\w+/g)].some(word => {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return new Set([...range.getClientRects()].map(line => line.top)).size > 1;
+  });
+}).map(head => head.textContent)"""
+
+HIDDEN_BARS = """[...document.querySelectorAll('.bd-article table')].map(table => {
+  let box = table.parentElement;
+  while (getComputedStyle(box).overflowX === 'visible') { box = box.parentElement; }
+  return box;
+}).filter(box => box.scrollWidth > box.clientWidth && box.offsetHeight <= box.clientHeight).length"""
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_tables_keep_their_words_whole_and_show_that_they_scroll(tab: Any, page: str) -> None:
+    tab.call("Emulation.setScrollbarsHidden", hidden=False)
+    tab.open(address(page), width=WIDTHS[0])
+    for width in WIDTHS:
+        tab.resize(width)
+        assert tab.evaluate(BROKEN_WORDS) == [], f"at {width} px"
+        assert tab.evaluate(HIDDEN_BARS) == 0, f"at {width} px"
+
+
 LEGIBLE = 9.0
 """CSS pixels, of a font."""
 

@@ -233,7 +233,7 @@ def steps_of(model, scheduler, count):
 @pytest.mark.parametrize("read_before", [False, True], ids=["never read", "read before a validation"])
 def test_a_model_left_in_evaluation_mode_is_told_of_once(read_before):
     model = sequential()
-    scheduler = scheduled(model)
+    scheduler = scheduled(model, rate=0.0)
     listener = listen(model, scheduler)
     steps_of(model, scheduler, 3 * read_before)
     model.eval()
@@ -251,7 +251,7 @@ def test_a_model_left_in_evaluation_mode_is_told_of_once(read_before):
 
 def test_passes_without_gradients_are_told_of():
     model = sequential()
-    scheduler = scheduled(model)
+    scheduler = scheduled(model, rate=0.0)
     listen(model, scheduler)
     with torch.no_grad(), pytest.warns(UserWarning, match="called with gradients off"):
         steps_of(model, scheduler, 100)
@@ -259,7 +259,7 @@ def test_passes_without_gradients_are_told_of():
 
 def test_validation_between_training_passes_is_no_silence():
     model = sequential()
-    scheduler = scheduled(model)
+    scheduler = scheduled(model, rate=0.0)
     listen(model, scheduler, every=50)
     for _ in range(6):
         steps_of(model.train(), scheduler, 25)
