@@ -151,7 +151,7 @@ def _listening(study: Study) -> str:
     lines = [
         f"These controls cannot tell. {none}"
         for arm in causal["arm"].drop_duplicates()
-        if (none := next_to_none(study, arm))
+        if (none := next_to_none(study, arm, causal))
     ]
     told = [LISTENING[row["word"]].format(**row) for _, row in judged.iterrows() if row["word"] in LISTENING]
     lines += [f"Held against the same curves without feedback: {'; '.join(told)}."] if told else []

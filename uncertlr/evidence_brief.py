@@ -104,9 +104,10 @@ def _start_in_brief(study: Study, row: pd.Series) -> str:
 def _listening_in_brief(study: Study) -> str:
     lines: list[str] = []
     waiting: list[str] = []
-    for arm, rows in comparisons(study, causal_family(study)).groupby("arm", sort=False):
+    causal = comparisons(study, causal_family(study))
+    for arm, rows in causal.groupby("arm", sort=False):
         told = [LISTENING[row["word"]].format(**row) for _, row in rows.iterrows() if row["word"] in LISTENING]
-        if own := moved_by_listening(study, str(arm)):
+        if own := moved_by_listening(study, str(arm), causal):
             lines.append(f"The controls of `{arm}` cannot tell: listening moved its rate by {own} at most.")
         elif told:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")

@@ -142,28 +142,34 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
             for _, row in there.iterrows()
         ]
         lines += [f"`{arm}` against {listed(absent)}: missing, no pair is finished."] if absent else []
-        lines += [none] if (none := next_to_none(study, arm)) else []
+        lines += [none] if (none := next_to_none(study, arm, table)) else []
         answers[arm] = [*answers.get(arm, []), *lines]
     return answers
 
 
-def moved_by_listening(study: Study, arm: str) -> str:
-    """How far an arm's rate lies from its controls' at most, where all that have runs are too like it; else nothing."""
-    table = comparisons(study, causal_family(study))
-    replays = (table["arm"] == arm) & (table["against"] != study.level(arm))
-    there = table[replays & ~table["word"].isin(["missing", "descriptive"])]
+def moved_by_listening(study: Study, arm: str, causal: pd.DataFrame) -> str:
+    """How far an arm's rate lies from its controls' at most, where all that have runs are too like it; else nothing.
+
+    Args:
+        study: of the arm.
+        arm: that listens.
+        causal: `comparisons` of the causal family.
+    """
+    replays = (causal["arm"] == arm) & (causal["against"] != study.level(arm))
+    there = causal[replays & ~causal["word"].isin(["missing", "descriptive"])]
     alike = not there.empty and set(there["word"]) == {"uninformative"}
     return _percent(there["apart"].max()) if alike else ""
 
 
-def next_to_none(study: Study, arm: str) -> str:
+def next_to_none(study: Study, arm: str, causal: pd.DataFrame) -> str:
     """Where all of an arm's controls with runs are too like it: how far its rate moved, and how little of that was its own.
 
     Args:
-        study: whose controls are read.
+        study: of the arm.
         arm: that listens.
+        causal: `comparisons` of the causal family.
     """
-    if not (own := moved_by_listening(study, arm)):
+    if not (own := moved_by_listening(study, arm, causal)):
         return ""
     alone = study.same_rate(arm)
     if not alone or not shared_seeds(study, arm, alone):

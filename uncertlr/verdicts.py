@@ -139,9 +139,10 @@ def same_rate_word(study: Study, arm: str, other: str) -> str:
     """Of a listening arm whose initial rate is not its baseline's: its word against a fixed rate that starts where it does.
 
     Returns:
-        The word; ``not planned`` where the study has no such fixed rate; nothing where both arms start alike.
+        The word; ``not planned`` where the study has no such fixed rate; nothing where both arms start alike, or where the
+        other is the arm's own level, which is another rate by design.
     """
-    if arm not in study.feedback or study.initial_rate(arm) == study.initial_rate(other):
+    if arm not in study.feedback or other == study.level(arm) or study.initial_rate(arm) == study.initial_rate(other):
         return ""
     if not (same := study.same_rate(arm)):
         return "not planned"
