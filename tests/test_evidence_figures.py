@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from uncertlr import plots
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
 from uncertlr.evidence_figures import against_controls, evidence_figures, rates_figure, save_figures
+from uncertlr.evidence_tables import rates_data
 from uncertlr.evidence_times import target_accuracy
 from uncertlr.experiments import run
 from uncertlr.runs import load_run
@@ -79,3 +81,15 @@ def test_two_replays_of_one_arm_are_named_apart(plant_runs, tmp_path):
     assert list(rows.index) == ["next seed's curve (own_yoked)", "third next seed's curve (own_yoked_3)"]
     titles = [ax.get_title().splitlines()[0] for ax in rates_figure(study, ["own", "own_yoked", "own_yoked_3"]).axes[:3]]
     assert titles == ["rule, every step", "next seed's curve", "third next seed's curve"]
+    alone = study.of_seed(7)
+    assert [list(runs) for runs in alone.arms.values()] == [[]] * 4
+    alone, window = study.of_seed(3), (2, 5)
+    (panel,) = (ax for ax in rates_figure(alone, ["own_yoked"], "own", window).axes if ax.get_visible())
+    grey, coloured = panel.lines
+    assert grey.get_color() == plots.INK
+    assert coloured.get_color() != plots.INK
+    data = rates_data(alone, ["own", "own_yoked"], 60, window)
+    assert data["step"].between(*window).all()
+    assert set(data["seed"]) == {3}
+    for line, (_, rows) in zip((grey, coloured), data.groupby("arm"), strict=True):
+        assert line.get_xdata().tolist() == rows["step"].tolist()

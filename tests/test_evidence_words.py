@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from uncertlr.evidence_answer import short_answer
+from uncertlr.evidence_answer import listening, short_answer
 from uncertlr.evidence_brief import in_brief
 from uncertlr.evidence_figures import headline_figure
+from uncertlr.evidence_listening import across_partners, feedback_answers, next_to_none
 from uncertlr.evidence_tables import verdict_summary
 from uncertlr.evidence_times import arrival_table, cost_table
-from uncertlr.evidence_words import claim, claims, feedback_answers, limits, next_to_none, primary_answer, progress, tuned
+from uncertlr.evidence_words import claim, claims, limits, primary_answer, progress, tuned
 from uncertlr.pairs import rates_apart
 from uncertlr.study import read_study
 from uncertlr.sweep import read_sweep
@@ -143,12 +144,44 @@ def test_in_brief_what_cannot_be_told_is_not(study):
 def test_a_study_made_to_tell_is_asked_whether_it_is_the_listening(study, curve, level, ahead):
     effects = {"inverse": 0.04, "inverse_yoked": curve, "inverse_level": level}
     told = study(effects, name="told", arms="  inverse_level: {learning_rate: 4.0e-4}\n")
-    lead = r"its rate does answer the network \(`inverse`\): against another seed's curve \(`inverse_yoked`\) it "
+    lead, alone = r"its rate does answer the network \(`inverse`\): ", "against a fixed rate at its mean level it"
     words = ("gains", "gains") if ahead else ("ends within half a point of it", "loses")
-    for text, interval in ((in_brief(told, told=told), ""), (short_answer(told, told), r" \(\d\d % interval ")):
-        assert re.search(rf"{lead}{words[0]}[^;(]*{interval}.*; against a fixed rate at its mean level it {words[1]}", text)
+    so = "listening helps" if ahead else "its curve does as well without listening"
+    one = rf"{lead}against another seed's curve \(`inverse_yoked`\) it {words[0]}[^;(]* \(\d\d % interval "
+    assert re.search(rf"{one}.*; {alone} {words[1]}.*\. So {so}\.", short_answer(told, told))
+    assert re.search(rf"{lead}held against other seeds' curves, {so}; {alone} {words[1]}", in_brief(told, told=told))
     nothing = study({}, seeds=0, name="none")
     assert "A study that can tell is planned and has no finished pair yet." in short_answer(told, nothing)
+
+
+@pytest.mark.parametrize(
+    ("yoked", "third", "said"),
+    [
+        (0.0, 0.0, "it ends higher; against `inverse_yoked_3` it ends higher. So listening helps."),
+        (
+            0.0,
+            0.04,
+            "it ends higher; against `inverse_yoked_3` it is equivalent. So it is not shown that listening helps: that",
+        ),
+        (0.08, 0.08, "it ends lower; against `inverse_yoked_3` it ends lower. So listening takes away."),
+        (
+            0.0,
+            None,
+            "it ends higher; against `inverse_yoked_3` no pair is finished. So whether listening helps is open: that",
+        ),
+    ],
+)
+def test_listening_helps_only_if_it_helps_against_each_replay(study, yoked, third, said):
+    effects = {"inverse": 0.04, "inverse_yoked": yoked} | ({} if third is None else {"inverse_yoked_3": third})
+    told = study(effects, name="told", arms="  inverse_yoked_3: {donor: inverse, donors: 3}\n")
+    answers = feedback_answers(told)["inverse"]
+    assert f"held against the curves of other seeds: against `inverse_yoked` {said}" in answers[0]
+    assert not any("Feedback adds" in line or "Feedback takes" in line for line in answers)
+    so = answers[0].rsplit(". So ", 1)[1]
+    assert listening(told, told).endswith(f" So {so}")
+    assert so.split(":")[0].rstrip(".") in in_brief(told, told=told)
+    only = study({"inverse": 0.04, "inverse_yoked": yoked}, name="only")
+    assert across_partners(only, "inverse", comparisons(only, causal_family(only))) == ""
 
 
 def test_in_brief_another_study_says_how_far_it_is(study):

@@ -22,6 +22,7 @@ LAYERS = [
     {"verdicts"},
     {"evidence_times"},
     {"evidence_words"},
+    {"evidence_listening"},
     {"evidence_answer", "evidence_tables"},
     {"evidence_brief"},
     {"factorial"},

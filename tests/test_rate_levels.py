@@ -29,7 +29,7 @@ def arms(levels):
     [
         ({1e-3: 0.5, 1e-5: 0.8}, "falls", "a lower rate went with *higher* uncertainty, so nothing there pulled"),
         ({1e-3: 0.8, 1e-5: 0.5}, "rises", "a lower rate went with *lower* uncertainty, which is a restoring force"),
-        ({1e-2: 0.7, 1e-5: 0.8, 4e-4: 0.6}, "falls, then rises", "between 4.0e-04 and 1.0e-02 with *lower*"),
+        ({1e-2: 0.7, 1e-5: 0.8, 4e-4: 0.6}, "falls, then rises", "between 4e-4 and 1e-2 with *lower*"),
         ({1e-5: 0.6, 4e-4: 0.8, 1e-2: 0.7}, "unclear", "cannot be told"),
         ({1e-5: 0.6, 1e-3: 0.6}, "unclear", "cannot be told"),
         ({1e-3: 0.6}, "unclear", "cannot be told"),

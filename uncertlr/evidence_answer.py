@@ -1,13 +1,13 @@
 """The verdict's short answer: finished runs in plain words. Each clause follows from a comparison by a rule."""
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
-from uncertlr.evidence_words import listed, next_to_none, ours, rate, tuned
+from uncertlr.evidence_listening import conclusion, next_to_none
+from uncertlr.evidence_words import listed, ours, tuned
 from uncertlr.pairs import on_bound, same_factors
 from uncertlr.study import COMPETITOR, CONSTANT, Study
+from uncertlr.tables import rate
 from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
 
 OPENINGS = {
@@ -55,6 +55,12 @@ LISTENING = {
 """Of an arm and its own curve without listening."""
 
 
+BY_DESIGN = "A rule set so that its rate does answer the network"
+AT_LEVEL = "against a fixed rate at its mean level"
+NOT_YET = "A study that can tell is planned and has no finished pair yet."
+"""Of a study that was made to tell whether listening matters."""
+
+
 def short_answer(study: Study, told: Study | None = None) -> str:
     """The verdict's Markdown list: the report's rule, what else helps and whether it is the rate, the listening.
 
@@ -66,29 +72,32 @@ def short_answer(study: Study, told: Study | None = None) -> str:
     parts = {
         "The report's rule.": _reports_rule(study, named),
         "Other ways to listen.": f"{_others(study, named)} {_competitor(named)}".strip(),
-        "Is it the listening?": f"{_listening(study)}{by_design(told, _result)}",
+        "Is it the listening?": listening(study, told),
         "Beware.": _caveats(study),
     }
     return "\n".join(f"- **{title}** {text}" for title, text in parts.items() if text)
 
 
-def by_design(study: Study | None, result: Callable[[pd.Series], str]) -> str:
-    """What a study that was made to tell says of its arm: held against other seeds' curves, and against its level."""
-    if study is None:
-        return ""
+def listening(study: Study, told: Study | None = None) -> str:
+    """Whether it is the listening: what a study's own controls say, and a study that was made to tell.
+
+    Args:
+        study: whose arms are judged.
+        told: as in `short_answer`.
+    """
+    return f"{_controls(study)} {_by_design(told)}" if told else _controls(study)
+
+
+def _by_design(study: Study) -> str:
     causal = comparisons(study, causal_family(study))
     lines = []
     for arm, rows in causal[causal["pairs"] > 0].groupby("arm", sort=False):
         level = study.level(str(arm))
         curves = [row for _, row in rows.iterrows() if row["against"] != level]
-        said = [f"against another seed's curve (`{row['against']}`) it {result(row)}" for row in curves]
-        said += [
-            f"against a fixed rate at its mean level it {result(row)}"
-            for _, row in rows.iterrows()
-            if row["against"] == level
-        ]
-        lines.append(f"A rule set so that its rate does answer the network (`{arm}`): {'; '.join(said)}.")
-    return f" {' '.join(lines)}" if lines else " A study that can tell is planned and has no finished pair yet."
+        said = [f"against another seed's curve (`{row['against']}`) it {_result(row)}" for row in curves]
+        said += [f"{AT_LEVEL} it {_result(row)}" for _, row in rows.iterrows() if row["against"] == level]
+        lines.append(f"{BY_DESIGN} (`{arm}`): {'; '.join(said)}. {conclusion(study, str(arm), causal)}")
+    return " ".join(lines) or NOT_YET
 
 
 def _reports_rule(study: Study, named: pd.DataFrame) -> str:
@@ -145,7 +154,7 @@ def _competitor(named: pd.DataFrame) -> str:
     return f"Against cosine annealing, {'; '.join(said)}."
 
 
-def _listening(study: Study) -> str:
+def _controls(study: Study) -> str:
     causal = comparisons(study, causal_family(study))
     judged = causal[~causal["word"].isin(["descriptive", "missing"])]
     lines = [

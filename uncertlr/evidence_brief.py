@@ -3,10 +3,12 @@
 import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
-from uncertlr.evidence_answer import LISTENING, by_design, plain
-from uncertlr.evidence_words import listed, moved_by_listening, rate, tuned
+from uncertlr.evidence_answer import AT_LEVEL, BY_DESIGN, LISTENING, NOT_YET, plain
+from uncertlr.evidence_listening import CONCLUDED, concluded, moved_by_listening
+from uncertlr.evidence_words import listed, tuned
 from uncertlr.pairs import same_factors
 from uncertlr.study import CONSTANT, Study
+from uncertlr.tables import rate
 from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
 
 ASKED = {"report": "asked at every step", "report_epoch": "asked once an epoch"}
@@ -49,7 +51,7 @@ def in_brief(study: Study, *others: Study, told: Study | None = None) -> str:
     parts = [
         ("The report's rule", _rule_in_brief(study, named)),
         ("Other ways to listen", _others_in_brief(study, named)),
-        ("Is it the listening?", f"{_listening_in_brief(study)}{by_design(told, plain)}"),
+        ("Is it the listening?", f"{_listening_in_brief(study)}{_by_design_in_brief(told) if told else ''}"),
         *((each.title, _far(each)) for each in others),
     ]
     return "\n\n".join(f"**{title}** {text}" for title, text in parts if text)
@@ -120,6 +122,16 @@ def _listening_in_brief(study: Study) -> str:
     if stairs := [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]:
         lines.append(f"{listed(stairs)} took the same decisions in every run, so there was no feedback to judge.")
     return " ".join(lines)
+
+
+def _by_design_in_brief(study: Study) -> str:
+    causal = comparisons(study, causal_family(study))
+    lines = []
+    for arm, rows in causal[causal["pairs"] > 0].groupby("arm", sort=False):
+        level = [f"{AT_LEVEL} it {plain(row)}" for _, row in rows.iterrows() if row["against"] == study.level(str(arm))]
+        said = "; ".join([f"held against other seeds' curves, {CONCLUDED[concluded(study, str(arm), causal)]}", *level])
+        lines.append(f"{BY_DESIGN} (`{arm}`): {said}.")
+    return f" {' '.join(lines)}" if lines else f" {NOT_YET}"
 
 
 def _far(study: Study) -> str:

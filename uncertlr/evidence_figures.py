@@ -14,11 +14,12 @@ from uncertlr import plots
 from uncertlr.arrival import share_not_yet_there
 from uncertlr.errors import ConfigError
 from uncertlr.evidence import MARGIN, paired_interval
+from uncertlr.evidence_tables import EVERY_STEP, within
 from uncertlr.evidence_times import arrivals, target_accuracy, validation
-from uncertlr.evidence_words import rate
 from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
+from uncertlr.tables import rate
 from uncertlr.verdicts import arms_against, causal_family, comparisons, named_family
 
 Draw = Callable[[Axes, str, str], object]
@@ -189,15 +190,23 @@ def profiles_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     return small_panels(study, baseline, draw, "final test accuracy", "share of runs")
 
 
-def rates_figure(study: Study, arms: Sequence[str]) -> Figure:
-    """The learning rate over the steps, every seed a line, on a logarithmic axis."""
+def rates_figure(study: Study, arms: Sequence[str], reference: str = "", steps: tuple[int, int] = EVERY_STEP) -> Figure:
+    """The learning rate over the steps, every seed a line, on a logarithmic axis.
+
+    Args:
+        study: whose arms are drawn.
+        arms: which, a panel each.
+        reference: arm that stands in every panel in grey; empty for none.
+        steps: the first and the last that are shown.
+    """
 
     def draw(ax: Axes, arm: str, colour: str) -> None:
         for run in study.arms[arm].values():
-            ax.plot(run.trace["step"], np.maximum(run.trace["learning_rate"], 1e-9), color=colour, linewidth=0.8, alpha=0.8)
+            shown = within(run.trace, steps)
+            ax.plot(shown["step"], np.maximum(shown["learning_rate"], 1e-9), color=colour, linewidth=0.8, alpha=0.8)
         ax.set_yscale("log")
 
-    return small_panels(study, "", draw, "step", "learning rate", arms)
+    return small_panels(study, reference, draw, "step", "learning rate", arms)
 
 
 def cells_figure(study: Study) -> Figure:

@@ -1,5 +1,6 @@
 """Tables of a study: its verdicts in short, scores, what the rates did, how often an arm won; the data of its figures."""
 
+import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,12 +9,12 @@ import torch
 
 from uncertlr.evidence import paired_interval, pairs_won, probability_of_improvement
 from uncertlr.evidence_times import validation
-from uncertlr.evidence_words import rate
+from uncertlr.files import Arrays
 from uncertlr.metrics import debiased_error_of_curve
 from uncertlr.published import thin
 from uncertlr.runs import Run
 from uncertlr.study import CONSTANT, Study
-from uncertlr.tables import final_scores
+from uncertlr.tables import final_scores, rate
 from uncertlr.verdicts import causal_family, comparisons, named_family, schedule_family
 
 Measure = Callable[[Run], float]
@@ -120,9 +121,9 @@ def rates_table(study: Study) -> pd.DataFrame:
             rule = next(iter(of_seed.values())).config.rule
             rows[arm] = {
                 "seeds": len(of_seed),
-                "rate, lowest": f"{rates['minimum']:.1e}",
-                "highest": f"{rates['maximum']:.1e}",
-                "last": f"{rates['final']:.1e}",
+                "rate, lowest": rate(rates["minimum"]),
+                "highest": rate(rates["maximum"]),
+                "last": rate(rates["final"]),
                 "sd of log rate over the run": f"{rates['log_rate_sd']:.2f}",
             }
             if "at_floor" in rates:
@@ -177,12 +178,28 @@ def curves_data(study: Study) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def rates_data(study: Study, arms: Sequence[str], points: int = 60) -> pd.DataFrame:
-    """One row a run and step, at evenly spaced steps: what the figure of the rates shows."""
+EVERY_STEP = (0, sys.maxsize)
+
+
+def rates_data(study: Study, arms: Sequence[str], points: int = 60, steps: tuple[int, int] = EVERY_STEP) -> pd.DataFrame:
+    """One row a run and step, at evenly spaced steps: what the figure of the rates shows.
+
+    Args:
+        study: whose arms are shown.
+        arms: which.
+        points: steps a run at most.
+        steps: the first and the last that are shown.
+    """
     parts = [
-        pd.DataFrame(thin(run.trace, points))[["step", "learning_rate"]].assign(arm=arm, seed=seed)
+        pd.DataFrame(thin(within(run.trace, steps), points))[["step", "learning_rate"]].assign(arm=arm, seed=seed)
         for arm in arms
         for seed, run in study.arms[arm].items()
     ]
     columns = ["arm", "seed", "step", "learning_rate"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def within(trace: Arrays, steps: tuple[int, int]) -> Arrays:
+    """A trace from one step to another, both included."""
+    there = (trace["step"] >= steps[0]) & (trace["step"] <= steps[1])
+    return {name: values[there] for name, values in trace.items()}

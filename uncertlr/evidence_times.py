@@ -18,7 +18,7 @@ def target_accuracy(study: Study, baseline: str = CONSTANT) -> float:
 
 def validation(run: Run) -> pd.DataFrame:
     """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
-    return run.metrics.query("split == 'val'")
+    return run.metrics[run.metrics["split"] == "val"]
 
 
 def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
@@ -57,13 +57,17 @@ def _difference(study: Study, arm: str, baseline: str, target: float, unit: str)
     alike = seeds_of_one_machine(study, arm, baseline) if unit == "elapsed" else shared_seeds(study, arm, baseline)
     if len(alike) < 2:
         return ""
-    one, other = ({seed: arrivals(study, each, target, unit)[seed] for seed in alike} for each in (arm, baseline))
+    one, other = (_those(arrivals(study, each, target, unit), alike) for each in (arm, baseline))
     horizon = min(validation(study.arms[each][seed])[unit].iloc[-1] for each in (arm, baseline) for seed in alike)
     found = compare_arrival(one, other, horizon)
     if found is None or not found.estimable:
         few = f"{found.arrived} and {found.arrived_baseline}" if found else "0"
         return f"not estimable ({few} of {len(alike)} before {horizon:.0f})"
     return f"{found.difference.signed(1)}, cut at {horizon:.0f}, n = {len(alike)}"
+
+
+def _those(times: dict[int, Censored], seeds: list[int]) -> dict[int, Censored]:
+    return {seed: times[seed] for seed in seeds}
 
 
 def _to_lowest_loss(runs: list[Run]) -> str:

@@ -5,10 +5,11 @@ import math
 import pandas as pd
 
 from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
-from uncertlr.pairs import FRESH, rates_apart, same_factors, shared_seeds
+from uncertlr.pairs import FRESH
 from uncertlr.runs import project_folder
 from uncertlr.study import CONSTANT, Study, read_study
-from uncertlr.verdicts import TWINS, causal_family, comparisons, named_family, schedule_family
+from uncertlr.tables import rate
+from uncertlr.verdicts import TWINS, comparisons, named_family
 
 CLAIMS = {
     "helps": "`{arm}` **helps** against `{against}`",
@@ -22,36 +23,6 @@ CLAIMS = {
     "descriptive": "`{arm}` against `{against}` is **descriptive**, no claim: {pairs} of {planned} pairs are finished",
     "missing": "`{arm}` against `{against}` is **missing**: {pairs} of {planned} pairs are finished",
 }
-
-FEEDBACK = {
-    "helps": "Feedback adds to the curve: `{arm}` ends higher than `{against}`, which has its curve and no feedback.",
-    "harms": "Feedback takes away: `{against}`, which has the curve and no feedback, ends higher than `{arm}`.",
-    "equivalent": (
-        "The curve does as well without listening: `{arm}` and `{against}` end within {margin} points of each other. "
-        "What `{arm}` gains or loses comes from the shape of its curve."
-    ),
-    "not shown": "Between `{arm}` and `{against}` no difference is shown, nor that there is none within {margin} points.",
-    "uninformative": (
-        "With however many pairs, `{against}` cannot tell feedback from shape: its rate and that of `{arm}` are "
-        "{percent:.1f} % apart (log rates {apart:.3f}, less than {least}{donors})."
-    ),
-    "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
-}
-
-LEVEL = {
-    "helps": "More than its level is at work: `{arm}` ends higher than `{against}`, a fixed rate at its geometric mean.",
-    "harms": "A fixed rate at its geometric mean, `{against}`, ends higher than `{arm}`.",
-    "equivalent": (
-        "Its level alone does as well: `{arm}` and `{against}`, a fixed rate at its geometric mean, end within {margin} "
-        "points of each other."
-    ),
-    "not shown": (
-        "Between `{arm}` and `{against}`, a fixed rate at its geometric mean, no difference is shown, nor that there is "
-        "none within {margin} points."
-    ),
-    "descriptive": FEEDBACK["descriptive"],
-}
-"""What an arm earned against its own level, fixed."""
 
 SAME_RATE = {
     "helps": "against that rate, fixed, it ends higher too",
@@ -70,7 +41,7 @@ PRIMARY = ("report", CONSTANT)
 
 def claim(row: pd.Series) -> str:
     """A row of `comparisons` as a sentence, with its numbers, and what else differs between the arms."""
-    return f"{CLAIMS[row['word']].format(**_fields(row))}{_numbers(row)}.{beside(row)}"
+    return f"{CLAIMS[row['word']].format(**fields(row))}{_numbers(row)}.{beside(row)}"
 
 
 def beside(row: pd.Series) -> str:
@@ -97,105 +68,12 @@ def beside(row: pd.Series) -> str:
     return text
 
 
-def rate(value: float) -> str:
-    """A learning rate as people write it.
-
-    >>> rate(0.0003)
-    '3e-4'
-    """
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{float(digits):g}e{int(exponent)}"
-
-
 def claims(table: pd.DataFrame) -> str:
     """Every row as an item of a Markdown list; what has no finished pair in one item."""
     absent = [f"`{row['arm']}` against `{row['against']}`" for _, row in table.iterrows() if row["word"] == "missing"]
     lines = [f"- {claim(row)}" for _, row in table.iterrows() if row["word"] != "missing"]
     lines += [f"- **Missing**, without one finished pair: {listed(absent)}."] if absent else []
     return "\n".join(lines) or "No such comparison is planned."
-
-
-def feedback_answers(study: Study) -> dict[str, list[str]]:
-    """For every feedback arm of a study, what its own controls say of its feedback.
-
-    An arm whose rate stood on a bound has no controls: its curve was the bound's, whatever it heard. The twins of the
-    report's rule are controls themselves.
-    """
-    table = comparisons(study, causal_family(study))
-    answers: dict[str, list[str]] = {}
-    twins = {twin for each in TWINS.values() for twin in each}
-    for arm in study.feedback:
-        if arm in twins:
-            continue
-        rows = table[table["arm"] == arm]
-        rail = study.on_a_rail(arm)
-        if rail:
-            answers[arm] = [f"`{arm}`: in most runs {rail}. A rate on a bound follows the bound and not the signal."]
-        if same_factors(study, arm):
-            answers[arm] = [*answers.get(arm, []), staircase(study, arm)]
-        elif not rail and not len(rows):
-            answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
-        absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
-        there = rows[rows["word"] != "missing"]
-        lines = [
-            (LEVEL if row["against"] == study.level(arm) else FEEDBACK)[row["word"]].format(**_fields(row))
-            for _, row in there.iterrows()
-        ]
-        lines += [f"`{arm}` against {listed(absent)}: missing, no pair is finished."] if absent else []
-        lines += [none] if (none := next_to_none(study, arm, table)) else []
-        answers[arm] = [*answers.get(arm, []), *lines]
-    return answers
-
-
-def moved_by_listening(study: Study, arm: str, causal: pd.DataFrame) -> str:
-    """How far an arm's rate lies from its controls' at most, where all that have runs are too like it; else nothing.
-
-    Args:
-        study: of the arm.
-        arm: that listens.
-        causal: `comparisons` of the causal family.
-    """
-    replays = (causal["arm"] == arm) & (causal["against"] != study.level(arm))
-    there = causal[replays & ~causal["word"].isin(["missing", "descriptive"])]
-    alike = not there.empty and set(there["word"]) == {"uninformative"}
-    return _percent(there["apart"].max()) if alike else ""
-
-
-def next_to_none(study: Study, arm: str, causal: pd.DataFrame) -> str:
-    """Where all of an arm's controls with runs are too like it: how far its rate moved, and how little of that was its own.
-
-    Args:
-        study: of the arm.
-        arm: that listens.
-        causal: `comparisons` of the causal family.
-    """
-    if not (own := moved_by_listening(study, arm, causal)):
-        return ""
-    alone = study.same_rate(arm)
-    if not alone or not shared_seeds(study, arm, alone):
-        return f"The rate of `{arm}` differs from what it would have been without listening by {own} at most: {NO_FEEDBACK}."
-    moved, start = _percent(rates_apart(study, arm, alone)), rate(study.initial_rate(arm))
-    text = (
-        f"`{arm}` left the fixed rate of {start} that it starts from by {moved}, but alike in every run: from its curves "
-        f"without listening it differs by {own} at most. {NO_FEEDBACK.capitalize()}"
-    )
-    gain = comparisons(study, schedule_family(study)).set_index(["arm", "against"]).loc[(arm, alone), "word"]
-    return f"{text}, and no gain to attribute to it: {SAME_RATE[gain]}." if gain in ("equivalent", "harms") else f"{text}."
-
-
-NO_FEEDBACK = "there was next to no feedback to judge"
-
-
-def _percent(apart: float) -> str:
-    return f"{100 * math.expm1(apart):.{0 if apart > 0.1 else 1}f} %"
-
-
-def staircase(study: Study, arm: str) -> str:
-    """Of an arm whose factors were the same at every step of all runs: there was no feedback in it."""
-    return (
-        f"`{arm}`: its decisions were the same at every step in all {len(study.arms[arm])} runs, whatever each of them "
-        "heard. That curve could have been drawn beforehand, so there was no feedback in it to judge."
-    )
 
 
 def primary_answer(study: Study) -> str:
@@ -271,7 +149,8 @@ def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def _fields(row: pd.Series) -> dict[str, object]:
+def fields(row: pd.Series) -> dict[str, object]:
+    """A row of `comparisons` as the sentences have it: its entries, and what the protocol sets."""
     donors = f"; the donors' have a standard deviation of {row['spread']:.3f}" if row["spread"] == row["spread"] else ""
     percent = 100 * math.expm1(row["apart"])
     settings = {"margin": f"{100 * MARGIN:g}", "least": LEAST_APART, "seeds": SEEDS_FOR_A_CLAIM}

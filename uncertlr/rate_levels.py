@@ -9,6 +9,7 @@ import pandas as pd
 
 from uncertlr.evidence import Interval, paired_interval
 from uncertlr.runs import Run
+from uncertlr.tables import rate
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def levels_table(levels: Sequence[Level], baseline: str) -> pd.DataFrame:
         against = difference(base, level) if base and level is not base else None
         rows[level.name] = {
             "seeds": len(level.by_seed),
-            "rate, last epoch": f"{level.rate:.1e}",
+            "rate, last epoch": rate(level.rate),
             "uncertainty, first epoch": f"{level.first:.3f}",
             "last epoch": f"{level.mean:.3f}",
             f"from {baseline} (95 %)": against.signed(3) if against else "",
@@ -93,16 +94,16 @@ def conclusion(levels: Sequence[Level]) -> str:
     word = direction(levels)
     if word == "unclear":
         return "which way uncertainty goes with the rate cannot be told from these runs"
-    ends = f"between {levels[0].rate:.1e} and {levels[-1].rate:.1e}"
+    ends = f"between {rate(levels[0].rate)} and {rate(levels[-1].rate)}"
     if word == "falls":
         return f"{ends} a lower rate went with *higher* uncertainty, so nothing there pulled the rate back"
     if word == "rises":
         return f"{ends} a lower rate went with *lower* uncertainty, which is a restoring force"
-    turn = f"{turning_point(levels).rate:.1e}"
+    turn = rate(turning_point(levels).rate)
     return (
-        f"between {levels[0].rate:.1e} and {turn} a lower rate went with *higher* uncertainty, between {turn} and "
-        f"{levels[-1].rate:.1e} with *lower*: whether the loop can regulate depends on the side on which it is, and on the "
-        "threshold"
+        f"between {rate(levels[0].rate)} and {turn} a lower rate went with *higher* uncertainty, between {turn} and "
+        f"{rate(levels[-1].rate)} with *lower*: whether the loop can regulate depends on the side on which it is, and on "
+        "the threshold"
     )
 
 
@@ -136,7 +137,7 @@ def _sign(found: Interval | None) -> int:
 
 def _step_words(low: Level, high: Level) -> str:
     found = difference(low, high)
-    rates = f"From {low.rate:.1e} ({low.name}) to {high.rate:.1e} ({high.name})"
+    rates = f"From {rate(low.rate)} ({low.name}) to {rate(high.rate)} ({high.name})"
     if found is None:
         return f"{rates}: fewer than two seeds in common."
     verb = {-1: "**falls**", 0: "does not clearly move", 1: "**rises**"}[_sign(found)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,9 +193,9 @@ class Run:
     record: dict[str, Any]
     summary: dict[str, Any]
 
-    @property
+    @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """A row an epoch and split."""
+        """A row an epoch and split; read once, since a finished run does not change."""
         return read_metrics(self.paths)
 
     @property

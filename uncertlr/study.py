@@ -1,7 +1,7 @@
 """A sweep as the evidence sees it: arms, what each one is for, and the finished runs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,11 @@ class Study:
         seeds = sorted(job.config.seed for job in jobs)
         own, donor = (seeds.index(job.config.seed) for job in (jobs[0], self._job(donors[0])))
         return (donor - own) % len(seeds)
+
+    def of_seed(self, seed: int) -> "Study":
+        """The same study with the finished runs of one seed."""
+        alone = {arm: {seed: runs[seed]} if seed in runs else {} for arm, runs in self.arms.items()}
+        return replace(self, arms=alone)
 
     def scores(self, arm: str, measure: Callable[[Run], Any] | str = "accuracy") -> dict[int, Any]:
         """Something of each finished run by seed: a final score by its name, or any function of a run."""

@@ -39,6 +39,16 @@ def arm_name(config: RunConfig) -> str:
     return f"{words}, " + ("once an epoch" if config.decide_every == 0 else f"every {config.decide_every} steps")
 
 
+def rate(value: float) -> str:
+    """A learning rate as people write it.
+
+    >>> rate(0.0003)
+    '3e-4'
+    """
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
 def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:
     """One row an arm: final scores, what the rate did, and how fast training went.
 
@@ -93,7 +103,7 @@ def _describe(run: Run, target: float) -> dict[str, object]:
         "epoch of the best validation accuracy": summary["best_epoch"],
         "epoch of the lowest validation loss": _lowest(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
         "epochs to target": f"{reached.time:.0f}" if reached.observed else f"> {reached.time:.0f}",
-        "last rate": f"{summary['rate']['final']:.1e}",
+        "last rate": rate(summary["rate"]["final"]),
         "minutes": f"{summary['seconds'] / 60:.1f}",
     }
     if len(run.record["class_names"]) == 2:

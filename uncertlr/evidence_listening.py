@@ -1,0 +1,194 @@
+"""What an arm's own controls say of its feedback: did listening matter, or would its curve have done?"""
+
+import math
+
+import pandas as pd
+
+from uncertlr.evidence_words import SAME_RATE, fields, listed
+from uncertlr.pairs import rates_apart, same_factors, shared_seeds
+from uncertlr.study import Study
+from uncertlr.tables import rate
+from uncertlr.verdicts import TWINS, causal_family, comparisons, schedule_family
+
+FEEDBACK = {
+    "helps": "Feedback adds to the curve: `{arm}` ends higher than `{against}`, which has its curve and no feedback.",
+    "harms": "Feedback takes away: `{against}`, which has the curve and no feedback, ends higher than `{arm}`.",
+    "equivalent": (
+        "The curve does as well without listening: `{arm}` and `{against}` end within {margin} points of each other. "
+        "What `{arm}` gains or loses comes from the shape of its curve."
+    ),
+    "not shown": "Between `{arm}` and `{against}` no difference is shown, nor that there is none within {margin} points.",
+    "uninformative": (
+        "With however many pairs, `{against}` cannot tell feedback from shape: its rate and that of `{arm}` are "
+        "{percent:.1f} % apart (log rates {apart:.3f}, less than {least}{donors})."
+    ),
+    "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
+}
+
+LEVEL = {
+    "helps": "More than its level is at work: `{arm}` ends higher than `{against}`, a fixed rate at its geometric mean.",
+    "harms": "A fixed rate at its geometric mean, `{against}`, ends higher than `{arm}`.",
+    "equivalent": (
+        "Its level alone does as well: `{arm}` and `{against}`, a fixed rate at its geometric mean, end within {margin} "
+        "points of each other."
+    ),
+    "not shown": (
+        "Between `{arm}` and `{against}`, a fixed rate at its geometric mean, no difference is shown, nor that there is "
+        "none within {margin} points."
+    ),
+    "descriptive": FEEDBACK["descriptive"],
+}
+"""What an arm earned against its own level, fixed."""
+
+PARTNER = {
+    "helps": "it ends higher",
+    "harms": "it ends lower",
+    "equivalent": "it is equivalent",
+    "not shown": "no difference is shown",
+    "uninformative": "nothing can be told, since that curve is too like its own",
+    "descriptive": "{pairs} of {planned} pairs are finished",
+    "missing": "no pair is finished",
+}
+"""Of an arm and one of several replays that differ only in whose curve it is."""
+
+CONCLUDED = {
+    "helps": "listening helps",
+    "harms": "listening takes away",
+    "equivalent": "its curve does as well without listening",
+    "not shown": "it is not shown that listening helps",
+    "uninformative": "its controls cannot tell whether listening helps",
+    "open": "whether listening helps is open",
+}
+"""What the replays of other seeds' curves say of an arm together."""
+
+
+def feedback_answers(study: Study) -> dict[str, list[str]]:
+    """For every feedback arm of a study, what its own controls say of its feedback.
+
+    An arm whose rate stood on a bound has no controls: its curve was the bound's, whatever it heard. The twins of the
+    report's rule are controls themselves.
+    """
+    table = comparisons(study, causal_family(study))
+    answers: dict[str, list[str]] = {}
+    twins = {twin for each in TWINS.values() for twin in each}
+    for arm in study.feedback:
+        if arm in twins:
+            continue
+        rows = table[table["arm"] == arm]
+        rail = study.on_a_rail(arm)
+        if rail:
+            answers[arm] = [f"`{arm}`: in most runs {rail}. A rate on a bound follows the bound and not the signal."]
+        if same_factors(study, arm):
+            answers[arm] = [*answers.get(arm, []), staircase(study, arm)]
+        elif not rail and not len(rows):
+            answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
+        absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
+        there = rows[rows["word"] != "missing"]
+        together = across_partners(study, arm, table)
+        lines = [together] if together else []
+        lines += [
+            (LEVEL if row["against"] == study.level(arm) else FEEDBACK)[row["word"]].format(**fields(row))
+            for _, row in there.iterrows()
+            if not (together and study.rotation(row["against"]))
+        ]
+        lines += [f"`{arm}` against {listed(absent)}: missing, no pair is finished."] if absent else []
+        lines += [none] if (none := next_to_none(study, arm, table)) else []
+        answers[arm] = [*answers.get(arm, []), *lines]
+    return answers
+
+
+def across_partners(study: Study, arm: str, causal: pd.DataFrame) -> str:
+    """What replays say together that differ only in whose curve it is; nothing of an arm with fewer than two of them.
+
+    Args:
+        study: of the arm.
+        arm: that listens.
+        causal: `comparisons` of the causal family.
+    """
+    rows = _partners(study, arm, causal)
+    if len(rows) < 2:
+        return ""
+    said = "; ".join(f"against `{row['against']}` {PARTNER[row['word']].format(**row)}" for _, row in rows.iterrows())
+    return f"`{arm}`, held against the curves of other seeds: {said}. {conclusion(study, arm, causal)}"
+
+
+def conclusion(study: Study, arm: str, causal: pd.DataFrame) -> str:
+    """A sentence on whether listening helps an arm, by all of its replays of one other run.
+
+    Args:
+        study: of the arm.
+        arm: that listens.
+        causal: `comparisons` of the causal family.
+    """
+    word = concluded(study, arm, causal)
+    several = len(_partners(study, arm, causal)) > 1 and word in ("not shown", "open")
+    return f"So {CONCLUDED[word]}{': that takes a gain against each of them' if several else ''}."
+
+
+def concluded(study: Study, arm: str, causal: pd.DataFrame) -> str:
+    """Whether listening helps an arm, a key of `CONCLUDED`: each of its replays of one other run must say so.
+
+    Args:
+        study: of the arm.
+        arm: that listens.
+        causal: `comparisons` of the causal family.
+    """
+    words = set(_partners(study, arm, causal)["word"])
+    if not words or words & {"descriptive", "missing"}:
+        return "open"
+    return words.pop() if len(words) == 1 else "not shown"
+
+
+def _partners(study: Study, arm: str, causal: pd.DataFrame) -> pd.DataFrame:
+    return causal[(causal["arm"] == arm) & causal["against"].map(lambda control: study.rotation(control) > 0).astype(bool)]
+
+
+def moved_by_listening(study: Study, arm: str, causal: pd.DataFrame) -> str:
+    """How far an arm's rate lies from its controls' at most, where all that have runs are too like it; else nothing.
+
+    Args:
+        study: of the arm.
+        arm: that listens.
+        causal: `comparisons` of the causal family.
+    """
+    replays = (causal["arm"] == arm) & (causal["against"] != study.level(arm))
+    there = causal[replays & ~causal["word"].isin(["missing", "descriptive"])]
+    alike = not there.empty and set(there["word"]) == {"uninformative"}
+    return _percent(there["apart"].max()) if alike else ""
+
+
+def next_to_none(study: Study, arm: str, causal: pd.DataFrame) -> str:
+    """Where all of an arm's controls with runs are too like it: how far its rate moved, and how little of that was its own.
+
+    Args:
+        study: of the arm.
+        arm: that listens.
+        causal: `comparisons` of the causal family.
+    """
+    if not (own := moved_by_listening(study, arm, causal)):
+        return ""
+    alone = study.same_rate(arm)
+    if not alone or not shared_seeds(study, arm, alone):
+        return f"The rate of `{arm}` differs from what it would have been without listening by {own} at most: {NO_FEEDBACK}."
+    moved, start = _percent(rates_apart(study, arm, alone)), rate(study.initial_rate(arm))
+    text = (
+        f"`{arm}` left the fixed rate of {start} that it starts from by {moved}, but alike in every run: from its curves "
+        f"without listening it differs by {own} at most. {NO_FEEDBACK.capitalize()}"
+    )
+    gain = comparisons(study, schedule_family(study)).set_index(["arm", "against"]).loc[(arm, alone), "word"]
+    return f"{text}, and no gain to attribute to it: {SAME_RATE[gain]}." if gain in ("equivalent", "harms") else f"{text}."
+
+
+NO_FEEDBACK = "there was next to no feedback to judge"
+
+
+def _percent(apart: float) -> str:
+    return f"{100 * math.expm1(apart):.{0 if apart > 0.1 else 1}f} %"
+
+
+def staircase(study: Study, arm: str) -> str:
+    """Of an arm whose factors were the same at every step of all runs: there was no feedback in it."""
+    return (
+        f"`{arm}`: its decisions were the same at every step in all {len(study.arms[arm])} runs, whatever each of them "
+        "heard. That curve could have been drawn beforehand, so there was no feedback in it to judge."
+    )
