@@ -9,7 +9,7 @@ import pytest
 from uncertlr.evidence_answer import listening, short_answer
 from uncertlr.evidence_brief import in_brief
 from uncertlr.evidence_figures import headline_figure
-from uncertlr.evidence_listening import across_partners, feedback_answers, next_to_none
+from uncertlr.evidence_listening import across_partners, feedback_answers, for_scale, next_to_none
 from uncertlr.evidence_tables import verdict_summary
 from uncertlr.evidence_times import arrival_table, cost_table
 from uncertlr.evidence_words import claim, claims, limits, primary_answer, progress, tuned
@@ -202,6 +202,16 @@ def test_a_control_that_does_as_well_is_said_to(study):
     found = study(GOOD | {"inverse_yoked": 0.04})
     assert "The curve does as well without listening" in " ".join(feedback_answers(found)["inverse"])
     assert "`inverse` is equivalent to `inverse_yoked`" in answer(found)
+
+
+def test_two_fixed_rates_give_the_size_of_a_difference_in_rate(study):
+    found = study(GOOD | {"constant_low": 0.03})
+    said = for_scale(found)
+    difference, least = re.search(r"`constant_low` ends ([+-][\d.]+) points .* would make ([\d.]+) points", said).groups()
+    apart = rates_apart(found, "constant_low", "constant")
+    assert f"lie {apart:.2f} apart" in said
+    assert float(least) == pytest.approx(float(difference) * 0.05 / apart, abs=0.01)
+    assert for_scale(study(GOOD | {"constant_low": 0.03}, seeds=9, name="few")) == for_scale(study(GOOD, name="no")) == ""
 
 
 @pytest.mark.parametrize(

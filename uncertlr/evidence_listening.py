@@ -4,9 +4,10 @@ import math
 
 import pandas as pd
 
+from uncertlr.evidence import LEAST_APART, SEEDS_FOR_A_CLAIM
 from uncertlr.evidence_words import SAME_RATE, fields, listed
 from uncertlr.pairs import rates_apart, same_factors, shared_seeds
-from uncertlr.study import Study
+from uncertlr.study import CONSTANT, Study
 from uncertlr.tables import rate
 from uncertlr.verdicts import TWINS, causal_family, comparisons, schedule_family
 
@@ -177,6 +178,25 @@ def next_to_none(study: Study, arm: str, causal: pd.DataFrame) -> str:
     )
     gain = comparisons(study, schedule_family(study)).set_index(["arm", "against"]).loc[(arm, alone), "word"]
     return f"{text}, and no gain to attribute to it: {SAME_RATE[gain]}." if gain in ("equivalent", "harms") else f"{text}."
+
+
+def for_scale(study: Study) -> str:
+    """What a difference in rate is worth here, read off two fixed rates: so that little has a size; else nothing.
+
+    Args:
+        study: with `constant` and another fixed rate.
+    """
+    rows = comparisons(study, [(arm, CONSTANT) for arm in study.schedules if study.fixed_rate(arm) and arm != CONSTANT])
+    lines = []
+    for _, row in rows[rows["pairs"] >= SEEDS_FOR_A_CLAIM].iterrows():
+        apart = rates_apart(study, row["arm"], CONSTANT)
+        least = abs(row["difference"]) * LEAST_APART / apart
+        lines.append(
+            f"For scale, on {study.title}: the log rates of `{row['arm']}` and `{CONSTANT}`, both fixed, lie {apart:.2f} "
+            f"apart, and `{row['arm']}` ends {row['difference']:+.2f} points from `{CONSTANT}` (95 % interval "
+            f"{row['low']:+.2f} to {row['high']:+.2f}). In proportion, {LEAST_APART} apart would make {least:.2f} points."
+        )
+    return " ".join(lines)
 
 
 NO_FEEDBACK = "there was next to no feedback to judge"

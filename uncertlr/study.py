@@ -86,11 +86,12 @@ class Study:
     def same_rate(self, arm: str) -> str:
         """The arm with this arm's initial rate and nothing else, where that is not `constant`; else an empty name."""
         rate = self.initial_rate(arm)
-        for other in self.schedules:
-            config = self._jobs(other)[0].config
-            if other != CONSTANT and config.schedule == "constant" and config.learning_rate == rate:
-                return other
-        return ""
+        alike = [other for other in self.schedules if self.fixed_rate(other) and self.initial_rate(other) == rate]
+        return next((other for other in alike if other != CONSTANT), "")
+
+    def fixed_rate(self, arm: str) -> bool:
+        """Whether an arm's rate stays where it starts."""
+        return self._rule(arm) == "none" and self._jobs(arm)[0].config.schedule == "constant"
 
     def level(self, arm: str) -> str:
         """The arm with a fixed rate at this arm's mean level, by its name, such as ``inverse_level``; else an empty name."""
