@@ -115,9 +115,8 @@ def _listening_in_brief(study: Study) -> str:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
         else:
             waiting.append(f"`{arm}`")
-    lines += (
-        [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."] if waiting else []
-    )
+    if waiting and not lines:
+        lines = [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."]
     lines = lines or ["It cannot be said: no control is planned."]
     if stairs := [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]:
         lines.append(f"{listed(stairs)} took the same decisions in every run, so there was no feedback to judge.")
@@ -128,7 +127,11 @@ def _by_design_in_brief(study: Study) -> str:
     causal = comparisons(study, causal_family(study))
     lines = []
     for arm, rows in causal[causal["pairs"] > 0].groupby("arm", sort=False):
-        level = [f"{AT_LEVEL} it {plain(row)}" for _, row in rows.iterrows() if row["against"] == study.level(str(arm))]
+        level = [
+            f"{AT_LEVEL} it {plain(row)}"
+            for _, row in rows.iterrows()
+            if row["against"] == study.level(str(arm)) and row["word"] != "descriptive"
+        ]
         said = "; ".join([f"held against other seeds' curves, {CONCLUDED[concluded(study, str(arm), causal)]}", *level])
         lines.append(f"{BY_DESIGN} (`{arm}`): {said}.")
     return f" {' '.join(lines)}" if lines else f" {NOT_YET}"
