@@ -23,7 +23,7 @@ LAYERS = [
     {"evidence_times"},
     {"evidence_words"},
     {"evidence_listening"},
-    {"evidence_answer", "evidence_tables"},
+    {"evidence_answer", "evidence_search", "evidence_tables"},
     {"evidence_brief"},
     {"factorial"},
     {"evidence_figures"},

@@ -13,7 +13,7 @@ from uncertlr.experiments import find, run
 from uncertlr.files import read_json, write_json
 from uncertlr.listing import list_runs
 from uncertlr.published import load_study, publish, published_ids, results_folder, stale_results, thin
-from uncertlr.runs import RunPaths, load_run, paths_of
+from uncertlr.runs import Run, RunPaths, load_run, paths_of
 
 CONFIG = preset("digits", "quick", epochs=2, rule="threshold", threshold=0.9, progress="quiet")
 
@@ -53,7 +53,20 @@ def test_the_factor_is_kept_lossless_and_the_trace_to_six_digits(trained, elsewh
     assert (steps[0], steps[-1]) == (0, trained.summary["steps"] - 1)
     for name, values in thinned.items():
         np.testing.assert_allclose(values, trained.trace[name][steps], rtol=1e-5)
+    assert {name: values.tolist() for name, values in thinned.items()} == thin(trained.trace, 7)
     assert restored.predictions is None
+
+
+@pytest.mark.parametrize("odd", [0.1, 1e300, 5e-324])
+def test_what_single_precision_cannot_hold_stays_double(trained, elsewhere, monkeypatch, odd):
+    trace = trained.trace | {name: np.full(len(trained.trace["step"]), odd) for name in ("signal", "loss")}
+    with monkeypatch.context() as during:
+        during.setattr(Run, "trace", property(lambda run: trace))
+        publish([trained], "study")
+    restored = find(elsewhere)
+    with np.load(restored.paths.factor) as arrays:
+        assert set(arrays["signal"].tolist()) == {odd}
+    assert set(restored.trace["loss"].tolist()) == {float(f"{odd:.6g}")}
 
 
 def test_published_files_are_immutable(trained):

@@ -16,20 +16,22 @@ from uncertlr.sweep.grid import Job, read_grid, read_sweep
 from uncertlr.sweep.trials import trials_of, tried_arms
 
 
-def trials_table(sweep: Path, root: str = "") -> pd.DataFrame:
+def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataFrame:
     """Every trial of a sweep's arms: what was tried, and how the last weights did on validation.
 
     Args:
         sweep: YAML file whose arms name ranges.
         root: folder of the runs; empty for the usual one.
+        partial: show what there is while trials are missing, in place of refusing.
 
     Returns:
         One row a trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
-        gave), ``seeds`` (finished), ``accuracy`` and ``loss`` (means over the seeds; NaN where a run diverged), ``chosen``.
+        gave), ``seeds`` (finished), ``accuracy`` and ``loss`` (means over the seeds; NaN where a run diverged or is
+        missing), ``chosen``.
 
     Raises:
         ConfigError: no arm names a range, or a trial looks at the test set.
-        RunError: a trial has not been carried out.
+        RunError: a trial has not been carried out, and `partial` is false.
     """
     grid, jobs = read_grid(sweep), read_sweep(sweep, root)
     tried = tried_arms(grid["arms"])
@@ -42,9 +44,10 @@ def trials_table(sweep: Path, root: str = "") -> pd.DataFrame:
     for arm, ranges in tried.items():
         for number, (name, fields) in enumerate(trials_of(arm, grid["arms"][arm], ranges, grid["trials"]).items(), 1):
             settings = {field: fields[field] for field in ranges}
-            rows.append({"arm": arm, "trial": number, "settings": settings, **_scores(sweep, runs_of[name])})
+            rows.append({"arm": arm, "trial": number, "settings": settings, **_scores(sweep, runs_of[name], partial)})
     table = pd.DataFrame(rows)
-    table["chosen"] = table.index.isin(_best(trials) for _, trials in table.groupby("arm", sort=False))
+    best = table.index.isin(_best(trials) for _, trials in table.groupby("arm", sort=False))
+    table["chosen"] = best & (table["accuracy"].notna() | (not partial))
     return table
 
 
@@ -76,10 +79,10 @@ def tuned_sweep(sweep: Path, seeds: Sequence[int], root: str = "") -> str:
     return header + yaml.safe_dump({**kept, "arms": arms}, sort_keys=False, default_flow_style=None, width=120)
 
 
-def _scores(sweep: Path, jobs: Sequence[Job]) -> dict[str, float]:
+def _scores(sweep: Path, jobs: Sequence[Job], partial: bool) -> dict[str, float]:
     finished = [find(job.config) for job in jobs]
     for job, run in zip(jobs, finished, strict=True):
-        if run is None and not _diverged(job.config):
+        if run is None and not partial and not _diverged(job.config):
             raise RunError(f"{job.arm}, seed {job.config.seed}, is not finished; run: uncertlr sweep {sweep}")
     scores = [run.summary["val"] for run in finished if run]
     if len(scores) < len(jobs):
