@@ -33,7 +33,7 @@ def test_both_sides_stand_beside_each_other():
     text = both_sides({"fixed": run(0.85, 1.1, 0.27, 0.12), "rule": run(0.82, 0.4, 0.26, 0.01)}, "fixed")
     better, worse = text.splitlines()[0].split("; worse in ")
     assert "loss (0.400 against 1.100)" in better
-    assert "calibration error (0.010 against 0.120)" in better
+    assert "calibration error (MC) (0.010 against 0.120)" in better
     assert worse == "accuracy (0.820 against 0.850)."
     turned = both_sides({"fixed": run(0.82, 0.4, 0.26, 0.01), "rule": run(0.85, 1.1, 0.27, 0.12)}, "fixed")
     assert "better in accuracy (0.850 against 0.820); worse in loss" in turned
@@ -60,8 +60,9 @@ def test_a_fall_of_the_baseline_is_told():
 
 def test_a_low_calibration_error_with_a_high_brier_score_has_a_caveat():
     guess, good = run(0.1, brier=0.9, ece=0.01), run(0.7, brier=0.4, ece=0.2)
-    assert "**rule** has the lower calibration error (0.010 against 0.200)" in calibration_words(
-        {"fixed": good, "rule": guess}, "fixed"
+    assert (
+        "Averaged over masks, **rule** has the lower calibration error (0.010 against 0.200; with dropout off "
+        in calibration_words({"fixed": good, "rule": guess}, "fixed")
     )
     assert calibration_words({"fixed": guess, "rule": good}, "fixed") == ""
 
@@ -105,6 +106,6 @@ def test_last_and_best_weights_stand_in_rows():
 
 def test_the_plan_in_a_line_and_the_sizes_of_the_bins():
     runs = {"fixed": run(0.8, val=(0.3, 0.5, 0.9)), "rule": run(0.7)}
-    assert "**fixed** 0.800, loss 0.500, ECE 0.100; **rule** 0.700" in final_words(runs, "fixed")
+    assert "**fixed** 0.800, loss 0.500, ECE (MC) 0.100; **rule** 0.700" in final_words(runs, "fixed")
     assert "lowest after epoch 1, 0.300" in final_words(runs, "fixed")
     assert bins_words(runs) == "The bins that are not empty hold between 3 and 97 examples."

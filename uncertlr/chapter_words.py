@@ -10,8 +10,8 @@ from uncertlr.intervals import wilson_interval
 from uncertlr.runs import Run
 from uncertlr.tables import final_scores
 
-SIDES = {"accuracy": "accuracy", "loss": "loss", "mc_brier": "Brier score", "mc_ece": "calibration error"}
-"""Scores that are told of both sides; of all but accuracy less is better."""
+SIDES = {"accuracy": "accuracy", "loss": "loss", "mc_brier": "Brier score (MC)", "mc_ece": "calibration error (MC)"}
+"""Scores that are told of both sides, MC where they are averaged over masks; of all but accuracy less is better."""
 
 DROP = 0.1
 """Validation accuracy lost within an epoch that is worth a sentence."""
@@ -66,7 +66,7 @@ def final_words(runs: Mapping[str, Run], baseline: str) -> str:
     scores = {name: final_scores(run) for name, run in runs.items()}
     epochs = runs[baseline].config.epochs
     ends = "; ".join(
-        f"**{name}** {each['accuracy']:.3f}, loss {each['loss']:.3f}, ECE {each['mc_ece']:.3f}"
+        f"**{name}** {each['accuracy']:.3f}, loss {each['loss']:.3f}, ECE (MC) {each['mc_ece']:.3f}"
         for name, each in scores.items()
     )
     best, epoch = _lowest(runs[baseline])
@@ -81,8 +81,9 @@ def calibration_words(runs: Mapping[str, Run], baseline: str) -> str:
         scores = final_scores(run)
         if scores["mc_ece"] < base["mc_ece"] and scores["mc_brier"] > base["mc_brier"]:
             lines.append(
-                f"**{name}** has the lower calibration error ({scores['mc_ece']:.3f} against {base['mc_ece']:.3f}) and the "
-                f"higher Brier score ({scores['mc_brier']:.3f} against {base['mc_brier']:.3f})."
+                f"Averaged over masks, **{name}** has the lower calibration error ({scores['mc_ece']:.3f} against "
+                f"{base['mc_ece']:.3f}; with dropout off {scores['ece']:.3f} against {base['ece']:.3f}) and the higher "
+                f"Brier score ({scores['mc_brier']:.3f} against {base['mc_brier']:.3f})."
             )
     reading = (
         "A low calibration error alone is no merit. A network that gives every class its share in the data has none, and is "

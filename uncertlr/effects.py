@@ -17,10 +17,11 @@ def factorial_effects(
 ) -> dict[tuple[str, ...], Comparison]:
     r"""The effect of each factor and of each combination of factors up to an order, over the seeds that fill every cell.
 
-    With levels coded as :math:`\pm 1`, a main effect is the mean score at the second level minus that at the first. An
-    interaction of two factors is half the difference between one's effect at the second and at the first level of the other
-    (Box, Hunter & Hunter 2005, ch. 5). Each seed fills the whole factorial and so gives one value of each effect; intervals
-    and tests are those of paired differences, adjusted over all effects that are asked for.
+    With levels coded as :math:`\pm 1`, a main effect is the mean score at the second level minus that at the first (Box,
+    Hunter & Hunter 2005, ch. 5). An interaction of two factors is what one's effect changes by from the first to the second
+    level of the other, which is how far both together differ from their sum; Box, Hunter & Hunter halve it. Each seed fills
+    the whole factorial and so gives one value of each effect; intervals and tests are those of paired differences, adjusted
+    over all effects that are asked for.
 
     Args:
         scores: of each cell, the score of each seed.
@@ -43,7 +44,7 @@ def factorial_effects(
     chosen = [each for size in range(1, order + 1) for each in itertools.combinations(range(len(factors)), size)]
     contrasts = {
         tuple(factors[place] for place in places): table
-        @ [math.prod(2 * cell[place] - 1 for place in places) / (len(cells) / 2) for cell in cells]
+        @ [math.prod(2 * cell[place] - 1 for place in places) * 2 ** len(places) / len(cells) for cell in cells]
         for places in chosen
     }
     return compare(contrasts)

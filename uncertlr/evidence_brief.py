@@ -4,7 +4,7 @@ import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
 from uncertlr.evidence_answer import AT_LEVEL, BY_DESIGN, LISTENING, NOT_YET, plain
-from uncertlr.evidence_listening import CONCLUDED, concluded, moved_by_listening
+from uncertlr.evidence_listening import CONCLUDED, RMS, concluded, moved_by_listening
 from uncertlr.evidence_words import listed, tuned
 from uncertlr.pairs import same_factors
 from uncertlr.study import CONSTANT, Study
@@ -110,7 +110,7 @@ def _listening_in_brief(study: Study) -> str:
     for arm, rows in causal.groupby("arm", sort=False):
         told = [LISTENING[row["word"]].format(**row) for _, row in rows.iterrows() if row["word"] in LISTENING]
         if own := moved_by_listening(study, str(arm), causal):
-            lines.append(f"The controls of `{arm}` cannot tell: listening moved its rate by {own} at most.")
+            lines.append(f"The controls of `{arm}` cannot tell: its rate and theirs lie {own} apart or less{RMS}.")
         elif told:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
         else:

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from uncertlr.evidence import LEAST_APART, SEEDS_FOR_A_CLAIM
+from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
 from uncertlr.evidence_words import SAME_RATE, fields, listed
 from uncertlr.pairs import rates_apart, same_factors, shared_seeds
 from uncertlr.study import CONSTANT, Study
@@ -170,11 +170,11 @@ def next_to_none(study: Study, arm: str, causal: pd.DataFrame) -> str:
         return ""
     alone = study.same_rate(arm)
     if not alone or not shared_seeds(study, arm, alone):
-        return f"The rate of `{arm}` differs from what it would have been without listening by {own} at most: {NO_FEEDBACK}."
+        return f"The rate of `{arm}` and those of its controls lie {own} apart or less{RMS}: {NO_FEEDBACK}."
     moved, start = _percent(rates_apart(study, arm, alone)), rate(study.initial_rate(arm))
     text = (
-        f"`{arm}` left the fixed rate of {start} that it starts from by {moved}, but alike in every run: from its curves "
-        f"without listening it differs by {own} at most. {NO_FEEDBACK.capitalize()}"
+        f"`{arm}` left the fixed rate of {start} that it starts from by {moved}{RMS}, but alike in every run: its rate and "
+        f"those of its controls lie {own} apart or less. {NO_FEEDBACK.capitalize()}"
     )
     gain = comparisons(study, schedule_family(study)).set_index(["arm", "against"]).loc[(arm, alone), "word"]
     return f"{text}, and no gain to attribute to it: {SAME_RATE[gain]}." if gain in ("equivalent", "harms") else f"{text}."
@@ -199,6 +199,24 @@ def for_scale(study: Study) -> str:
     return " ".join(lines)
 
 
+def resolution(table: pd.DataFrame) -> str:
+    """What comparisons that are *not shown* could have shown, by the width of their intervals; else nothing.
+
+    Args:
+        table: of `comparisons`.
+    """
+    lines = []
+    for _, row in table[table["word"] == "not shown"].iterrows():
+        half, inner = (row["high"] - row["low"]) / 2, (row["high, 90 %"] - row["low, 90 %"]) / 2
+        equivalence = "" if inner < 100 * MARGIN else ", nor equivalence, however small it is"
+        lines.append(
+            f"Against `{row['against']}` the interval reaches {half:.1f} points to either side: with {row['pairs']} pairs a "
+            f"difference smaller than that can hardly be shown{equivalence}."
+        )
+    return " ".join(lines)
+
+
+RMS = " (root mean square over the steps)"
 NO_FEEDBACK = "there was next to no feedback to judge"
 
 

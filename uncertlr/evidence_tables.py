@@ -52,6 +52,7 @@ def verdict_summary(study: Study) -> pd.DataFrame:
     """One row an arm with a finished run that is no control: seeds, accuracy, and a column for all that it is held against.
 
     Each control has a column of its own, under its kind; a cell holds word, difference in points and interval.
+    A column without one finished pair is left out.
     """
     fixed = [row for row in schedule_family(study) if row[1] == CONSTANT]
     families = [named_family(study) + fixed, schedule_family(study), causal_family(study)]
@@ -67,7 +68,8 @@ def verdict_summary(study: Study) -> pd.DataFrame:
             rows[arm] = {"seeds": f"{len(of_seed)} of {study.planned(arm)}", "accuracy": over_seeds(accuracies)}
             rows[arm] |= dict.fromkeys(columns, "")
             rows[arm] |= {name: cells[pair] for pair, name in names.items() if pair[0] == arm}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.drop(columns=[name for name in columns if name in table and set(table[name]) <= {"", "missing"}])
 
 
 def _kind(study: Study, arm: str, other: str) -> str:
@@ -80,9 +82,14 @@ def _cell(row: pd.Series) -> str:
     if row["pairs"] < 2:
         return str(row["word"])
     if row["word"] == "equivalent":
-        return f"equivalent ({row['difference']:+.1f}, 90 %: {row['low, 90 %']:+.1f} to {row['high, 90 %']:+.1f})"
+        low, high = _signed(row["low, 90 %"]), _signed(row["high, 90 %"])
+        return f"equivalent ({_signed(row['difference'])}, 90 %: {low} to {high})"
     start = f"; from {rate(row['rate'])}" if row["same rate"] else ""
-    return f"{row['word']} ({row['difference']:+.1f}, {row['low']:+.1f} to {row['high']:+.1f}{start})"
+    return f"{row['word']} ({_signed(row['difference'])}, {_signed(row['low'])} to {_signed(row['high'])}{start})"
+
+
+def _signed(points: float) -> str:
+    return f"{round(points, 1) + 0.0:+.1f}"  # without the sign of a rounded 0
 
 
 def scores_table(study: Study) -> pd.DataFrame:

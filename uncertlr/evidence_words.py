@@ -167,5 +167,5 @@ def _numbers(row: pd.Series) -> str:
     if row["word"] in ("helps", "harms", "not shown"):
         text += f", p = {row['p, Holm']:.2g} after Holm"
     if row["word"] == "equivalent":
-        text += f", p = {row['p, equivalence']:.2g} for a difference beyond the margin"
+        text += f", p = {row['p, equivalence']:.2g} of the equivalence test"
     return f" ({text})"

@@ -60,7 +60,7 @@ def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:
 
 
 def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
-    """One row an arm over its seeds: number, mean and each seed's accuracy, mean loss and ECE.
+    """One row an arm over its seeds: number, mean and each seed's accuracy, mean loss, and ECE averaged over masks.
 
     Args:
         runs: name of the arm to its runs, one a seed.
@@ -76,7 +76,7 @@ def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
             "accuracy, mean": f"{sum(accuracies) / len(final):.3f}",
             "accuracy, each seed": "  ".join(f"{value:.3f}" for value in accuracies),
             "loss, mean": f"{sum(scores['loss'] for scores in final) / len(final):.3f}",
-            "ECE, mean": f"{sum(scores['mc_ece'] for scores in final) / len(final):.3f}",
+            "ECE, MC, mean": f"{sum(scores['mc_ece'] for scores in final) / len(final):.3f}",
         }
     return pd.DataFrame(rows).T
 

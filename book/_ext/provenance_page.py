@@ -49,7 +49,7 @@ def figures_markdown(executed: Path) -> Iterator[str]:
     """A list: figure, its runs."""
     known = known_runs()
     for name, runs in figure_runs(executed).items():
-        links = ", ".join(_link(run, known) for run in runs) or "computed on its page, from no stored run"
+        links = ", ".join(_link(run, known) for run in runs) or "computed on its page or measured before, from no stored run"
         if len(runs) > OPEN_LIST:
             links = f"<details><summary>{len(runs)} runs</summary>{links}</details>"
         yield f"- {{numref}}`fig-{name}`: {links}"

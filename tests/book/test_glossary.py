@@ -21,7 +21,8 @@ def table() -> dict[str, tuple[str, str, str]]:
 
 
 def test_the_names_are_those_of_the_sweep() -> None:
-    jobs = [job for job in read_sweep(PROJECT / "sweeps" / "cifar10-standard.yaml") if job.config.seed == 0]
+    studies = (read_sweep(PROJECT / "sweeps" / f"cifar10-{name}.yaml") for name in ("standard", "regulating"))
+    jobs = list({job.arm: job for study in studies for job in reversed(study)}.values())
     named = table()
     assert set(named) == {job.arm for job in jobs}
     for job in jobs:
