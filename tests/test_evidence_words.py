@@ -131,10 +131,7 @@ def test_in_brief_what_cannot_be_told_is_not(study):
     assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
     assert "Of `inverse` it cannot be said yet: no control has its 10 pairs." in few
     alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
-    assert (
-        "The controls of `inverse` cannot tell: its rate and theirs lie 0.1 % apart or less (root mean square over the steps)."
-        in alike
-    )
+    assert "The controls of `inverse` cannot tell: its rate and theirs lie 0.1 % apart or less (root mean square " in alike
     unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
     assert "asked at every step, it is not shown to differ from it, nor to be equivalent" in unclear
     assert "`sign_flip`: no difference shown, nor equivalence" in unclear
@@ -263,7 +260,10 @@ def test_what_the_rule_moved_is_not_what_listening_moved(study, low, gain):
     found = study(GOOD | {"constant_low": low, "inverse_shuffled": 0.0}, spread=0.001)
     said = next_to_none(found, "inverse", comparisons(found, causal_family(found)))
     moved = 100 * math.expm1(rates_apart(found, "inverse", "constant_low"))
-    assert f"`inverse` left the fixed rate of 3e-4 that it starts from by {moved:.1f} %, but alike in every run" in said
+    assert (
+        f"`inverse` left the fixed rate of 3e-4 that it starts from by {moved:.1f} % (root mean square over the steps), but alike in every run"
+        in said
+    )
     assert (
         f"its rate and those of its controls lie 0.1 % apart or less. There was next to no feedback to judge{gain}" in said
     )

@@ -21,7 +21,7 @@ def table() -> dict[str, tuple[str, str, str]]:
 
 
 def test_the_names_are_those_of_the_sweep() -> None:
-    studies = (read_sweep(PROJECT / "sweeps" / f"cifar10-{name}.yaml") for name in ("standard", "regulating"))
+    studies = (read_sweep(PROJECT / "sweeps" / f"cifar10-{name}.yaml") for name in ("regulating", "standard"))
     jobs = list({job.arm: job for study in studies for job in reversed(study)}.values())
     named = table()
     assert set(named) == {job.arm for job in jobs}
