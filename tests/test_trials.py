@@ -89,6 +89,10 @@ def test_trials_without_a_range(sweep):
 def test_nothing_is_chosen_before_all_is_done_or_with_the_test_set_in_sight(sweep, tmp_path):
     with pytest.raises(RunError, match="constant, trial 1, seed 7, is not finished; run: uncertlr sweep"):
         trials_table(sweep(), str(tmp_path / "runs"))
+    table = trials_table(sweep(), str(tmp_path / "runs"), partial=True)
+    assert len(table) == 6
+    assert table["accuracy"].isna().all()
+    assert not table["chosen"].any()
     with pytest.raises(ConfigError, match="put evaluate_test: false under 'base'"):
         trials_table(sweep(TRIALS.replace(", evaluate_test: false", "")), str(tmp_path / "runs"))
     with pytest.raises(ConfigError, match="nothing to choose"):

@@ -1,0 +1,52 @@
+"""The search for a rule: what is said of ideas follows from their trials, finished or not."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from uncertlr.evidence_search import search_answer, search_table
+
+
+def trials(**accuracies):
+    rows = [
+        {"arm": arm, "trial": number, "settings": {"learning_rate": 1e-3 * number, "exponent": -0.5}, "accuracy": value}
+        for arm, values in accuracies.items()
+        for number, value in enumerate(values, 1)
+    ]
+    table = pd.DataFrame(rows)
+    best = table.groupby("arm")["accuracy"].transform("max")
+    table["chosen"] = table["accuracy"].notna() & (table["accuracy"] == best)
+    return table
+
+
+NONE = math.nan
+COSINE = trials(constant=[0.7, 0.9], cosine=[0.60, 0.64])
+
+
+def test_an_idea_stands_with_its_best_trial():
+    table = search_table(trials(one=[0.5, 0.61, NONE], other=[NONE, NONE]))
+    assert table.loc["one"].tolist() == ["2 of 3", "0.610", "learning_rate 2e-3, exponent -0.5"]
+    assert table.loc["other"].tolist() == ["0 of 2", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("ideas", "tuned", "said"),
+    [
+        (trials(one=[NONE, NONE]), COSINE, "None of the 2 trials is finished."),
+        (trials(one=[0.5, NONE]), trials(cosine=[0.6, NONE]), "1 of the 2 trials is finished. Nor are all of `cosine`"),
+        (
+            trials(one=[0.5, 0.6]),
+            COSINE,
+            "No idea reached a higher validation accuracy than `cosine`, the best of 2 (0.640).",
+        ),
+        (
+            trials(one=[0.5, 0.65], two=[0.6, 0.7], three=[0.6, 0.64]),
+            COSINE,
+            "6 of the 6 trials are finished. Higher on validation than `cosine`, the best of 2 (0.640): `two` (0.700), "
+            "`one` (0.650). That is a choice and no proof",
+        ),
+    ],
+)
+def test_ideas_are_held_against_cosine_and_nothing_is_proved_by_it(ideas, tuned, said):
+    assert said in search_answer(ideas, tuned)
