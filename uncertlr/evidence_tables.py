@@ -84,7 +84,8 @@ def _cell(row: pd.Series) -> str:
     if row["word"] == "equivalent":
         low, high = _signed(row["low, 90 %"]), _signed(row["high, 90 %"])
         return f"equivalent ({_signed(row['difference'])}, 90 %: {low} to {high})"
-    start = f"; from {rate(row['rate'])}" if row["same rate"] else ""
+    whole = rate(row["rate"]).replace("-", "-\u2060")  # no line breaks inside of a number
+    start = f"; from {whole}" if row["same rate"] else ""
     return f"{row['word']} ({_signed(row['difference'])}, {_signed(row['low'])} to {_signed(row['high'])}{start})"
 
 
