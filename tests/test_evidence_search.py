@@ -10,7 +10,13 @@ from uncertlr.evidence_search import search_answer, search_table
 
 def trials(**accuracies):
     rows = [
-        {"arm": arm, "trial": number, "settings": {"learning_rate": 1e-3 * number, "exponent": -0.5}, "accuracy": value}
+        {
+            "arm": arm,
+            "trial": number,
+            "settings": {"learning_rate": 1e-3 * number, "exponent": -0.5},
+            "accuracy": value,
+            "done": value == value,
+        }
         for arm, values in accuracies.items()
         for number, value in enumerate(values, 1)
     ]
@@ -34,12 +40,17 @@ def test_an_idea_stands_with_its_best_trial():
     ("ideas", "tuned", "said"),
     [
         (trials(one=[NONE, NONE]), COSINE, "None of the 2 trials is finished."),
-        (trials(one=[0.5, NONE]), trials(cosine=[0.6, NONE]), "1 of the 2 trials is finished. Nor are all of `cosine`"),
+        (
+            trials(one=[0.5, NONE]),
+            trials(cosine=[0.6, NONE]),
+            "1 of the 2 trials is finished. Nothing is said of any idea before all trials of `cosine`",
+        ),
         (
             trials(one=[0.5, 0.6]),
             COSINE,
-            "No idea reached a higher validation accuracy than `cosine`, the best of 2 (0.640).",
+            "None has a higher validation accuracy than `cosine`, the best of 2 (0.640).",
         ),
+        (trials(one=[0.5, NONE]), COSINE, "1 of the 2 trials is finished. None of them so far has a higher"),
         (
             trials(one=[0.5, 0.65], two=[0.6, 0.7], three=[0.6, 0.64]),
             COSINE,

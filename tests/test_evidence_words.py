@@ -4,19 +4,20 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from uncertlr.evidence_answer import listening, short_answer
 from uncertlr.evidence_brief import in_brief
 from uncertlr.evidence_figures import headline_figure
-from uncertlr.evidence_listening import across_partners, feedback_answers, for_scale, next_to_none
+from uncertlr.evidence_listening import RMS, feedback_answers, for_scale, next_to_none, resolution
 from uncertlr.evidence_tables import verdict_summary
 from uncertlr.evidence_times import arrival_table, cost_table
 from uncertlr.evidence_words import claim, claims, limits, primary_answer, progress, tuned
 from uncertlr.pairs import rates_apart
 from uncertlr.study import read_study
 from uncertlr.sweep import read_sweep
-from uncertlr.verdicts import causal_family, comparisons, named_family
+from uncertlr.verdicts import causal_family, comparisons, headline_comparisons, named_family, schedule_family
 
 GOOD = {"report": -0.1, "inverse": 0.04, "inverse_yoked": 0.0}
 SWAPPED = {"report": 0.1, "inverse": -0.04, "inverse_yoked": 0.0}
@@ -157,31 +158,31 @@ def test_a_study_made_to_tell_is_asked_whether_it_is_the_listening(study, curve,
 @pytest.mark.parametrize(
     ("yoked", "third", "said"),
     [
-        (0.0, 0.0, "it ends higher; against `inverse_yoked_3` it ends higher. So listening helps."),
-        (
-            0.0,
-            0.04,
-            "it ends higher; against `inverse_yoked_3` it is equivalent. So it is not shown that listening helps: that",
-        ),
-        (0.08, 0.08, "it ends lower; against `inverse_yoked_3` it ends lower. So listening takes away."),
-        (
-            0.0,
-            None,
-            "it ends higher; against `inverse_yoked_3` no pair is finished. So whether listening helps is open: that",
-        ),
+        (0.0, 0.0, "So listening helps."),
+        (0.0, 0.04, "So it is not shown that listening helps: that takes a gain against each of its 2 replays."),
+        (0.08, 0.08, "So listening takes away."),
+        (0.04, 0.04, "So its curve does as well without listening."),
+        (0.0, None, "So whether listening helps is open: that takes a gain against each of its 2 replays."),
     ],
 )
 def test_listening_helps_only_if_it_helps_against_each_replay(study, yoked, third, said):
     effects = {"inverse": 0.04, "inverse_yoked": yoked} | ({} if third is None else {"inverse_yoked_3": third})
     told = study(effects, name="told", arms="  inverse_yoked_3: {donor: inverse, donors: 3}\n")
-    answers = feedback_answers(told)["inverse"]
-    assert f"held against the curves of other seeds: against `inverse_yoked` {said}" in answers[0]
-    assert not any("Feedback adds" in line or "Feedback takes" in line for line in answers)
-    so = answers[0].rsplit(". So ", 1)[1]
-    assert listening(told, told).endswith(f" So {so}")
-    assert so.split(":")[0].rstrip(".") in in_brief(told, told=told)
-    only = study({"inverse": 0.04, "inverse_yoked": yoked}, name="only")
-    assert across_partners(only, "inverse", comparisons(only, causal_family(only))) == ""
+    first, *others = feedback_answers(told)["inverse"]
+    assert first == f"`inverse`: {said}"
+    assert not any("Feedback adds" in line or "inverse_yoked" in line for line in others)
+    assert listening(told, told).endswith(f" {said}")
+    assert said.removeprefix("So ").split(":")[0].rstrip(".") in in_brief(told, told=told)
+
+
+def test_what_is_not_shown_is_said_with_what_could_have_been(study):
+    found = study({"inverse": 0.0, "inverse_yoked": 0.0}, noise=0.03)
+    table = comparisons(found, causal_family(found))
+    row = table[table["word"] == "not shown"].iloc[0]
+    said = resolution(table)
+    assert f"the interval reaches {(row['high'] - row['low']) / 2:.1f} points to either side: 10 pairs miss" in said
+    assert said.endswith(", and cannot show equivalence.")
+    assert resolution(table[table["word"] == "missing"]) == ""
 
 
 def test_in_brief_another_study_says_how_far_it_is(study):
@@ -214,20 +215,6 @@ def test_two_fixed_rates_give_the_size_of_a_difference_in_rate(study):
     assert for_scale(study(GOOD | {"constant_low": 0.03}, seeds=9, name="few")) == for_scale(study(GOOD, name="no")) == ""
 
 
-@pytest.mark.parametrize(
-    ("level", "said"),
-    [
-        (0.0, "More than its level is at work: `inverse` ends higher than `inverse_level`"),
-        (0.04, "Its level alone does as well: `inverse` and `inverse_level`"),
-        (0.08, "`inverse_level`, ends higher than `inverse`"),
-    ],
-)
-def test_an_arms_level_is_a_control_without_a_curve(study, level, said):
-    found = study(GOOD | {"inverse_level": level}, arms="  inverse_level: {learning_rate: 4.0e-4}\n")
-    assert said in " ".join(feedback_answers(found)["inverse"])
-    assert "starts from" not in claims(comparisons(found, [("inverse", "inverse_level")]))
-
-
 def test_equivalence_shows_the_interval_that_it_is_judged_by(study):
     found = study(GOOD)
     row = comparisons(found, [("cosine", "constant")]).iloc[0]
@@ -248,7 +235,7 @@ def test_controls_too_like_the_arm_cannot_tell_with_however_many_pairs(study, se
     found = study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, seeds=seeds)
     said = " ".join(feedback_answers(found)["inverse"])
     assert said.count("With however many pairs, ") == 2
-    without = "The rate of `inverse` and those of its controls lie 0.1 % apart or less (root mean square over the steps)"
+    without = f"The rate of `inverse` and those of its controls lie 0.1 % apart or less{RMS}"
     assert without in said
     assert f"These controls cannot tell. {without}" in answer(found)
     assert claims(comparisons(found, causal_family(found))).count("**uninformative**") == 2
@@ -260,7 +247,7 @@ def test_what_the_rule_moved_is_not_what_listening_moved(study, low, gain):
     found = study(GOOD | {"constant_low": low, "inverse_shuffled": 0.0}, spread=0.001)
     said = next_to_none(found, "inverse", comparisons(found, causal_family(found)))
     moved = 100 * math.expm1(rates_apart(found, "inverse", "constant_low"))
-    left = f"`inverse` left the fixed rate of 3e-4 that it starts from by {moved:.1f} % (root mean square over the steps)"
+    left = f"`inverse` left the fixed rate of 3e-4 that it starts from by {moved:.1f} %{RMS}"
     assert f"{left}, but alike in every run" in said
     assert (
         f"its rate and those of its controls lie 0.1 % apart or less. There was next to no feedback to judge{gain}" in said
@@ -334,13 +321,18 @@ def test_times_without_arrivals_are_not_estimated(study):
 
 
 def test_the_headline_has_linear_axes_and_one_of_its_own_for_the_controls(study):
-    figure = headline_figure(study(GOOD | {"report": -0.4}))
+    found = study(GOOD | {"report": -0.4, "constant_low": 0.03})
+    figure = headline_figure(found)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     fixed, control = "fixed rate of 1e-3 (constant)", "rate over uncertainty (inverse) against its own controls"
-    assert titles == [f"against {fixed}", "against cosine", control]
+    assert titles == [f"against {fixed}", "against cosine", "against fixed rate of 3e-4 (constant_low)", control]
     assert {ax.get_xscale() for ax in figure.axes} == {"linear"}
     names = [text.get_text().splitlines()[0] for text in figure.axes[0].texts]
     assert names == ["rate over uncertainty (inverse), from 3e-4", "rule, every step (report)"]
-    first, second, controls = (ax.get_xlim() for ax in figure.axes)
-    assert first == second
+    judged = comparisons(found, schedule_family(found)).set_index(["arm", "against"])
+    assert f"\n{judged.loc[('inverse', 'constant_low'), 'word']} (n = 10)" in figure.axes[2].texts[0].get_text()
+    drawn = pd.concat(headline_comparisons(found))
+    assert len(drawn) == sum(len(ax.texts) for ax in figure.axes)
+    first, second, third, controls = (ax.get_xlim() for ax in figure.axes)
+    assert first == second == third
     assert first[0] < -40 < -5 < controls[0]

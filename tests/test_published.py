@@ -57,16 +57,21 @@ def test_the_factor_is_kept_lossless_and_the_trace_to_six_digits(trained, elsewh
     assert restored.predictions is None
 
 
-@pytest.mark.parametrize("odd", [0.1, 1e300, 5e-324])
-def test_what_single_precision_cannot_hold_stays_double(trained, elsewhere, monkeypatch, odd):
-    trace = trained.trace | {name: np.full(len(trained.trace["step"]), odd) for name in ("signal", "loss")}
+@pytest.mark.parametrize("odd", [0.1, 1e300, 5e-324, np.inf])
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_single_precision_cannot_hold_stays_double(trained, elsewhere, monkeypatch, odd, order):
+    other = load_run(run(CONFIG.replace(seed=1)))
+    plain, steps = Run.trace.fget, len(trained.trace["step"])
+    strange = {name: np.full(steps, odd) for name in ("signal", "loss")}
     with monkeypatch.context() as during:
-        during.setattr(Run, "trace", property(lambda run: trace))
-        publish([trained], "study")
+        during.setattr(Run, "trace", property(lambda run: plain(run) | (strange if run.config.seed == CONFIG.seed else {})))
+        publish([trained, other][::order], "study")
     restored = find(elsewhere)
     with np.load(restored.paths.factor) as arrays:
         assert set(arrays["signal"].tolist()) == {odd}
     assert set(restored.trace["loss"].tolist()) == {float(f"{odd:.6g}")}
+    with np.load(find(elsewhere.replace(seed=1)).paths.factor) as arrays:
+        np.testing.assert_array_equal(arrays["signal"], other.trace["signal"])
 
 
 def test_published_files_are_immutable(trained):

@@ -93,6 +93,7 @@ def test_nothing_is_chosen_before_all_is_done_or_with_the_test_set_in_sight(swee
     assert len(table) == 6
     assert table["accuracy"].isna().all()
     assert not table["chosen"].any()
+    assert not table["done"].any()
     with pytest.raises(ConfigError, match="put evaluate_test: false under 'base'"):
         trials_table(sweep(TRIALS.replace(", evaluate_test: false", "")), str(tmp_path / "runs"))
     with pytest.raises(ConfigError, match="nothing to choose"):
@@ -119,6 +120,7 @@ def test_the_best_on_validation_goes_on_with_fresh_seeds(sweep, tmp_path, capsys
         assert chosen == max(scores, key=scores.get)
         assert trials["accuracy"].isna().sum() == 3 - len(scores)
     assert table["accuracy"].isna().any()
+    assert table["done"].all()
     parser = argparse.ArgumentParser()
     add_commands(parser.add_subparsers())
     options = parser.parse_args(["tune", str(path), "--root", root, "--output", str(tmp_path / "tuned.yaml")])

@@ -20,7 +20,7 @@ from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
 from uncertlr.tables import rate
-from uncertlr.verdicts import arms_against, causal_family, comparisons, named_family, schedule_family
+from uncertlr.verdicts import arms_against, headline_comparisons
 
 Draw = Callable[[Axes, str, str], object]
 """Draws an arm in a colour."""
@@ -131,15 +131,9 @@ def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline_figure(study: Study) -> Figure:
-    """The named family, arms against a fixed rate that starts alike, and on an axis of their own the arms' controls.
-
-    What has no finished pair is left out.
-    """
-    alike = [(arm, other) for arm, other in schedule_family(study) if arm in study.feedback]
-    families = (named_family(study), alike, causal_family(study))
-    tables = [comparisons(study, family) for family in families]
-    named, same, causal = (table[table["word"] != "missing"] for table in tables)
-    groups = pd.concat([named, same]).groupby("against", sort=False)
+    """The rows of `headline_comparisons`, the arms' controls on an axis of their own."""
+    named, causal = headline_comparisons(study)
+    groups = named.groupby("against", sort=False)
     panels = {f"against {in_words(study, str(name))}": by_arm(study, rows) for name, rows in groups}
     label = "difference of final accuracy (percentage points)"
     return differences_figure(panels or {"": named}, label, against_controls(study, causal))

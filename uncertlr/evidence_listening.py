@@ -26,32 +26,6 @@ FEEDBACK = {
     "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
 }
 
-LEVEL = {
-    "helps": "More than its level is at work: `{arm}` ends higher than `{against}`, a fixed rate at its geometric mean.",
-    "harms": "A fixed rate at its geometric mean, `{against}`, ends higher than `{arm}`.",
-    "equivalent": (
-        "Its level alone does as well: `{arm}` and `{against}`, a fixed rate at its geometric mean, end within {margin} "
-        "points of each other."
-    ),
-    "not shown": (
-        "Between `{arm}` and `{against}`, a fixed rate at its geometric mean, no difference is shown, nor that there is "
-        "none within {margin} points."
-    ),
-    "descriptive": FEEDBACK["descriptive"],
-}
-"""What an arm earned against its own level, fixed."""
-
-PARTNER = {
-    "helps": "it ends higher",
-    "harms": "it ends lower",
-    "equivalent": "it is equivalent",
-    "not shown": "no difference is shown",
-    "uninformative": "nothing can be told, since that curve is too like its own",
-    "descriptive": "{pairs} of {planned} pairs are finished",
-    "missing": "no pair is finished",
-}
-"""Of an arm and one of several replays that differ only in whose curve it is."""
-
 CONCLUDED = {
     "helps": "listening helps",
     "harms": "listening takes away",
@@ -83,34 +57,17 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
             answers[arm] = [*answers.get(arm, []), staircase(study, arm)]
         elif not rail and not len(rows):
             answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
+        several = len(_partners(study, arm, table)) > 1
+        lines = [f"`{arm}`: {conclusion(study, arm, table)}"] if several else []
+        told = [other for other in rows["against"] if other != study.level(arm) and not (several and study.rotation(other))]
+        rows = rows[rows["against"].isin(told)]
         absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
         there = rows[rows["word"] != "missing"]
-        together = across_partners(study, arm, table)
-        lines = [together] if together else []
-        lines += [
-            (LEVEL if row["against"] == study.level(arm) else FEEDBACK)[row["word"]].format(**fields(row))
-            for _, row in there.iterrows()
-            if not (together and study.rotation(row["against"]))
-        ]
+        lines += [FEEDBACK[row["word"]].format(**fields(row)) for _, row in there.iterrows()]
         lines += [f"`{arm}` against {listed(absent)}: missing, no pair is finished."] if absent else []
         lines += [none] if (none := next_to_none(study, arm, table)) else []
         answers[arm] = [*answers.get(arm, []), *lines]
     return answers
-
-
-def across_partners(study: Study, arm: str, causal: pd.DataFrame) -> str:
-    """What replays say together that differ only in whose curve it is; nothing of an arm with fewer than two of them.
-
-    Args:
-        study: of the arm.
-        arm: that listens.
-        causal: `comparisons` of the causal family.
-    """
-    rows = _partners(study, arm, causal)
-    if len(rows) < 2:
-        return ""
-    said = "; ".join(f"against `{row['against']}` {PARTNER[row['word']].format(**row)}" for _, row in rows.iterrows())
-    return f"`{arm}`, held against the curves of other seeds: {said}. {conclusion(study, arm, causal)}"
 
 
 def conclusion(study: Study, arm: str, causal: pd.DataFrame) -> str:
@@ -122,8 +79,11 @@ def conclusion(study: Study, arm: str, causal: pd.DataFrame) -> str:
         causal: `comparisons` of the causal family.
     """
     word = concluded(study, arm, causal)
-    several = len(_partners(study, arm, causal)) > 1 and word in ("not shown", "open")
-    return f"So {CONCLUDED[word]}{': that takes a gain against each of them' if several else ''}."
+    replays = len(_partners(study, arm, causal))
+    each = (
+        f": that takes a gain against each of its {replays} replays" if replays > 1 and word in ("not shown", "open") else ""
+    )
+    return f"So {CONCLUDED[word]}{each}."
 
 
 def concluded(study: Study, arm: str, causal: pd.DataFrame) -> str:
@@ -186,7 +146,8 @@ def for_scale(study: Study) -> str:
     Args:
         study: with `constant` and another fixed rate.
     """
-    rows = comparisons(study, [(arm, CONSTANT) for arm in study.schedules if study.fixed_rate(arm) and arm != CONSTANT])
+    others = [arm for arm in study.schedules if study.fixed_rate(arm) and arm != CONSTANT and CONSTANT in study.arms]
+    rows = comparisons(study, [(arm, CONSTANT) for arm in others])
     lines = []
     for _, row in rows[rows["pairs"] >= SEEDS_FOR_A_CLAIM].iterrows():
         apart = rates_apart(study, row["arm"], CONSTANT)
@@ -194,7 +155,8 @@ def for_scale(study: Study) -> str:
         lines.append(
             f"For scale, on {study.title}: the log rates of `{row['arm']}` and `{CONSTANT}`, both fixed, lie {apart:.2f} "
             f"apart, and `{row['arm']}` ends {row['difference']:+.2f} points from `{CONSTANT}` (95 % interval "
-            f"{row['low']:+.2f} to {row['high']:+.2f}). In proportion, {LEAST_APART} apart would make {least:.2f} points."
+            f"{row['low']:+.2f} to {row['high']:+.2f}). Were "
+            f"accuracy linear in the log rate, {LEAST_APART} apart would make {least:.2f} points."
         )
     return " ".join(lines)
 
@@ -208,15 +170,15 @@ def resolution(table: pd.DataFrame) -> str:
     lines = []
     for _, row in table[table["word"] == "not shown"].iterrows():
         half, inner = (row["high"] - row["low"]) / 2, (row["high, 90 %"] - row["low, 90 %"]) / 2
-        equivalence = "" if inner < 100 * MARGIN else ", nor equivalence, however small it is"
+        equivalence = "" if inner < 100 * MARGIN else ", and cannot show equivalence"
         lines.append(
-            f"Against `{row['against']}` the interval reaches {half:.1f} points to either side: with {row['pairs']} pairs a "
-            f"difference smaller than that can hardly be shown{equivalence}."
+            f"Against `{row['against']}` the interval reaches {half:.1f} points to either side: {row['pairs']} pairs miss a "
+            f"true difference of that size about every second time, a smaller one more often{equivalence}."
         )
     return " ".join(lines)
 
 
-RMS = " (root mean square over the steps)"
+RMS = " (root mean square over the steps, mean over the pairs)"
 NO_FEEDBACK = "there was next to no feedback to judge"
 
 

@@ -9,14 +9,14 @@ from uncertlr.tables import rate
 
 
 def search_table(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row an idea: its finished trials, and the best of them on validation with its settings.
+    """One row an idea: its trials that are finished or diverged, and the best of them on validation with its settings.
 
     Args:
         trials: as `uncertlr.sweep.trials_table` gives them.
     """
     rows = {}
     for arm, tried in trials.groupby("arm", sort=False):
-        rows[arm] = {"trials": f"{int(tried['accuracy'].notna().sum())} of {len(tried)}"}
+        rows[arm] = {"trials": f"{int(tried['done'].sum())} of {len(tried)}"}
         for _, best in tried[tried["chosen"]].iterrows():
             rows[arm] |= {"validation accuracy, best": f"{best['accuracy']:.3f}", "with": in_words(best["settings"])}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
@@ -29,10 +29,10 @@ def search_answer(ideas: pd.DataFrame, tuned: pd.DataFrame) -> str:
         ideas: trials of the ideas.
         tuned: trials of the arms that are tuned anyway, `cosine` among them, at the same seeds.
     """
-    done, cosine = int(ideas["accuracy"].notna().sum()), tuned[tuned["arm"] == COMPETITOR]
+    done, cosine = int(ideas["done"].sum()), tuned[tuned["arm"] == COMPETITOR]
     text = f"{done or 'None'} of the {len(ideas)} trials {'is' if done < 2 else 'are'} finished."
-    if cosine["accuracy"].isna().any():
-        return f"{text} Nor are all of `{COMPETITOR}`, which an idea must beat, so nothing is said of any idea yet."
+    if not cosine["done"].all():
+        return f"{text} Nothing is said of any idea before all trials of `{COMPETITOR}`, which one must beat."
     level, best = cosine["accuracy"].max(), ideas[ideas["chosen"]]
     ahead = best[best["accuracy"] > level].sort_values("accuracy", ascending=False, kind="stable")
     named = [f"`{row['arm']}` ({row['accuracy']:.3f})" for _, row in ahead.iterrows()]
@@ -40,7 +40,9 @@ def search_answer(ideas: pd.DataFrame, tuned: pd.DataFrame) -> str:
     if not named and not done:
         return text
     if not named:
-        return f"{text} No idea reached a higher validation accuracy than {against}."
+        return (
+            f"{text} None {'' if done == len(ideas) else 'of them so far '}has a higher validation accuracy than {against}."
+        )
     return (
         f"{text} Higher on validation than {against}: {', '.join(named)}. That is a choice and no proof, since it is judged "
         "by the seed that it was made on."

@@ -84,8 +84,7 @@ def _cell(row: pd.Series) -> str:
     if row["word"] == "equivalent":
         low, high = _signed(row["low, 90 %"]), _signed(row["high, 90 %"])
         return f"equivalent ({_signed(row['difference'])}, 90 %: {low} to {high})"
-    whole = rate(row["rate"]).replace("-", "-\u2060")  # no line breaks inside of a number
-    start = f"; from {whole}" if row["same rate"] else ""
+    start = f"; from {rate(row['rate'])}".replace("e-", "e-\u2060") if row["same rate"] else ""  # no line break in it
     return f"{row['word']} ({_signed(row['difference'])}, {_signed(row['low'])} to {_signed(row['high'])}{start})"
 
 

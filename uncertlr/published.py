@@ -8,7 +8,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
         raise RunError(f"{stale[0]} has another result version than {RESULT_VERSION}; run it again before publishing")
     rows = [_pack(run, run.config.run_id in with_predictions) for run in runs]
     buffer = io.BytesIO()
-    noisy, others = _columns(rows[0]["trace"])
+    noisy, others = _columns({name for row in rows for name in row["trace"]})
     packing = {"use_dictionary": others, "use_byte_stream_split": noisy, "compression": "zstd", "compression_level": 19}
     pq.write_table(pa.Table.from_pylist(rows), buffer, **packing)
     sizes = {file.name: file.stat().st_size for file in path.parent.glob("*.parquet")} | {path.name: buffer.tell()}
@@ -183,7 +183,7 @@ def restore_published(paths: RunPaths) -> bool:
     write_atomically(paths.metrics, row["metrics"].encode())
     for stale in paths.directory.glob("trace-*.npz"):
         stale.unlink(missing_ok=True)
-    trace = {name: np.array([_rounded(value) for value in values]) for name, values in row["trace"].items()}
+    trace = {name: np.array([_rounded(value) for value in values]) for name, values in row["trace"].items() if values}
     save_arrays(paths.trace(1), trace)
     whole = {name: np.array(row[name]) for name in ("factor", "signal") if row[name] is not None}
     save_arrays(paths.factor, whole)
@@ -216,17 +216,16 @@ def thin(trace: Arrays, points: int) -> dict[str, list[float]]:
     return {name: [_rounded(value) for value in values[steps].tolist()] for name, values in trace.items()}
 
 
-def _single(values: np.ndarray, within: float = 0.0) -> np.ndarray:
+def _single(values: np.ndarray, within: float = 0.0) -> np.ndarray | list[Any]:
     """Floats in half the bytes, where single precision holds each of them to a relative error of at most `within`."""
-    if values.dtype.kind != "f":
-        return values
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
-    return single if np.allclose(single, values, rtol=within, atol=0.0, equal_nan=True) else values
+    fits = values.dtype.kind == "f" and np.allclose(single, values, rtol=within, atol=0.0, equal_nan=True)
+    return single if fits else values.tolist()  # Arrow mixes lists with either precision
 
 
-def _columns(trace: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The Parquet columns of numbers that hardly repeat, whose bytes compress better apart, and all others."""
+def _columns(trace: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The Parquet columns of numbers that hardly repeat, whose bytes compress better apart, and those that repeat."""
     steady = ("step", "learning_rate", "factor")
     leaf = "{}.list.element".format
     noisy = [leaf("signal"), *(leaf(f"trace.{name}") for name in trace if name not in steady)]

@@ -40,6 +40,18 @@ def twin_family(study: Study) -> list[Pair]:
     return [(arm, twin) for arm, twins in TWINS.items() for twin in twins if {arm, twin} <= set(study.arms)]
 
 
+def headline_comparisons(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the headline shows, each judged in its own family, as far as there are pairs.
+
+    Returns:
+        Arms that listen against what the protocol names and against a fixed rate that starts alike; the same against their
+        controls.
+    """
+    families = (named_family(study), schedule_family(study), causal_family(study))
+    named, fixed, causal = (table[table["word"] != "missing"] for table in (comparisons(study, each) for each in families))
+    return pd.concat([named, fixed[fixed["arm"].isin(study.feedback)]]), causal
+
+
 def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     """One row a comparison of a family, finished or not, in points of final accuracy.
 

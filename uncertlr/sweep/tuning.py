@@ -26,8 +26,8 @@ def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataF
 
     Returns:
         One row a trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
-        gave), ``seeds`` (finished), ``accuracy`` and ``loss`` (means over the seeds; NaN where a run diverged or is
-        missing), ``chosen``.
+        gave), ``seeds`` (finished), ``done`` (whether each of its runs is finished or diverged), ``accuracy`` and ``loss``
+        (means over the seeds; NaN where a run diverged or is missing), ``chosen``.
 
     Raises:
         ConfigError: no arm names a range, or a trial looks at the test set.
@@ -81,13 +81,13 @@ def tuned_sweep(sweep: Path, seeds: Sequence[int], root: str = "") -> str:
 
 def _scores(sweep: Path, jobs: Sequence[Job], partial: bool) -> dict[str, float]:
     finished = [find(job.config) for job in jobs]
-    for job, run in zip(jobs, finished, strict=True):
-        if run is None and not partial and not _diverged(job.config):
-            raise RunError(f"{job.arm}, seed {job.config.seed}, is not finished; run: uncertlr sweep {sweep}")
+    missing = [job for job, run in zip(jobs, finished, strict=True) if run is None and not _diverged(job.config)]
+    if missing and not partial:
+        raise RunError(f"{missing[0].arm}, seed {missing[0].config.seed}, is not finished; run: uncertlr sweep {sweep}")
     scores = [run.summary["val"] for run in finished if run]
     if len(scores) < len(jobs):
-        return {"seeds": len(scores), "accuracy": float("nan"), "loss": float("nan")}
-    return {"seeds": len(jobs), **{name: mean(each[name] for each in scores) for name in ("accuracy", "loss")}}
+        return {"seeds": len(scores), "done": not missing, "accuracy": float("nan"), "loss": float("nan")}
+    return {"seeds": len(jobs), "done": True, **{name: mean(each[name] for each in scores) for name in ("accuracy", "loss")}}
 
 
 def _diverged(config: RunConfig) -> bool:
