@@ -12,7 +12,7 @@ from uncertlr.evidence_brief import in_brief
 from uncertlr.evidence_figures import headline_figure
 from uncertlr.evidence_listening import RMS, feedback_answers, for_scale, next_to_none, resolution
 from uncertlr.evidence_tables import verdict_summary
-from uncertlr.evidence_times import arrival_table, cost_table
+from uncertlr.evidence_times import arrival_table, arrivals, cost_table, times
 from uncertlr.evidence_words import claim, claims, limits, primary_answer, progress, tuned
 from uncertlr.pairs import rates_apart
 from uncertlr.study import read_study
@@ -308,6 +308,17 @@ def test_the_table_has_a_column_for_each_control_and_no_controls_for_rows(study)
     assert "against its mean curve control" not in table  # no pair of it is finished
     assert "90 %: " in table.loc["cosine", "against constant"]
     assert table.loc["report", "against its yoked control"] == ""
+
+
+def test_a_run_that_was_held_up_is_not_late_for_it(study):
+    found = study(GOOD)
+    run = found.arms["constant"][0]
+    pace, epochs = run.summary["seconds_per_epoch"], run.config.epochs
+    held = run.metrics.assign(elapsed=run.metrics["elapsed"] + 900.0)
+    object.__setattr__(run, "metrics", held)
+    assert times(run, "seconds") == [pace * epoch for epoch in range(1, epochs + 1)]
+    assert times(run, "epoch") == list(range(1, epochs + 1))
+    assert arrivals(found, "constant", 0.0, "seconds")[0].time == pace
 
 
 def test_times_without_arrivals_are_not_estimated(study):

@@ -8,7 +8,7 @@ from uncertlr import examples
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import RunError
-from uncertlr.examples import COUNT, GROUPS, choose, examples_of, shorten, store_examples
+from uncertlr.examples import COUNT, GROUPS, choose, examples_of, examples_table, shorten, store_examples
 from uncertlr.experiments import load_config_data, run
 from uncertlr.published import publish, results_folder
 from uncertlr.runs import load_run
@@ -42,6 +42,14 @@ def test_a_runs_own_examples_are_those_of_its_test_set(trained):
             np.testing.assert_array_equal(example.content, inputs)
         else:
             assert example.content == shorten(data.decode(inputs).split())
+
+
+def test_the_table_of_examples_has_their_numbers_and_no_content(trained):
+    found = examples_of(trained)
+    table = examples_table(found)
+    assert table.columns.tolist() == ["group", "index", "label", "predicted", "confidence", "predictive_entropy"]
+    assert table["index"].tolist() == [each.index for each in found]
+    assert examples_table([]).columns.tolist() == table.columns.tolist()
 
 
 def test_stored_examples_need_no_data(trained, monkeypatch):

@@ -37,7 +37,7 @@ SMALL = {
 """Other values than the page's, and little to do. The two experiments have a test of their own, on other data."""
 
 DRAWS = re.compile(r"plt\.show\(\)|Frames\(|_frames\(|step_through\(|_figure\(study")
-WITHOUT_NUMBERS = {"feedback-loop", "cifar10-unsure", "costs-idea"}
+WITHOUT_NUMBERS = {"feedback-loop", "costs-idea"}
 """Figures that are pictures and have no numbers to save."""
 
 

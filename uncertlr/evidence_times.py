@@ -22,9 +22,17 @@ def validation(run: Run) -> pd.DataFrame:
 
 
 def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
-    """When each finished run of an arm first reached the target on validation, in epochs or seconds (``elapsed``)."""
-    rows = {seed: validation(run) for seed, run in study.arms[arm].items()}
-    return {seed: time_to_target(each["accuracy"].tolist(), each[unit].tolist(), target) for seed, each in rows.items()}
+    """When each finished run of an arm first reached the target on validation, in epochs or seconds."""
+    return {
+        seed: time_to_target(validation(run)["accuracy"].tolist(), times(run, unit), target)
+        for seed, run in study.arms[arm].items()
+    }
+
+
+def times(run: Run, unit: str) -> list[float]:
+    """The end of each epoch, in epochs, or in seconds at the run's median pace: being held up makes no run late."""
+    pace = seconds_per_epoch(run) if unit == "seconds" else 1
+    return [epoch * pace for epoch in validation(run)["epoch"].tolist()]
 
 
 def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
@@ -32,7 +40,7 @@ def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
 
     Differences are of times cut at a horizon up to which all runs of the pairs were watched; with fewer than two arrivals
     before it in either arm there is nothing to estimate, and the cell says so. Seconds are of training alone, with what
-    reading the uncertainty costs, of pairs that ran on one kind of processor.
+    reading the uncertainty costs, at a run's median pace, of pairs that ran on one kind of processor.
     """
     if not study.arms[baseline]:
         return pd.DataFrame()
@@ -40,12 +48,12 @@ def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
     for arm, of_seed in study.arms.items():
         if not of_seed:
             continue
-        times = arrivals(study, arm, target)
+        found = arrivals(study, arm, target)
         rows[arm] = {
             "seeds": len(of_seed),
-            "reached the target": f"{sum(each.observed for each in times.values())} of {len(times)}",
+            "reached the target": f"{sum(each.observed for each in found.values())} of {len(found)}",
             "epochs sooner (-) or later (+)": _difference(study, arm, baseline, target, "epoch"),
-            "seconds": _difference(study, arm, baseline, target, "elapsed"),
+            "seconds": _difference(study, arm, baseline, target, "seconds"),
             "epochs to lowest loss": _to_lowest_loss(list(of_seed.values())),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -54,11 +62,11 @@ def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
 def _difference(study: Study, arm: str, baseline: str, target: float, unit: str) -> str:
     if arm == baseline:
         return ""
-    alike = seeds_of_one_machine(study, arm, baseline) if unit == "elapsed" else shared_seeds(study, arm, baseline)
+    alike = seeds_of_one_machine(study, arm, baseline) if unit == "seconds" else shared_seeds(study, arm, baseline)
     if len(alike) < 2:
         return ""
     one, other = (_those(arrivals(study, each, target, unit), alike) for each in (arm, baseline))
-    horizon = min(validation(study.arms[each][seed])[unit].iloc[-1] for each in (arm, baseline) for seed in alike)
+    horizon = min(times(study.arms[each][seed], unit)[-1] for each in (arm, baseline) for seed in alike)
     found = compare_arrival(one, other, horizon)
     if found is None or not found.estimable:
         few = f"{found.arrived} and {found.arrived_baseline}" if found else "0"
@@ -66,14 +74,14 @@ def _difference(study: Study, arm: str, baseline: str, target: float, unit: str)
     return f"{found.difference.signed(1)}, cut at {horizon:.0f}, n = {len(alike)}"
 
 
-def _those(times: dict[int, Censored], seeds: list[int]) -> dict[int, Censored]:
-    return {seed: times[seed] for seed in seeds}
+def _those(found: dict[int, Censored], seeds: list[int]) -> dict[int, Censored]:
+    return {seed: found[seed] for seed in seeds}
 
 
 def _to_lowest_loss(runs: list[Run]) -> str:
-    times = [time_to_minimum(validation(run)["loss"].tolist(), validation(run)["epoch"].tolist()) for run in runs]
-    late = sum(not each.observed for each in times)
-    return f"{np.median([each.time for each in times]):.0f}" + (f" ({late} still falling)" if late else "")
+    found = [time_to_minimum(validation(run)["loss"].tolist(), times(run, "epoch")) for run in runs]
+    late = sum(not each.observed for each in found)
+    return f"{np.median([each.time for each in found]):.0f}" + (f" ({late} still falling)" if late else "")
 
 
 def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
@@ -112,13 +120,13 @@ def seconds_per_epoch(run: Run) -> float:
 
 
 def hours_table(study: Study) -> pd.DataFrame:
-    """One row a kind of machine and versions: finished runs, hours of training, first and last day."""
+    """One row a kind of machine and versions: finished runs, hours of training at their median pace, first and last day."""
     rows = [
         {
             "processor": run.record["processor"],
             "device": run.record["device"],
             "torch": run.record["versions"]["torch"],
-            "hours": run.summary["seconds"] / 3600,
+            "hours": run.config.epochs * seconds_per_epoch(run) / 3600,
             "day": run.record["began"][:10],
             "data": run.record["data"][:12],
         }

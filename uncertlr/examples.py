@@ -7,7 +7,7 @@ rendered where the data are not.
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,12 @@ def examples_of(run: Run) -> list[Example]:
     if path.is_file():
         return [Example(**{**row, "content": _unpack(row["content"])}) for row in read_json(path)["examples"]]
     return _collect(run) if run.predictions is not None else []
+
+
+def examples_table(examples: Sequence[Example]) -> pd.DataFrame:
+    """A row an example: where it stands in its split and what the network said of it, without the picture or the text."""
+    columns = [each.name for each in fields(Example) if each.name != "content"]
+    return pd.DataFrame([asdict(example) for example in examples], columns=columns)
 
 
 def store_examples(run: Run) -> Path:
