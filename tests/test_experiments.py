@@ -90,7 +90,7 @@ def test_a_finished_run_is_not_trained_again(finished, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from uncertlr import training
+from uncertlr import steps, training
 from uncertlr.config import RunConfig
 from uncertlr.experiments import run
 import json
@@ -100,11 +100,11 @@ config, moment = RunConfig(**json.loads(sys.argv[1])), sys.argv[2]
 def die(*arguments, **keywords):
     os.kill(os.getpid(), signal.SIGKILL)
 
-real_step, real_checkpoint, steps = training.train_step, training.save_checkpoint, [0]
+real_step, real_checkpoint, taken = steps.train_step, training.save_checkpoint, [0]
 
 def step(*arguments, **keywords):
-    steps[0] += 1
-    if moment == "step" and steps[0] == 50:
+    taken[0] += 1
+    if moment == "step" and taken[0] == 50:
         die()
     return real_step(*arguments, **keywords)
 
@@ -115,7 +115,7 @@ def checkpoint(paths, epoch, state):
     if moment == "after checkpoint" and epoch == 3:
         die()
 
-training.train_step, training.save_checkpoint = step, checkpoint
+steps.train_step, training.save_checkpoint = step, checkpoint
 if moment == "summary":
     from uncertlr import experiments
     experiments.summarize = die

@@ -24,8 +24,9 @@ from uncertlr.metrics import (
 )
 from uncertlr.models import MeanField
 from uncertlr.runs import Run
+from uncertlr.steps import Experiment
 from uncertlr.streams import generator
-from uncertlr.training import Experiment, load_weights
+from uncertlr.training import load_weights
 
 NUM_SAMPLES = 32
 COLUMNS = {

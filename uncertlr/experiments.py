@@ -32,9 +32,10 @@ from uncertlr.runs import (
     read_trace,
 )
 from uncertlr.schedulers import SCHEDULES, UncertaintyLR
+from uncertlr.steps import Experiment
 from uncertlr.streams import derive_seed
 from uncertlr.summary import prediction_table, report_keys, summarize
-from uncertlr.training import Evaluation, Experiment, evaluate, fit, load_weights
+from uncertlr.training import Evaluation, evaluate, fit, load_weights
 
 
 def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
@@ -261,14 +262,16 @@ def _numerics(threads: int) -> Iterator[None]:
 
     Freed memory stays with the process, so that the system need not clear it anew at every step. Gradients of an LSTM
     vanish into denormal numbers, which a CPU handles twenty times slower: they are flushed to zero. That flag holds for
-    threads started later, so it comes first.
+    threads started later, so it comes first. On a GPU, the same run twice is to give the same numbers.
     """
-    before = torch.get_num_threads()
+    before = torch.get_num_threads(), torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
     torch.set_flush_denormal(True)
     keep_freed_memory()
     torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before[0])
+        torch.backends.cudnn.deterministic = before[1]
         torch.set_flush_denormal(False)

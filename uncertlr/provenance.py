@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 LIBRARIES = ("uncertlr", "torch", "torchvision", "numpy", "datasets", "tokenizers")
 
 
@@ -23,11 +25,11 @@ def owner() -> dict[str, Any]:
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Versions, processor and commit."""
+    """Versions, what computed, and commit."""
     commit = _git("rev-parse", "HEAD")
     return {
         "device": device,
-        "processor": _processor(),
+        "processor": torch.cuda.get_device_name(device) if device.startswith("cuda") else _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in LIBRARIES},

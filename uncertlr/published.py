@@ -21,7 +21,7 @@ from uncertlr.files import Arrays, read_json, save_arrays, write_atomically, wri
 from uncertlr.runs import Run, RunPaths, project_folder
 
 TRACE_POINTS = 400
-LIMIT_BYTES = 10_000_000
+LIMIT_BYTES = 20_000_000
 COLUMNS = ("run_id", "config", "record", "summary", "metrics", "factor", "signal", "trace", "predictions")
 """What is read of a published file."""
 
@@ -41,7 +41,7 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
 
     Raises:
         RunError: the name is none, the file exists (it is immutable), there is no run, a run is of another version or is
-            published already, the folder would exceed its 10 MB, or it cannot be written.
+            published already, the folder would exceed its 20 MB, or it cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

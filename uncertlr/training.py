@@ -1,4 +1,4 @@
-"""The training loop: one code path for every arm, with or without feedback."""
+"""The training loop: epochs, evaluation, checkpoints, and the way back to them."""
 
 import time
 from collections.abc import Callable
@@ -7,56 +7,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from uncertlr.checkpoints import append_metrics, load_checkpoint, rewind, save_checkpoint
-from uncertlr.config import RunConfig
-from uncertlr.data import Batch, DataSet, Split, eval_batches, steps_per_epoch, train_batches
+from uncertlr.data import Split, eval_batches, steps_per_epoch
 from uncertlr.errors import RunError
-from uncertlr.estimators import Deterministic, Estimator, Prediction
+from uncertlr.estimators import Deterministic, Prediction
 from uncertlr.estimators.modes import sampling_modes
 from uncertlr.files import Arrays, load_state, save_arrays, save_state, sha256
 from uncertlr.metrics import reliability_curve, scores
-from uncertlr.metrics.probabilities import class_probs
 from uncertlr.models import MeanField
-from uncertlr.objectives import Forward, forward
 from uncertlr.runs import RunPaths
-from uncertlr.schedulers import UncertaintyLR, read_signal
+from uncertlr.steps import READINGS, Experiment, epoch_steps
 from uncertlr.streams import derive_seed, generator
 
 Report = Callable[[dict[str, Any], dict[str, Any]], None]
-
-READINGS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information")
-
-
-@dataclass
-class Experiment:
-    """The objects a run is made of.
-
-    Attributes:
-        config: the description they were built from.
-        data: train, validation and test.
-        model: with `features` and `head`, or a `MeanField`.
-        optimizer: steps the model.
-        scheduler: sets the optimizer's rates.
-        estimator: reads the training batch's uncertainty.
-        evaluator: reads the uncertainty of validation and test.
-        probe: a batch that is read instead of the training batch.
-    """
-
-    config: RunConfig
-    data: DataSet
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    scheduler: UncertaintyLR
-    estimator: Estimator
-    evaluator: Estimator
-    probe: Batch | None = None
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model lives."""
-        return next(self.model.parameters()).device
 
 
 @dataclass(frozen=True)
@@ -160,17 +125,15 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     readings = torch.full((len(READINGS), steps), torch.nan, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     rates, factors = [], []
-    samples = generator(config.seed, epoch, "signal", device)
     started = time.perf_counter()
     experiment.model.train()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derive_seed(config.seed, epoch, "dropout"))
-        for step, batch in enumerate(train_batches(data, config.batch_size, config.seed, epoch, config.augment)):
+        for step, take in enumerate(epoch_steps(experiment, epoch)):
             rates.append(float(experiment.optimizer.param_groups[0]["lr"]))
             factors.append(experiment.scheduler.factor)
-            stream = samples if step % config.signal_every == 0 else None
             try:
-                correct += train_step(experiment, batch, stream, readings[:, step])
+                correct += take(step % config.signal_every == 0, readings[:, step])
             except ValueError as error:
                 raise RunError(f"epoch {epoch}, step {step}: {error}") from error
     trace = dict(zip(READINGS, readings.cpu().numpy(), strict=True))
@@ -195,51 +158,6 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     if isinstance(experiment.model, MeanField):
         row["kl"] = float(experiment.model.kl().detach())
     return trace, row
-
-
-def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | None, readings: Tensor) -> Tensor:
-    """Forward, backward, update, and the next rate.
-
-    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass; a random
-    network's is read from the logits of its weight samples. A probe batch costs passes of its own.
-
-    Args:
-        experiment: whose model is trained.
-        batch: inputs and targets.
-        samples: stream of the estimator; None to read nothing at this step.
-        readings: filled in the order of `READINGS`.
-
-    Returns:
-        How many of the batch's examples were classified correctly (with dropout on), 0-dim.
-
-    Raises:
-        ValueError: the rule refuses the reading.
-    """
-    scheduler, config = experiment.scheduler, experiment.config
-    step = forward(experiment.model, batch, len(experiment.data.train), config.weight_samples)
-    experiment.optimizer.zero_grad()
-    step.objective.backward()  # type: ignore[no-untyped-call]
-    readings[0] = step.loss.detach()
-    if samples is not None:
-        prediction = _read(experiment, step, samples)
-        readings[1] = step.loss.detach() if config.signal == "loss" else read_signal(config.signal, prediction)
-        readings[2], readings[3] = prediction.predictive_entropy.mean(), prediction.expected_entropy.mean()
-        readings[4] = prediction.mutual_information.mean()
-    experiment.optimizer.step()
-    if scheduler.rule and samples is not None:
-        scheduler.observe(readings[1])
-    scheduler.step()
-    logits = step.logits.detach().mean(0)
-    predicted = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
-    return (predicted == batch.targets).sum()
-
-
-def _read(experiment: Experiment, step: Forward, samples: torch.Generator) -> Prediction:
-    if experiment.probe is not None:
-        return experiment.estimator.estimate(experiment.model, experiment.probe.inputs, generator=samples)
-    if step.features is None:
-        return Prediction.from_probs(class_probs(step.logits.detach()))
-    return experiment.estimator.estimate_from_features(experiment.model, step.features.detach(), generator=samples)
 
 
 def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> Evaluation:

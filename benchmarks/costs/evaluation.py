@@ -9,7 +9,8 @@ from benchmarks.costs import floors, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import DataSet, Split, eval_batches
 from uncertlr.estimators import Deterministic, MCDropout, Prediction
-from uncertlr.training import Experiment, evaluate
+from uncertlr.steps import Experiment
+from uncertlr.training import evaluate
 
 EXAMPLES, SAMPLES = 10_000, 100
 

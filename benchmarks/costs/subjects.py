@@ -9,7 +9,7 @@ from uncertlr.allocator import keep_freed_memory
 from uncertlr.config import RunConfig, preset
 from uncertlr.data import Batch, DataSet, Split, load_data
 from uncertlr.experiments import build
-from uncertlr.training import Experiment
+from uncertlr.steps import Experiment
 
 BATCH = 64
 SAMPLES = 32

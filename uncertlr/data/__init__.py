@@ -1,7 +1,7 @@
 """Named data sets as tensors on the device, with seeded splits and batches."""
 
 from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
-from uncertlr.data.batches import Batch, eval_batches, steps_per_epoch, train_batches
+from uncertlr.data.batches import Batch, eval_batches, image_batch, image_order, steps_per_epoch, train_batches
 from uncertlr.data.loading import folder_fingerprint, known_kind, load_data
 from uncertlr.data.types import DataSet, Source, Split
 
@@ -14,6 +14,8 @@ __all__ = [
     "eval_batches",
     "flip_and_crop",
     "folder_fingerprint",
+    "image_batch",
+    "image_order",
     "known_kind",
     "load_data",
     "steps_per_epoch",

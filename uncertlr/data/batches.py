@@ -45,16 +45,38 @@ def train_batches(data: DataSet, batch_size: int, seed: int, epoch: int, augment
         epoch: counted from 1; with the seed it fixes order and augmentation.
         augment: flip and crop images at random.
     """
-    device = str(data.train.targets.device)
-    order = torch.randperm(len(data.train), generator=generator(seed, epoch, "order"))
     if data.kind == "text":
         lengths = _lengths(data.train)
+        order = _order(data, seed, epoch)
         for indices in _bucketed(order, lengths, batch_size, generator(seed, epoch, "buckets")):
             yield _text_batch(data.train, indices, lengths)
         return
-    stream = generator(seed, epoch, "augment", device) if augment else None
-    for indices in _chunks(order, batch_size):
-        yield _image_batch(data, data.train, indices.to(device), stream)
+    stream = generator(seed, epoch, "augment", data.train.targets.device) if augment else None
+    for indices in image_order(data, batch_size, seed, epoch):
+        yield image_batch(data, data.train, indices, stream)
+
+
+def image_order(data: DataSet, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+    """The training images of an epoch's batches, int64 [B] each, on the device."""
+    return _chunks(_order(data, seed, epoch).to(data.train.targets.device), batch_size)
+
+
+def image_batch(data: DataSet, split: Split, indices: Tensor, stream: torch.Generator | None) -> Batch:
+    """A batch of images; nothing in it waits for the device.
+
+    Args:
+        data: whose mean and standard deviation normalize.
+        split: of `data`.
+        indices: int64 [B], on the device.
+        stream: for flips and crops, on the device; None for images as they are.
+    """
+    inputs, targets = split.inputs[indices], split.targets[indices]
+    if stream is not None:
+        inputs = flip_and_crop(inputs, *draw_flips_and_crops(len(inputs), stream))
+    scale, shift = 1.0 / (255.0 * data.std), -data.mean / data.std
+    # channels last comes last: scaling along an innermost axis of three is slow
+    images = inputs.to(torch.float32).mul_(scale[:, None, None]).add_(shift[:, None, None])
+    return Batch(images.to(memory_format=torch.channels_last), targets, indices)
 
 
 def eval_batches(data: DataSet, split: Split, batch_size: int) -> Iterator[Batch]:
@@ -65,7 +87,7 @@ def eval_batches(data: DataSet, split: Split, batch_size: int) -> Iterator[Batch
             yield _text_batch(split, indices, lengths)
         return
     for indices in torch.split(torch.arange(len(split), device=split.targets.device), batch_size):
-        yield _image_batch(data, split, indices, None)
+        yield image_batch(data, split, indices, None)
 
 
 def _text_batch(split: Split, indices: Tensor, lengths: Tensor) -> Batch:
@@ -74,14 +96,8 @@ def _text_batch(split: Split, indices: Tensor, lengths: Tensor) -> Batch:
     return Batch(split.inputs[indices, :longest].long(), split.targets[indices], indices)
 
 
-def _image_batch(data: DataSet, split: Split, indices: Tensor, stream: torch.Generator | None) -> Batch:
-    inputs, targets = split.inputs[indices], split.targets[indices]
-    if stream is not None:
-        inputs = flip_and_crop(inputs, *draw_flips_and_crops(len(inputs), stream))
-    scale, shift = 1.0 / (255.0 * data.std), -data.mean / data.std
-    # channels last comes last: scaling along an innermost axis of three is slow
-    images = inputs.to(torch.float32).mul_(scale[:, None, None]).add_(shift[:, None, None])
-    return Batch(images.to(memory_format=torch.channels_last), targets, indices)
+def _order(data: DataSet, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(len(data.train), generator=generator(seed, epoch, "order"))
 
 
 def _lengths(split: Split) -> Tensor:

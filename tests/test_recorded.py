@@ -1,0 +1,106 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from uncertlr import recorded, steps
+from uncertlr.config import RunConfig, preset
+from uncertlr.experiments import build, load_config_data, run
+from uncertlr.runs import load_run
+from uncertlr.steps import can_record
+from uncertlr.training import evaluate, train_epoch
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+RULES = [
+    {},
+    {"rule": "threshold", "threshold": 0.7},
+    {"rule": "proportional", "signal": "mutual_information", "reference": 0.0, "warm_up": 5, "signal_every": 3},
+    {"estimator": "variational", "dropout": 0.0, "num_samples": 4},
+    {"estimator": "deterministic", "schedule": "cosine"},
+]
+RATE = 2.0**-10  # which float32 holds exactly
+
+
+def images(device, **changes):
+    """A CNN on the embedded digits, with crops; the last batch of an epoch is smaller than the others."""
+    return preset("digits", "quick", augment=True, learning_rate=RATE, device=device, **changes)
+
+
+def two_epochs(config):
+    experiment = build(config, load_config_data(config))
+    rows = [train_epoch(experiment, epoch) for epoch in (1, 2)]
+    return experiment, {name: np.concatenate([trace[name] for trace, _ in rows]) for name in rows[0][0]}
+
+
+def same(one, two):
+    weights = zip(one[0].model.state_dict().values(), two[0].model.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in weights) and all(
+        np.array_equal(one[1][name], two[1][name], equal_nan=True) for name in one[1]
+    )
+
+
+def test_steps_that_wait_for_a_recording_are_those_of_the_plain_loop(monkeypatch):
+    """Same batches, same random numbers; a rate in float32 where float32 holds it."""
+    plain = two_epochs(images("cpu"))
+    monkeypatch.setattr(steps, "can_record", lambda experiment: True)
+    monkeypatch.setattr(recorded, "WARM_UP", math.inf)
+    waiting = two_epochs(images("cpu"))
+    assert waiting[0].recorded.taken == len(waiting[1]["step"])
+    assert plain[0].recorded is None
+    assert same(plain, waiting)
+    assert waiting[0].optimizer.param_groups[0]["lr"] == RATE
+
+
+@needs_gpu
+@pytest.mark.parametrize("rule", RULES)
+def test_recorded_steps_are_the_plain_ones_bit_for_bit(rule, monkeypatch):
+    torch.backends.cudnn.deterministic = True
+    replayed = two_epochs(images("cuda", **rule))
+    monkeypatch.setattr(recorded, "WARM_UP", math.inf)
+    plain = two_epochs(images("cuda", **rule))
+    assert plain[0].recorded.recordings == {}
+    assert replayed[0].recorded.recordings
+    assert same(plain, replayed)
+
+
+@needs_gpu
+def test_a_gpu_trains_as_a_processor_does():
+    """Other random numbers, so no more than the same level."""
+    accuracies = []
+    for device in ("cpu", "cuda"):
+        experiment, _ = two_epochs(images(device))
+        accuracies.append(evaluate(experiment, experiment.data.test, 2, "test").row()["accuracy"])
+    assert accuracies[0] == pytest.approx(accuracies[1], abs=0.1)
+    assert min(accuracies) > 0.5
+
+
+@needs_gpu
+def test_a_run_on_a_gpu_is_whole_repeats_itself_and_replays_its_own_trace(tmp_path):
+    config = images("cuda", rule="threshold", threshold=0.7, root=str(tmp_path / "one"))
+    first = load_run(run(config))
+    again = load_run(run(config.replace(root=str(tmp_path / "two"))))
+    assert first.record["device"].startswith("cuda")
+    assert first.summary["test"] == again.summary["test"]
+    replay = images("cuda", rule="replay", donors=[config.run_id], root=config.root)
+    assert load_run(run(replay)).summary["test"] == first.summary["test"]
+
+
+@needs_gpu
+def test_texts_are_trained_on_a_gpu_by_plain_steps(tmp_path):
+    config = preset("toy_reviews", "quick", device="cuda", root=str(tmp_path))
+    assert load_run(run(config)).summary["test"]["accuracy"] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("changes", "possible"),
+    [({}, True), ({"signal_source": "probe"}, False), ({"estimator": "analytic_dropout"}, False)],
+)
+def test_what_can_be_recorded(changes, possible):
+    """On a GPU; here there may be none, so the device is all that is pretended."""
+    config: RunConfig = images("cpu", **changes)
+    experiment = build(config, load_config_data(config))
+    assert not can_record(experiment)
+    pretended = type("OnGPU", (type(experiment),), {"device": torch.device("cuda")})
+    experiment.__class__ = pretended
+    assert can_record(experiment) == possible
