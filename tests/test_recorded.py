@@ -55,7 +55,7 @@ def test_steps_that_wait_for_a_recording_are_those_of_the_plain_loop(monkeypatch
 @needs_gpu
 @pytest.mark.parametrize("rule", RULES)
 def test_recorded_steps_are_the_plain_ones_bit_for_bit(rule, monkeypatch):
-    torch.backends.cudnn.deterministic = True
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     replayed = two_epochs(images("cuda", **rule))
     monkeypatch.setattr(recorded, "WARM_UP", math.inf)
     plain = two_epochs(images("cuda", **rule))
@@ -67,16 +67,18 @@ def test_recorded_steps_are_the_plain_ones_bit_for_bit(rule, monkeypatch):
 @needs_gpu
 def test_a_gpu_trains_as_a_processor_does():
     """Other random numbers, so no more than the same level."""
-    accuracies = []
+    losses = []
     for device in ("cpu", "cuda"):
         experiment, _ = two_epochs(images(device))
-        accuracies.append(evaluate(experiment, experiment.data.test, 2, "test").row()["accuracy"])
-    assert accuracies[0] == pytest.approx(accuracies[1], abs=0.1)
-    assert min(accuracies) > 0.5
+        losses.append(evaluate(experiment, experiment.data.test, 2, "test").row()["loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=0.1)
+    assert max(losses) < math.log(10)
 
 
 @needs_gpu
-def test_a_run_on_a_gpu_is_whole_repeats_itself_and_replays_its_own_trace(tmp_path):
+def test_a_run_on_a_gpu_is_whole_repeats_itself_and_replays_its_own_trace(tmp_path, monkeypatch):
+    """With cuDNN's slower deterministic kernels; with its usual ones two runs agree to rounding."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     config = images("cuda", rule="threshold", threshold=0.7, root=str(tmp_path / "one"))
     first = load_run(run(config))
     again = load_run(run(config.replace(root=str(tmp_path / "two"))))

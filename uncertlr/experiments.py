@@ -262,16 +262,14 @@ def _numerics(threads: int) -> Iterator[None]:
 
     Freed memory stays with the process, so that the system need not clear it anew at every step. Gradients of an LSTM
     vanish into denormal numbers, which a CPU handles twenty times slower: they are flushed to zero. That flag holds for
-    threads started later, so it comes first. On a GPU, the same run twice is to give the same numbers.
+    threads started later, so it comes first.
     """
-    before = torch.get_num_threads(), torch.backends.cudnn.deterministic
-    torch.backends.cudnn.deterministic = True
+    before = torch.get_num_threads()
     torch.set_flush_denormal(True)
     keep_freed_memory()
     torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.backends.cudnn.deterministic = before[1]
+        torch.set_num_threads(before)
         torch.set_flush_denormal(False)

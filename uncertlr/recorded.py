@@ -4,6 +4,7 @@ A step of a small network is about a hundred kernels of a few microseconds each.
 graph launches them together.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ WARM_UP = 3
 """Plain steps before the first recording: libraries and the optimizer set themselves up in them."""
 
 
+_default_stream = threading.Lock()
+"""Held while the device's default random stream is a run's own: several runs may share a process."""
+
+
 @dataclass(frozen=True)
 class _Recording:
     graph: torch.cuda.CUDAGraph
@@ -32,7 +37,8 @@ class RecordedSteps:
     """The steps of a run on images, plain until a recording can be made; both draw the same random numbers.
 
     A batch of another size, such as an epoch's last, is a plain step. The rates lie on the device while a step runs, in
-    float32, since a recording cannot read a number of the host; the scheduler sees plain numbers.
+    float32, since a recording cannot read a number of the host; the scheduler sees plain numbers. Dropout draws from a
+    stream of the run's own, not from the device's default one.
 
     Args:
         learn: the step; it must not wait for the device.
@@ -55,7 +61,7 @@ class RecordedSteps:
         device = data.train.targets.device
         self.learn, self.optimizer, self.data = learn, optimizer, data
         self.augmentation = torch.Generator(device) if augment else None
-        self.samples = torch.Generator(device)
+        self.samples, self.dropout = torch.Generator(device), torch.Generator(device)
         self.indices = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
         self.num_readings = num_readings
@@ -65,6 +71,7 @@ class RecordedSteps:
     def begin(self, seed: int, epoch: int) -> None:
         """Put the streams to an epoch's start; the same streams as those of plain steps."""
         self.samples.manual_seed(derive_seed(seed, epoch, "signal"))
+        self.dropout.manual_seed(derive_seed(seed, epoch, "dropout"))
         if self.augmentation is not None:
             self.augmentation.manual_seed(derive_seed(seed, epoch, "augment"))
 
@@ -83,7 +90,7 @@ class RecordedSteps:
             rate.fill_(group["lr"])
         if len(indices) != len(self.indices) or self.taken < WARM_UP:
             self.taken += 1
-            with self._rates_on_device():
+            with self._own_stream(), self._rates_on_device():
                 return self._step(indices, read, readings)
         self.indices.copy_(indices)
         if read not in self.recordings:
@@ -103,9 +110,26 @@ class RecordedSteps:
             if stream is not None:
                 graph.register_generator_state(stream)
         readings = torch.full((self.num_readings,), torch.nan, device=self.indices.device)
-        with self._rates_on_device(), torch.cuda.graph(graph):
+        # Other threads may go on with their runs meanwhile.
+        with self._own_stream(), self._rates_on_device(), torch.cuda.graph(graph, capture_error_mode="thread_local"):
             correct = self._step(self.indices, read, readings)
         return _Recording(graph, readings, correct)
+
+    @contextmanager
+    def _own_stream(self) -> Iterator[None]:
+        """Dropout layers draw from the default stream; a recording keeps the one that stood there when it was made."""
+        device = self.indices.device
+        if device.type != "cuda":  # the processor's global stream is the loop's to seed
+            yield
+            return
+        default = torch.cuda.default_generators[device.index or 0]
+        with _default_stream:
+            before = default.graphsafe_get_state()
+            default.graphsafe_set_state(self.dropout)
+            try:
+                yield
+            finally:
+                default.graphsafe_set_state(before)
 
     @contextmanager
     def _rates_on_device(self) -> Iterator[None]:

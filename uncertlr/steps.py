@@ -1,6 +1,7 @@
 """What a training step does, plain or recorded; one code path for every arm, with or without feedback."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,7 +17,7 @@ from uncertlr.models import MeanField
 from uncertlr.objectives import Forward, forward
 from uncertlr.recorded import RecordedSteps
 from uncertlr.schedulers import UncertaintyLR, read_signal
-from uncertlr.streams import generator
+from uncertlr.streams import derive_seed, generator
 
 READINGS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information")
 
@@ -75,6 +76,19 @@ def epoch_steps(experiment: Experiment, epoch: int) -> Iterator[Step]:
     samples = generator(config.seed, epoch, "signal", experiment.device)
     for batch in train_batches(data, config.batch_size, config.seed, epoch, config.augment):
         yield partial(_plain_step, experiment, batch, samples)
+
+
+@contextmanager
+def dropout_stream(experiment: Experiment, epoch: int) -> Iterator[None]:
+    """The global random stream, from which dropout draws, is the epoch's for a while; recorded steps have their own."""
+    device = experiment.device
+    on_gpu = device.type == "cuda"
+    if on_gpu and can_record(experiment):
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.manual_seed(derive_seed(experiment.config.seed, epoch, "dropout"))
+        yield
 
 
 def _plain_step(experiment: Experiment, batch: Batch, samples: torch.Generator, read: bool, readings: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from uncertlr.files import Arrays, load_state, save_arrays, save_state, sha256
 from uncertlr.metrics import reliability_curve, scores
 from uncertlr.models import MeanField
 from uncertlr.runs import RunPaths
-from uncertlr.steps import READINGS, Experiment, epoch_steps
-from uncertlr.streams import derive_seed, generator
+from uncertlr.steps import READINGS, Experiment, dropout_stream, epoch_steps
+from uncertlr.streams import generator
 
 Report = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -127,8 +127,7 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     rates, factors = [], []
     started = time.perf_counter()
     experiment.model.train()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(derive_seed(config.seed, epoch, "dropout"))
+    with dropout_stream(experiment, epoch):
         for step, take in enumerate(epoch_steps(experiment, epoch)):
             rates.append(float(experiment.optimizer.param_groups[0]["lr"]))
             factors.append(experiment.scheduler.factor)
