@@ -22,7 +22,7 @@ from uncertlr.runs import load_run
 from uncertlr.steps import READINGS, Experiment, epoch_steps
 
 ARMS: dict[str, dict[str, Any]] = {"fixed rate": {}, "report's rule": {"rule": "threshold"}}
-TURNS, STEPS = 20, 50
+TURNS, STEPS = 12, 40
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         "steps": step_times(),
         "runs": {
             "CIFAR-10, report's rule, 50 epochs": whole_run("cifar10", epochs=50),
-            "IMDB, report's rule, 3 epochs": whole_run("imdb", epochs=3),
+            "IMDB, report's rule, 1 epoch": whole_run("imdb", epochs=1),
         },
     }
     write_json(results_folder() / "gpu.json", found)

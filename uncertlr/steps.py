@@ -143,14 +143,17 @@ def learn(experiment: Experiment, batch: Batch, samples: torch.Generator | None,
     step = forward(experiment.model, batch, len(experiment.data.train), config.weight_samples)
     experiment.optimizer.zero_grad()
     step.objective.backward()  # type: ignore[no-untyped-call]
-    readings[0] = step.loss.detach()
-    if samples is not None:
-        prediction = _read(experiment, step, samples)
-        readings[1] = step.loss.detach() if config.signal == "loss" else read_signal(config.signal, prediction)
-        readings[2], readings[3] = prediction.predictive_entropy.mean(), prediction.expected_entropy.mean()
-        readings[4] = prediction.mutual_information.mean()
+    loss = step.loss.detach()
+    if samples is None:
+        readings[0] = loss
+    else:
+        seen = _read(experiment, step, samples)
+        signal = loss if config.signal == "loss" else read_signal(config.signal, seen)
+        uncertainties = (seen.predictive_entropy, seen.expected_entropy, seen.mutual_information)
+        torch.stack([loss, signal, *(each.mean() for each in uncertainties)], out=readings)
     experiment.optimizer.step()
-    logits = step.logits.detach().mean(0)
+    logits = step.logits.detach()
+    logits = logits.mean(0) if len(logits) > 1 else logits[0]
     predicted = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
     return (predicted == batch.targets).sum()
 

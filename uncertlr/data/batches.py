@@ -73,7 +73,7 @@ def image_batch(data: DataSet, split: Split, indices: Tensor, stream: torch.Gene
     inputs, targets = split.inputs[indices], split.targets[indices]
     if stream is not None:
         inputs = flip_and_crop(inputs, *draw_flips_and_crops(len(inputs), stream))
-    scale, shift = 1.0 / (255.0 * data.std), -data.mean / data.std
+    scale, shift = data.normalization
     # channels last comes last: scaling along an innermost axis of three is slow
     images = inputs.to(torch.float32).mul_(scale[:, None, None]).add_(shift[:, None, None])
     return Batch(images.to(memory_format=torch.channels_last), targets, indices)

@@ -1,6 +1,7 @@
 """What a data set is, once it is in memory."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from torch import Tensor
@@ -66,6 +67,11 @@ class DataSet:
     def vocab_size(self) -> int:
         """Number of token ids, the padding's and the unknown word's included; 0 for images."""
         return len(self.vocabulary)
+
+    @cached_property
+    def normalization(self) -> tuple[Tensor, Tensor]:
+        """What a channel's bytes are multiplied by and what is added, [C] each: mean 0 and deviation 1 over training."""
+        return 1.0 / (255.0 * self.std), -self.mean / self.std
 
     def decode(self, tokens: Tensor) -> str:
         """The words of one padded text [L], joined by spaces."""
