@@ -1,7 +1,8 @@
 """Published runs: many runs in one Parquet file a sweep, small enough for the repository.
 
 A published run keeps its configuration, record, summary and metrics whole. It keeps the factor and, of a rule with feedback,
-the signal at every step, since controls replay them; the other readings of the trace at evenly spaced steps.
+the signal at every step, since controls replay them; the other readings of the trace at evenly spaced steps. Nothing replays
+a trial, whose test set stays closed, so of it all readings are thinned.
 """
 
 import io
@@ -203,11 +204,15 @@ def _pack(run: Run, with_predictions: bool) -> dict[str, Any]:
         "record": json.dumps(record),
         "summary": json.dumps(run.summary),
         "metrics": run.paths.metrics.read_text(encoding="utf-8"),
-        "factor": trace["factor"].tolist(),
-        "signal": _single(trace["signal"]) if run.config.rule not in ("none", "replay", "shuffled") else None,
+        "factor": trace["factor"].tolist() if run.config.evaluate_test else None,
+        "signal": _single(trace["signal"]) if _feeds_controls(run) else None,
         "trace": {name: _single(np.array(values), within=1e-7) for name, values in thin(trace, TRACE_POINTS).items()},
         "predictions": run.paths.predictions.read_bytes() if with_predictions else None,
     }
+
+
+def _feeds_controls(run: Run) -> bool:
+    return run.config.rule not in ("none", "replay", "shuffled") and run.config.evaluate_test
 
 
 def thin(trace: Arrays, points: int) -> dict[str, list[float]]:
