@@ -25,7 +25,7 @@ LAYERS = [
     {"evidence_words"},
     {"evidence_listening"},
     {"evidence_answer", "evidence_search", "evidence_tables"},
-    {"evidence_brief"},
+    {"evidence_brief", "evidence_tuned"},
     {"factorial"},
     {"evidence_figures"},
     {"cli_sweep"},

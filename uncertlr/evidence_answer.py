@@ -94,8 +94,8 @@ def _by_design(study: Study) -> str:
     for arm, rows in causal[causal["pairs"] > 0].groupby("arm", sort=False):
         level = study.level(str(arm))
         curves = [row for _, row in rows.iterrows() if row["against"] != level]
-        said = [f"against another seed's curve (`{row['against']}`) it {_result(row)}" for row in curves]
-        said += [f"{AT_LEVEL} it {_result(row)}" for _, row in rows.iterrows() if row["against"] == level]
+        said = [f"against another seed's curve (`{row['against']}`) it {result(row)}" for row in curves]
+        said += [f"{AT_LEVEL} it {result(row)}" for _, row in rows.iterrows() if row["against"] == level]
         lines.append(f"{BY_DESIGN} (`{arm}`): {'; '.join(said)}. {conclusion(study, str(arm), causal)}")
     return " ".join(lines) or NOT_YET
 
@@ -105,7 +105,7 @@ def _reports_rule(study: Study, named: pd.DataFrame) -> str:
     if rows.empty:
         return "It has no finished pair with a fixed rate yet."
     fixed = f" Its baseline is a fixed rate of {rate(study.initial_rate(CONSTANT))}; points are of test accuracy."
-    said = [f"{OPENINGS[arm]} {_bound(study, str(arm))}{_result(row)}." for arm, row in rows.iterrows()]
+    said = [f"{OPENINGS[arm]} {_bound(study, str(arm))}{result(row)}." for arm, row in rows.iterrows()]
     return " ".join(said) + fixed
 
 
@@ -120,7 +120,7 @@ def _others(study: Study, named: pd.DataFrame) -> str:
 def _other(study: Study, row: pd.Series) -> str:
     arm = row["arm"]
     about = f" ({ABOUT[arm]})" if arm in ABOUT else ""
-    text = f"`{arm}`{about} {_bound(study, arm)}{_result(row)}"
+    text = f"`{arm}`{about} {_bound(study, arm)}{result(row)}"
     return f"{text}{_initial_rate(study, row)}."
 
 
@@ -137,8 +137,8 @@ def _initial_rate(study: Study, row: pd.Series) -> str:
     else:
         table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
         alone = table.loc[(fixed, CONSTANT)] if (fixed, CONSTANT) in table.index else None
-        text += f". The fixed rate of {start} alone {_result(alone)}" if alone is not None and alone["pairs"] > 1 else ""
-        text += f"; against it, `{arm}` {_result(table.loc[(arm, fixed)])}"
+        text += f". The fixed rate of {start} alone {result(alone)}" if alone is not None and alone["pairs"] > 1 else ""
+        text += f"; against it, `{arm}` {result(table.loc[(arm, fixed)])}"
     lower = "lower" if row["rate"] < row["rate against"] else "higher"
     return f"{text}, {CONCLUSIONS[word].format(lower=lower)}" if row["word"] in ("helps", "harms") else text
 
@@ -150,7 +150,7 @@ def _competitor(named: pd.DataFrame) -> str:
     if CONSTANT in words and words[COMPETITOR].to_dict() == words[CONSTANT].to_dict():
         return "Against cosine annealing each of them earns the same word."
     rows = _with_pairs(named, COMPETITOR, list(words[COMPETITOR].index))
-    said = [f"`{row['arm']}` {_result(row)}" for _, row in rows.iterrows()]
+    said = [f"`{row['arm']}` {result(row)}" for _, row in rows.iterrows()]
     return f"Against cosine annealing, {'; '.join(said)}."
 
 
@@ -176,7 +176,7 @@ def _controls(study: Study) -> str:
 
 
 def _caveats(study: Study) -> str:
-    return f"{'' if tuned() else 'Nothing is tuned. '}{ours(study)}".strip()
+    return f"{'' if tuned(study.dataset) else 'Nothing is tuned. '}{ours(study)}".strip()
 
 
 def _with_pairs(table: pd.DataFrame, against: str, arms: list[str]) -> pd.DataFrame:
@@ -191,7 +191,8 @@ def _bound(study: Study, arm: str) -> str:
     return ""
 
 
-def _result(row: pd.Series) -> str:
+def result(row: pd.Series) -> str:
+    """A comparison's word as what the arm does against what a sentence has named, with its interval and pairs."""
     text = plain(row)
     if row["pairs"] < 2:
         return text

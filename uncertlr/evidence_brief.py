@@ -63,7 +63,7 @@ def _rule_in_brief(study: Study, named: pd.DataFrame) -> str:
         return "has no finished pair with a fixed rate yet."
     said = [f"{ASKED[row['arm']]}, it {plain(row)}" for _, row in rows.iterrows()]
     fixed = f"a fixed rate of {rate(study.initial_rate(CONSTANT))}"
-    untuned = "" if tuned() else " Nothing is tuned."
+    untuned = "" if tuned(study.dataset) else " Nothing is tuned."
     return f"is held against {fixed}, in points of test accuracy on {study.title}: {'; '.join(said)}.{untuned}"
 
 

@@ -35,16 +35,22 @@ def times(run: Run, unit: str) -> list[float]:
     return [epoch * pace for epoch in validation(run)["epoch"].tolist()]
 
 
-def arrival_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
+def arrival_table(study: Study, baseline: str = CONSTANT, target: float | None = None) -> pd.DataFrame:
     """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
 
     Differences are of times cut at a horizon up to which all runs of the pairs were watched; with fewer than two arrivals
     before it in either arm there is nothing to estimate, and the cell says so. Seconds are of training alone, with what
     reading the uncertainty costs, at a run's median pace, of pairs that ran on one kind of processor.
+
+    Args:
+        study: whose arms are timed.
+        baseline: with which they are compared.
+        target: validation accuracy to arrive at; None for `target_accuracy`.
     """
     if not study.arms[baseline]:
         return pd.DataFrame()
-    target, rows = target_accuracy(study, baseline), {}
+    target = target_accuracy(study, baseline) if target is None else target
+    rows = {}
     for arm, of_seed in study.arms.items():
         if not of_seed:
             continue

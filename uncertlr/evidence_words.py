@@ -5,9 +5,11 @@ import math
 import pandas as pd
 
 from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
+from uncertlr.experiments import find
 from uncertlr.pairs import FRESH
 from uncertlr.runs import project_folder
-from uncertlr.study import CONSTANT, Study, read_study
+from uncertlr.study import CONSTANT, Study
+from uncertlr.sweep import read_sweep
 from uncertlr.tables import rate
 from uncertlr.verdicts import TWINS, comparisons, named_family
 
@@ -37,6 +39,9 @@ SAME_RATE = {
 
 PRIMARY = ("report", CONSTANT)
 """The protocol's primary comparison, judged alone."""
+
+
+UNTUNED = "no tuned run is finished"
 
 
 def claim(row: pd.Series) -> str:
@@ -80,7 +85,10 @@ def primary_answer(study: Study) -> str:
     """The comparison that the protocol names first, from the study of the report's own plan."""
     row = comparisons(study, [PRIMARY]).iloc[0]
     text = f"{claim(row)} These are runs of {study.title}, {_setting(study)}."
-    return text if tuned() else text + " The protocol asks for both arms tuned; no tuned run is finished."
+    if study.chosen:
+        return text
+    where = tuned(study.dataset)
+    return f"{text} The protocol asks for both arms tuned; {f'that they are on {where} only' if where else UNTUNED}."
 
 
 def limits(study: Study) -> list[str]:
@@ -94,10 +102,10 @@ def limits(study: Study) -> list[str]:
         lines.append(
             f"The runs are of {len(machines)} kinds of processor ({listed(machines)}), whose sums round differently."
         )
-    if not tuned():
-        lines.append(
-            "No arm is tuned: rates and dials are the report's or the protocol's, so a better rate may undo any lead."
-        )
+    if not study.chosen:
+        rates = "rates and dials are the report's or the protocol's"
+        aside = "what tuning makes of them is told apart" if tuned(study.dataset) else "so a better rate may undo any lead"
+        lines.append(f"No arm is tuned: {rates}; {aside}.")
     return [*lines, *([ours(study)] if ours(study) else [])]
 
 
@@ -121,10 +129,14 @@ def progress(study: Study) -> str:
     return f"{text}; missing: {', '.join(missing)}." if missing else f"{text}."
 
 
-def tuned() -> bool:
-    """Whether a tuned study has finished runs of both arms of the primary comparison."""
-    names = [path.stem for path in sorted((project_folder() / "sweeps").glob("*tuned*.yaml"))]
-    return any(all(study.arms.get(arm) for arm in PRIMARY) for study in map(read_study, names))
+def tuned(dataset: str) -> str:
+    """The setting in which a data set's arms of the primary comparison are tuned, with finished runs; empty for none."""
+    for path in sorted((project_folder() / "sweeps").glob("*tuned*.yaml")):
+        jobs = read_sweep(path)
+        finished = {arm for arm in PRIMARY if any(job.arm == arm and find(job.config) for job in jobs)}
+        if jobs[0].config.dataset == dataset and finished == set(PRIMARY):
+            return Study(path.stem, tuple(jobs), {}).title
+    return ""
 
 
 def _setting(study: Study) -> str:

@@ -125,10 +125,20 @@ def _at_readings(config: RunConfig, values: np.ndarray, steps_per_epoch: int) ->
 
 
 def whole_trace(run: Run) -> Arrays:
-    """Factor and signal of every step, unthinned, also of a published run."""
+    """Factor and signal of every step, unthinned, also of a published run.
+
+    Raises:
+        RunError: it is published as a trial, whose trace is thinned.
+    """
     if not run.paths.factor.is_file():
         return read_trace(run.paths)
-    return load_arrays(run.paths.factor)
+    whole = load_arrays(run.paths.factor)
+    if "factor" not in whole:
+        raise RunError(
+            f"run {run.config.run_id} is published as a trial, without its whole trace; train it under another root to "
+            "replay it"
+        )
+    return whole
 
 
 def _donor(config: RunConfig, run_id: str) -> Run:

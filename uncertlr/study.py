@@ -46,6 +46,16 @@ class Study:
         return [run for of_seed in self.arms.values() for run in of_seed.values()]
 
     @property
+    def dataset(self) -> str:
+        """What its runs are trained on."""
+        return self.jobs[0].config.dataset
+
+    @property
+    def chosen(self) -> bool:
+        """Whether each arm has the settings that did best on validation, so that arms differ in their rates by design."""
+        return any(word in self.name for word in ("tuned", "found"))
+
+    @property
     def feedback(self) -> list[str]:
         """Arms whose rule listens while the run trains."""
         return [arm for arm in self.arms if self._rule(arm) not in ("none", *REPLAYS)]

@@ -24,6 +24,8 @@ def arm_name(config: RunConfig) -> str:
     'rule, once an epoch'
     >>> arm_name(RunConfig(rule="proportional", exponent=-1.0))
     'rate over uncertainty'
+    >>> arm_name(RunConfig(rule="proportional", schedule="one_cycle"))
+    'rate over uncertainty, times one cycle'
     """
     if config.rule == "none":
         return "fixed rate" if config.schedule == "constant" else config.schedule.replace("_", " ")
@@ -34,6 +36,8 @@ def arm_name(config: RunConfig) -> str:
         words = "another seed's curve" if len(config.donors) == 1 else "other seeds' mean curve"
     if config.flip:
         words = f"upside-down {words}"
+    if config.schedule != "constant":
+        words += f", times {config.schedule.replace('_', ' ')}"
     if config.decide_every == 1:
         return f"{words}, every step" if config.rule == "threshold" else words
     return f"{words}, " + ("once an epoch" if config.decide_every == 0 else f"every {config.decide_every} steps")

@@ -151,10 +151,15 @@ def same_rate_word(study: Study, arm: str, other: str) -> str:
     """Of a listening arm whose initial rate is not its baseline's: its word against a fixed rate that starts where it does.
 
     Returns:
-        The word; ``not planned`` where the study has no such fixed rate; nothing where both arms start alike, or where the
-        other is the arm's own level, which is another rate by design.
+        The word; ``not planned`` where the study has no such fixed rate; nothing where both arms start alike, or from other
+        rates by design: where the other is the arm's own level, or both rates were chosen on validation.
     """
-    if arm not in study.feedback or other == study.level(arm) or study.initial_rate(arm) == study.initial_rate(other):
+    if (
+        study.chosen
+        or arm not in study.feedback
+        or other == study.level(arm)
+        or study.initial_rate(arm) == study.initial_rate(other)
+    ):
         return ""
     if not (same := study.same_rate(arm)):
         return "not planned"
