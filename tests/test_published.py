@@ -13,6 +13,7 @@ from uncertlr.experiments import find, run
 from uncertlr.files import read_json, write_json
 from uncertlr.listing import list_runs
 from uncertlr.published import load_study, publish, published_ids, results_folder, stale_results, thin
+from uncertlr.rules_from_config import whole_trace
 from uncertlr.runs import Run, RunPaths, load_run, paths_of
 
 CONFIG = preset("digits", "quick", epochs=2, rule="threshold", threshold=0.9, progress="quiet")
@@ -72,6 +73,16 @@ def test_what_single_precision_cannot_hold_stays_double(trained, elsewhere, monk
     assert set(restored.trace["loss"].tolist()) == {float(f"{odd:.6g}")}
     with np.load(find(elsewhere.replace(seed=1)).paths.factor) as arrays:
         np.testing.assert_array_equal(arrays["signal"], other.trace["signal"])
+
+
+def test_a_trial_is_thinned_and_says_so_to_who_would_replay_it(elsewhere):
+    """Its test set stays closed, so nothing replays it, and its whole trace would take most of the room."""
+    trial = CONFIG.replace(evaluate_test=False)
+    publish([load_run(run(trial))], "trials")
+    restored = find(elsewhere.replace(evaluate_test=False))
+    assert len(restored.trace["factor"]) > 1
+    with pytest.raises(RunError, match=rf"run {trial.run_id} is published as a trial, without its whole trace"):
+        whole_trace(restored)
 
 
 def test_published_files_are_immutable(trained):

@@ -1,11 +1,14 @@
 """What tuning makes of the arms, and what became of the rule that the search found: sentences that follow from the runs."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from uncertlr.evidence import LEAST_APART
 from uncertlr.evidence_answer import plain, result
-from uncertlr.evidence_listening import concluded
+from uncertlr.evidence_listening import RMS, concluded
+from uncertlr.pairs import seeds_apart
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import Pair, causal_family, comparisons, named_family, schedule_family
 
@@ -49,42 +52,64 @@ def tuned_answer(study: Study, intervals: bool = True) -> str:
     for about, rows in families.items():
         said = [f"`{row['arm']}` {tell(row)}" for _, row in rows.iterrows()]
         lines += [f"{about}: {'; '.join(said)}."] if rows["pairs"].any() else []
-    return " ".join([*lines, _highest(study)])
+    steered = [arm for arm in study.feedback if study.controls(arm) and not study.on_a_rail(arm)]
+    return " ".join([*lines, _highest(study)]) + "".join(_alike(study, arm) for arm in steered)
 
 
-def found_answer(tests: Sequence[Study], controls: Study, intervals: bool = True) -> str:
+def found_answer(tests: Sequence[Study], beside: Sequence[Study], intervals: bool = True) -> str:
     """Whether the rule that the search found beats the schedule that people use, and whether it must listen.
 
     Args:
         tests: a study a data set, of the rule and the competitor on fresh seeds; each one's comparison is judged alone.
-        controls: the rule beside the schedule that it multiplies and its own curves without feedback: one family.
+        beside: studies of the rule and what else could do as well: the schedule that it multiplies, its own curves without
+            feedback. Each one's comparisons are a family.
         intervals: with intervals and numbers of pairs.
     """
     tell = result if intervals else plain
     (arm,) = tests[0].feedback
-    rows = {study.title: comparisons(study, [(arm, COMPETITOR)]).iloc[0] for study in tests}
-    said = [f"on {title} it {tell(row)}" for title, row in rows.items()]
-    beats = BEATS[_beats([row["word"] for row in rows.values()])].format(other=COMPETITOR)
+    rows = [comparisons(study, [(arm, COMPETITOR)]).iloc[0] for study in tests]
+    said = [f"on {study.title} it {tell(row)}" for study, row in zip(tests, rows, strict=True)]
+    beats = BEATS[_beats([row["word"] for row in rows])].format(other=COMPETITOR)
+    held = f"`{arm}` against the tuned `{COMPETITOR}`: {'; '.join(said)}. {beats}"
+    return " ".join([held, *(text for study in beside if (text := _must_listen(study, arm, tell)))])
+
+
+def found_family(beside: Study) -> list[Pair]:
+    """The rule that was found against the schedules beside it, and against its own curves without feedback."""
+    schedules = [(arm, each) for arm in beside.feedback for each in beside.schedules]
+    return schedules + [pair for pair in causal_family(beside) if pair not in schedules]
+
+
+def _must_listen(study: Study, arm: str, tell: Tell) -> str:
+    table = comparisons(study, found_family(study))
+    lines = [
+        f"against {_what(study, arm, row['against'])} it {tell(row)}" for _, row in table[table["pairs"] > 0].iterrows()
+    ]
+    if not lines:
+        return ""
+    said = f"Beside it on {study.title}, {'; '.join(lines)}"
+    if study.controls(arm):
+        return f"{said}; {LISTENS[concluded(study, arm, table)]}."
+    return f"{said}.{_alike(study, arm)}"
+
+
+def _alike(study: Study, arm: str) -> str:
+    """Of an arm whose rates are the same curve for every seed, nearer than replays could tell; else nothing."""
+    apart = seeds_apart(study, arm)
+    if not apart < LEAST_APART:
+        return ""
     return (
-        f"`{arm}` against the tuned `{COMPETITOR}`: {'; '.join(said)}. {beats} {_must_listen(controls, arm, tell)}".strip()
+        f" The rates of `{arm}` for one seed and for the next lie {100 * math.expm1(apart):.1f} % apart{RMS}: a curve that "
+        "could have been drawn beforehand, with next to no feedback to judge."
     )
 
 
-def found_family(controls: Study) -> list[Pair]:
-    """The rule that was found against the schedules beside it, and against its own curves without feedback."""
-    return [(arm, schedule) for arm in controls.feedback for schedule in controls.schedules] + causal_family(controls)
-
-
-def _must_listen(controls: Study, arm: str, tell: Tell) -> str:
-    table = comparisons(controls, found_family(controls))
-    own = controls.controls(arm)
-    lines = []
-    for _, row in table[table["pairs"] > 0].iterrows():
-        what = f"its own kind of curve (`{row['against']}`)" if row["against"] in own else f"the tuned `{row['against']}`"
-        lines.append(f"against {what} it {tell(row)}")
-    if not lines:
-        return ""
-    return f"Beside it, {'; '.join(lines)}; {LISTENS[concluded(controls, arm, table)]}."
+def _what(study: Study, arm: str, other: str) -> str:
+    if other in study.controls(arm):
+        return f"its own kind of curve (`{other}`)"
+    if other == study.level(arm):
+        return f"that schedule at its own mean level (`{other}`)"
+    return f"the tuned `{other}`"
 
 
 def _beats(words: list[str]) -> bool | None:

@@ -56,6 +56,19 @@ def pilot_seeds(study: Study, arm: str, other: str) -> list[int]:
     ]
 
 
+def seeds_apart(study: Study, arm: str) -> float:
+    """How far the learning rates of an arm's runs lie from those of the next seed's, as `rates_apart` measures it.
+
+    Returns:
+        What a yoked replay's rates would lie from the arm's; NaN with fewer than two runs.
+    """
+    rates = [_log_rates(study.arms[arm][seed]) for seed in sorted(study.arms[arm])]
+    if len(rates) < 2:
+        return float("nan")
+    following = [*rates[1:], rates[0]]
+    return float(np.mean([np.sqrt(np.mean((one - other) ** 2)) for one, other in zip(rates, following, strict=True)]))
+
+
 def mixed_pairs(study: Study, arm: str, other: str) -> int:
     """Pairs whose two runs were trained on different kinds of processor, so that their sums round differently."""
     kinds = [

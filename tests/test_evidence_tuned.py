@@ -1,0 +1,124 @@
+"""Tuned arms and the rule that the search found: other runs, other words."""
+
+import re
+
+import numpy as np
+import pytest
+
+from uncertlr.evidence_tuned import found_answer, tuned_answer
+from uncertlr.study import read_study
+from uncertlr.sweep import read_sweep
+from uncertlr.verdicts import comparisons, named_family
+
+TUNED = """
+experiment: digits
+profile: quick
+seeds: 10
+arms:
+  constant: {learning_rate: 2.0e-4}
+  cosine: {schedule: cosine, learning_rate: 7.0e-4}
+  one_cycle: {schedule: one_cycle, learning_rate: 5.0e-3}
+  inverse: {rule: proportional, learning_rate: 1.0e-4}
+  inverse_yoked: {donor: inverse}
+"""
+FOUND = """
+experiment: digits
+profile: quick
+seeds: SEEDS
+arms:
+  cosine: {schedule: cosine}
+  best: {schedule: one_cycle, rule: proportional}
+"""
+BESIDE = """
+experiment: digits
+profile: quick
+seeds: 10
+arms:
+  one_cycle: {schedule: one_cycle}
+  best: {schedule: one_cycle, rule: proportional}
+  best_level: {schedule: one_cycle, learning_rate: 2.0e-3}
+"""
+REPLAYS = "  best_yoked: {donor: best}\n"
+
+
+@pytest.fixture
+def study(plant_runs, tmp_path, monkeypatch):
+    """Plants effects on an arm's accuracy, and how much its rates differ from seed to seed."""
+
+    def planted(text, name, effects, seeds=10, spread=0.3, place="one"):
+        sweep = tmp_path / f"{name}.yaml"
+        sweep.write_text(text)
+        monkeypatch.setenv("UNCERTLR_RUNS", str(tmp_path / place))
+        rng = np.random.default_rng(0)
+        plant_runs(
+            read_sweep(sweep),
+            lambda arm, seed: 0.6 + effects[arm] + rng.normal(0, 0.002) if arm in effects and seed < seeds else None,
+            lambda arm, seed: np.exp(rng.normal(0, spread, 10)),
+        )
+        return read_study(str(sweep))
+
+    return planted
+
+
+def test_tuned_arms_earn_other_words_with_other_runs(study):
+    effects = {"constant": 0.0, "cosine": -0.02, "one_cycle": 0.04, "inverse": 0.0}
+    text = tuned_answer(study(TUNED, "grid-tuned", effects))
+    assert re.search(r"against the tuned `constant`: `inverse` ends within half a point of it \(90 % interval", text)
+    assert re.search(r"against the tuned `cosine`: `inverse` gains [12]\.\d points \(95 % interval", text)
+    assert re.search(r"`cosine` loses [12]\.\d points .*; `one_cycle` gains [34]\.\d points", text)
+    assert re.search(r"highest mean is that of `one_cycle`, 6\d\.\d %; of the arms that listen, that of `inverse`, \d", text)
+    assert "next to no feedback" not in text
+    other = study(TUNED, "grid-tuned", effects | {"inverse": 0.08}, spread=0.001, place="other")
+    text = tuned_answer(other, intervals=False)
+    assert re.search(r"`inverse` gains [78]\.\d points\. Held against the tuned `cosine`: `inverse` gains", text)
+    assert text.endswith("with next to no feedback to judge.")
+    assert "that of `inverse`, 6" in text
+    assert "interval" not in text
+
+
+def test_chosen_rates_differ_by_design(study):
+    """Of other arms it would be said that they start from another rate, and that none of that size is planned."""
+    effects = {"constant": 0.0, "cosine": 0.0, "inverse": 0.04}
+    tuned, plain = (study(TUNED, name, effects, place=name) for name in ("grid-tuned", "grid"))
+    words = [comparisons(each, named_family(each))["same rate"].tolist() for each in (tuned, plain)]
+    assert words == [["", ""], ["not planned", "not planned"]]
+
+
+def test_nothing_tuned_nothing_said(study):
+    assert tuned_answer(study(TUNED, "grid-tuned", {})) == "No tuned run is finished."
+
+
+@pytest.mark.parametrize(
+    ("second", "seeds", "said"),
+    [
+        (0.03, 10, "So by the protocol it beats tuned `cosine` at equal cost."),
+        (0.0, 10, "So by the protocol it does not beat tuned `cosine`."),
+        (0.03, 7, "Whether it beats tuned `cosine` is open until both have their pairs."),
+    ],
+)
+def test_the_found_rule_must_win_on_both_sets(study, second, seeds, said):
+    ten, others = (FOUND.replace("SEEDS", text) for text in ("10", "[20, 21, 22, 23, 24, 25, 26, 27, 28, 29]"))
+    one = study(ten, "one-found", {"cosine": 0.0, "best": 0.05})
+    two = study(others, "two-found", {"cosine": 0.0, "best": second}, seeds=20 + seeds)
+    text = found_answer([one, two], [])
+    assert re.search(r"`best` against the tuned `cosine`: on digits \(.*\) it gains [45]\.\d points", text)
+    assert text.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("arms", "spread", "yoked", "said"),
+    [
+        ("", 0.3, 0.0, r"at its own mean level \(`best_level`\) it gains 3\.\d points \(.*\)\.$"),
+        ("", 0.001, 0.0, r"The rates of `best` for one seed and for the next lie 0\.1 % apart .* no feedback to judge\.$"),
+        (REPLAYS, 0.3, 0.0, r"its own kind of curve \(`best_yoked`\) it gains .* so it must listen: the same kind of"),
+        (REPLAYS, 0.3, 0.05, r"`best_yoked`\) it ends within half a point .* so it need not listen: the same kind"),
+        (REPLAYS, 0.001, 0.05, r"is too like it to tell; so these controls cannot tell whether it must listen\.$"),
+    ],
+)
+def test_what_stands_beside_the_found_rule_says_whether_it_must_listen(study, arms, spread, yoked, said):
+    effects = {"one_cycle": 0.0, "best": 0.05, "best_level": 0.02, "best_yoked": yoked}
+    test = study(FOUND.replace("SEEDS", "10"), "one-found", {"cosine": 0.0, "best": 0.05}, place="test")
+    beside = study(BESIDE + arms, "one-found-controls", effects, spread=spread, place="beside")
+    text = found_answer([test], [beside])
+    assert re.search(r"Beside it on digits .*, against the tuned `one_cycle` it gains [45]\.\d points", text)
+    assert re.search(said, text)
