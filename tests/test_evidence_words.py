@@ -237,7 +237,7 @@ def test_controls_too_like_the_arm_cannot_tell_with_however_many_pairs(study, se
     assert said.count("With however many pairs, ") == 2
     without = f"The rate of `inverse` and those of its controls lie 0.1 % apart or less{RMS}"
     assert without in said
-    assert f"These controls cannot tell. {without}" in answer(found)
+    assert f"The controls of `inverse` cannot tell. {without}" in answer(found)
     assert claims(comparisons(found, causal_family(found))).count("**uninformative**") == 2
     assert "Standard deviation of the log rate between the donors: 0.001" in claims(comparisons(found, causal_family(found)))
 

@@ -158,7 +158,7 @@ def _controls(study: Study) -> str:
     causal = comparisons(study, causal_family(study))
     judged = causal[~causal["word"].isin(["descriptive", "missing"])]
     lines = [
-        f"These controls cannot tell. {none}"
+        f"The controls of `{arm}` cannot tell. {none}"
         for arm in causal["arm"].drop_duplicates()
         if (none := next_to_none(study, arm, causal))
     ]

@@ -1,9 +1,7 @@
 """What tuning makes of the arms, and what became of the rule that the search found: sentences that follow from the runs."""
 
 import math
-from collections.abc import Callable, Sequence
-
-import pandas as pd
+from collections.abc import Sequence
 
 from uncertlr.evidence import LEAST_APART
 from uncertlr.evidence_answer import plain, result
@@ -11,8 +9,6 @@ from uncertlr.evidence_listening import RMS, concluded
 from uncertlr.pairs import seeds_apart
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import Pair, causal_family, comparisons, named_family, schedule_family
-
-Tell = Callable[[pd.Series], str]
 
 BEATS = {
     True: "So by the protocol it beats tuned `{other}` at equal cost.",
@@ -53,7 +49,7 @@ def tuned_answer(study: Study, intervals: bool = True) -> str:
         said = [f"`{row['arm']}` {tell(row)}" for _, row in rows.iterrows()]
         lines += [f"{about}: {'; '.join(said)}."] if rows["pairs"].any() else []
     steered = [arm for arm in study.feedback if study.controls(arm) and not study.on_a_rail(arm)]
-    return " ".join([*lines, _highest(study)]) + "".join(_alike(study, arm) for arm in steered)
+    return " ".join([*lines, _highest(study)]) + "".join(_alike(study, arm, intervals) for arm in steered)
 
 
 def found_answer(tests: Sequence[Study], beside: Sequence[Study], intervals: bool = True) -> str:
@@ -71,7 +67,7 @@ def found_answer(tests: Sequence[Study], beside: Sequence[Study], intervals: boo
     said = [f"on {study.title} it {tell(row)}" for study, row in zip(tests, rows, strict=True)]
     beats = BEATS[_beats([row["word"] for row in rows])].format(other=COMPETITOR)
     held = f"`{arm}` against the tuned `{COMPETITOR}`: {'; '.join(said)}. {beats}"
-    return " ".join([held, *(text for study in beside if (text := _must_listen(study, arm, tell)))])
+    return " ".join([held, *(text for study in beside if (text := _must_listen(study, arm, intervals)))])
 
 
 def found_family(beside: Study) -> list[Pair]:
@@ -80,7 +76,8 @@ def found_family(beside: Study) -> list[Pair]:
     return schedules + [pair for pair in causal_family(beside) if pair not in schedules]
 
 
-def _must_listen(study: Study, arm: str, tell: Tell) -> str:
+def _must_listen(study: Study, arm: str, intervals: bool) -> str:
+    tell = result if intervals else plain
     table = comparisons(study, found_family(study))
     lines = [
         f"against {_what(study, arm, row['against'])} it {tell(row)}" for _, row in table[table["pairs"] > 0].iterrows()
@@ -90,17 +87,18 @@ def _must_listen(study: Study, arm: str, tell: Tell) -> str:
     said = f"Beside it on {study.title}, {'; '.join(lines)}"
     if study.controls(arm):
         return f"{said}; {LISTENS[concluded(study, arm, table)]}."
-    return f"{said}.{_alike(study, arm)}"
+    return f"{said}.{_alike(study, arm, intervals)}"
 
 
-def _alike(study: Study, arm: str) -> str:
+def _alike(study: Study, arm: str, intervals: bool) -> str:
     """Of an arm whose rates are the same curve for every seed, nearer than replays could tell; else nothing."""
     apart = seeds_apart(study, arm)
     if not apart < LEAST_APART:
         return ""
+    percent, measure = f"{100 * math.expm1(apart):.1f} %", RMS if intervals else ""
     return (
-        f" The rates of `{arm}` for one seed and for the next lie {100 * math.expm1(apart):.1f} % apart{RMS}: a curve that "
-        "could have been drawn beforehand, with next to no feedback to judge."
+        f" The rates of `{arm}` for one seed and for the next lie {percent} apart{measure}: a curve that could have been drawn "
+        "beforehand, with next to no feedback to judge."
     )
 
 
