@@ -2,7 +2,7 @@
 
     UNCERTLR_DATA=... python -m benchmarks.gpu
 
-Needs a GPU that nothing else uses, and the real data. Steps are timed by the device's own clock, arms taking turns.
+Needs a GPU that nothing else uses, and the real data. Steps are timed on the wall, the GPU waited for, arms taking turns.
 """
 
 import sys

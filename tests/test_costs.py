@@ -2,9 +2,26 @@
 
 import json
 
+import pandas as pd
 import pytest
 
-from uncertlr.costs import FILE, GROUPS, circumstances, costs_table, met, provisional, read_costs, times_table
+from uncertlr.costs import (
+    FILE,
+    GPU_TARGETS,
+    GROUPS,
+    STEPS,
+    SharedGPU,
+    circumstances,
+    costs_table,
+    gpu_steps_table,
+    gpu_targets_table,
+    gpu_words,
+    met,
+    provisional,
+    read_costs,
+    shared_gpu,
+    times_table,
+)
 from uncertlr.errors import RunError
 from uncertlr.runs import project_folder
 
@@ -96,3 +113,88 @@ def test_the_published_file_can_be_drawn():
         times_table(each)
     json.dumps(found, allow_nan=False)
     assert len(circumstances(found)) == len(found["groups"])
+
+
+def gpu(cifar10=25.0, imdb=3.0, imdb_epoch=1.5, recorded=0.5):
+    def times(ms):
+        return {"ms": ms, "spread": [ms / 2, 2 * ms]}
+
+    arms = {"fixed rate": 1.0, "report's rule": 1.25}
+    kinds = {"plain": 4 * recorded, "recorded": recorded}
+    return {
+        "steps": {f"{arm}, {kind}": times(more * ms) for arm, more in arms.items() for kind, ms in kinds.items()},
+        "runs": {
+            "CIFAR-10, report's rule, 50 epochs": {"seconds": cifar10, "seconds_per_epoch": cifar10 / 60},
+            "IMDB, report's rule, 1 epoch": {"seconds": imdb, "seconds_per_epoch": imdb_epoch},
+        },
+    }
+
+
+def shared(sweep_seconds, runs=100):
+    seconds = 100.0
+    return SharedGPU(runs, round(60 * STEPS * seconds / sweep_seconds), seconds, at_once=12.0)
+
+
+def test_steps_on_a_gpu_stand_beside_each_other():
+    table = gpu_steps_table(gpu(recorded=0.5))
+    assert table.loc["fixed rate"].tolist() == ["2.000 (1.000 to 4.000)", "0.500 (0.250 to 1.000)", "4.00"]
+    assert table.loc["report's rule", "recorded, ms"] == "0.625 (0.312 to 1.250)"
+    assert table.loc["rule over fixed rate"].tolist() == ["1.25", "1.25", ""]
+
+
+@pytest.mark.parametrize(
+    ("found", "sweep", "verdicts"),
+    [
+        (gpu(cifar10=20.1, imdb=3.0, imdb_epoch=1.9), 361, ["missed", "met by training alone", "missed"]),
+        (gpu(cifar10=19.9, imdb=1.9, imdb_epoch=1.8), 359, ["met", "met", "met"]),
+        (gpu(cifar10=19.9, imdb=3.0, imdb_epoch=2.1), None, ["met", "missed"]),
+    ],
+)
+def test_targets_of_a_gpu_are_met_or_missed_by_the_numbers(found, sweep, verdicts):
+    table = gpu_targets_table(found, shared(sweep) if sweep else None)
+    assert table["verdict"].tolist() == verdicts
+    assert table["target"].tolist() == ["20 s", "100 s", "6 minutes"][: len(verdicts)]
+
+
+def test_a_sweeps_time_follows_from_the_steps_a_second():
+    assert shared(sweep_seconds=720).sweep_seconds == pytest.approx(720, rel=1e-4)
+    assert gpu_targets_table(gpu(), shared(sweep_seconds=720)).iloc[-1]["time"] == "12 minutes"
+
+
+def test_the_words_on_a_gpu_follow_from_the_numbers():
+    def words(of_sweep=720, runs=1_000, **found):
+        return " ".join(gpu_words(gpu(**found), shared(of_sweep, runs)))
+
+    late, early = "more than the target before anything is evaluated", "less than the target"
+    assert f"take {STEPS * 0.00125:.0f} s at the time above, {late}" in words(cifar10=45.0, recorded=1.0)
+    assert f"take {STEPS * 0.000125:.0f} s at the time above, {early}" in words(cifar10=45.0, recorded=0.1)
+    assert not any(each in words(cifar10=GPU_TARGETS["cifar10"], recorded=0.1) for each in (late, early, "fills the GPU"))
+    assert "took 1.5 s, took 3.0 s in all" in words()
+    assert "1,000 had a GPU of this kind together, 12 at a time" in words()
+    assert "600 runs a minute" in words()
+    assert f"{60 * STEPS / 720:,.0f} steps a second" in words()
+    assert f"{60 * STEPS / 720 * 0.000625:.1f} times the pace" in words()
+    assert "how fast the GPU starts kernels" in words(of_sweep=361)
+    assert "how fast the GPU starts kernels" not in words(of_sweep=359)
+    assert "the time is cautious" in words(runs=1_000)
+    assert "the time is cautious" not in words(runs=1)
+    assert len(gpu_words(gpu(), None)) == 2
+
+
+def test_runs_share_a_gpu_from_the_first_start_to_the_last_end():
+    def run(began, ended, processor="GPU", dataset="cifar10", steps=100.0):
+        clock = "2026-01-02T03:{:02}:00+00:00".format
+        return {"began": clock(began), "ended": clock(ended), "processor": processor, "dataset": dataset, "steps": steps}
+
+    runs = [run(10, 20), run(11, 12), run(20, 22)]
+    others = [run(0, 5), run(30, 31), run(5, 10, "CPU"), run(22, 30, dataset="imdb"), run(22, 30, steps=None)]
+    found = shared_gpu(pd.DataFrame([*others, *runs]), "GPU")
+    assert found == SharedGPU(3, 300, seconds=12 * 60, at_once=13 / 12)
+    assert shared_gpu(pd.DataFrame(others), "another GPU") is None
+
+
+def test_the_published_times_of_a_gpu_can_be_set_out():
+    found = json.loads((project_folder() / "results" / "gpu.json").read_text())
+    assert not gpu_steps_table(found).isna().any(axis=None)
+    assert len(gpu_targets_table(found, None)) == 2
+    assert len(gpu_words(found, None)) == 2

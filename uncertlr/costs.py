@@ -1,6 +1,8 @@
-"""The measured costs of ``make bench``: read, and set out as tables; nothing here measures."""
+"""The measured costs of ``make bench`` and ``python -m benchmarks.gpu``: read, and set out; nothing here measures."""
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,11 @@ FILE = "costs.json"
 GROUPS = ("step", "epoch", "signal", "trainers", "bootstrap", "evaluation", "growth", "startup", "book")
 """What is measured together; ``make bench GROUPS="step book"`` measures these anew."""
 CLOCKS = ("processor", "wall")
+EPOCHS, STEPS = 50, 50 * math.ceil(45_000 / 64)
+"""Of a run of the report's plan on CIFAR-10: all training images, batches of 64."""
+SWEEP_RUNS = 60
+GPU_TARGETS = {"cifar10": 20.0, "imdb": 100.0, "sweep": 360.0}
+"""Seconds, set for an NVIDIA H200: a run of 50 epochs, the same on IMDB, and a sweep of 60 runs on CIFAR-10."""
 
 
 def read_costs(path: Path) -> dict[str, Any]:
@@ -115,6 +122,150 @@ def provisional(found: dict[str, Any]) -> list[str]:
         for name, group in found["groups"].items()
         if max(group["load_average"]["start"][0], group["load_average"]["end"][0]) > group["environment"]["cores"]
     ]
+
+
+@dataclass(frozen=True)
+class SharedGPU:
+    """Runs that shared a GPU, from the first start to the last end without a gap.
+
+    Attributes:
+        runs: how many.
+        steps: of all of them.
+        seconds: on the wall, loading and evaluation included.
+        at_once: how many ran at a time, on average.
+    """
+
+    runs: int
+    steps: int
+    seconds: float
+    at_once: float
+
+    @property
+    def sweep_seconds(self) -> float:
+        """What a sweep of the report's plan on CIFAR-10 would take at the same steps a second."""
+        return SWEEP_RUNS * STEPS * self.seconds / self.steps
+
+
+def shared_gpu(runs: pd.DataFrame, processor: str) -> SharedGPU | None:
+    """The largest group of finished runs on CIFAR-10 that had a GPU to themselves; None where there is none.
+
+    Args:
+        runs: of `uncertlr.listing.list_runs`.
+        processor: the GPU's name.
+    """
+    runs = runs[(runs["processor"] == processor) & (runs["dataset"] == "cifar10") & runs["steps"].notna()]
+    if runs.empty:
+        return None
+    times = runs.assign(**{name: pd.to_datetime(runs[name]) for name in ("began", "ended")}).sort_values("began")
+    group = (times["began"] > times["ended"].cummax().shift()).cumsum()
+    times = times[group == group.mode()[0]]
+    seconds = (times["ended"].max() - times["began"].min()).total_seconds()
+    at_once = (times["ended"] - times["began"]).sum().total_seconds() / seconds
+    return SharedGPU(len(times), int(times["steps"].sum()), seconds, at_once)
+
+
+def gpu_steps_table(gpu: dict[str, Any]) -> pd.DataFrame:
+    """Milliseconds of a step with their quartiles, a row an arm: plain, recorded, and the ratios.
+
+    Args:
+        gpu: what ``python -m benchmarks.gpu`` wrote.
+    """
+    arms, kinds = ("fixed rate", "report's rule"), ("plain", "recorded")
+    ms = {(arm, kind): gpu["steps"][f"{arm}, {kind}"] for arm in arms for kind in kinds}
+    rows = {arm: {f"{kind}, ms": _with_quartiles(ms[arm, kind]) for kind in kinds} for arm in arms}
+    for arm in arms:
+        rows[arm]["plain over recorded"] = f"{ms[arm, 'plain']['ms'] / ms[arm, 'recorded']['ms']:.2f}"
+    rows["rule over fixed rate"] = {
+        f"{kind}, ms": f"{ms[arms[1], kind]['ms'] / ms[arms[0], kind]['ms']:.2f}" for kind in kinds
+    }
+    return pd.DataFrame(rows).T.fillna("")
+
+
+def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataFrame:
+    """A row a target of a GPU: what, the target, the time, and whether it is met.
+
+    Args:
+        gpu: what ``python -m benchmarks.gpu`` wrote.
+        shared: of `shared_gpu`.
+    """
+    cifar10, imdb = _gpu_runs(gpu)
+    training = EPOCHS * imdb["seconds_per_epoch"]
+    at_most = EPOCHS * imdb["seconds"]  # as if every epoch paid what a run pays once
+    rows = {
+        "CIFAR-10, 50 epochs, one run alone": ("cifar10", cifar10["seconds"], cifar10["seconds"]),
+        "IMDB, 50 epochs of training, one run alone": ("imdb", training, at_most),
+    }
+    if shared:
+        name = f"CIFAR-10, {SWEEP_RUNS} runs of 50 epochs on a shared GPU"
+        rows[name] = ("sweep", shared.sweep_seconds, shared.sweep_seconds)
+    table = {
+        name: {
+            "target": _duration(GPU_TARGETS[target]),
+            "time": _duration(seconds),
+            "verdict": _verdict(GPU_TARGETS[target], seconds, most),
+        }
+        for name, (target, seconds, most) in rows.items()
+    }
+    return pd.DataFrame(table).T
+
+
+def gpu_words(gpu: dict[str, Any], shared: SharedGPU | None) -> list[str]:
+    """What stands behind the targets of a GPU, a paragraph each.
+
+    Args:
+        gpu: what ``python -m benchmarks.gpu`` wrote.
+        shared: of `shared_gpu`.
+    """
+    cifar10, imdb = _gpu_runs(gpu)
+    step = gpu["steps"]["report's rule, recorded"]["ms"] / 1_000
+    late = STEPS * step > GPU_TARGETS["cifar10"]
+    why = (
+        f", {'more than the target before anything is evaluated' if late else 'less than the target'}. Their kernels are "
+        "small and follow one another, so none of them fills the GPU"
+    )
+    missed = cifar10["seconds"] > GPU_TARGETS["cifar10"]
+    words = [
+        f"**CIFAR-10.** The {STEPS:,} steps of a run take {STEPS * step:.0f} s at the time above{why if missed else ''}.",
+        f"**IMDB.** The time is {EPOCHS} times an epoch of training. Loading, validation and the test come on top: a run of "
+        f"one epoch, whose training took {imdb['seconds_per_epoch']:.1f} s, took {imdb['seconds']:.1f} s in all.",
+    ]
+    return [*words, _shared_words(shared, step)] if shared else words
+
+
+def _shared_words(shared: SharedGPU, step: float) -> str:
+    pace, each = shared.steps / shared.seconds, shared.steps / shared.runs
+    words = [
+        f"**A shared GPU.** Of the published runs on CIFAR-10, {shared.runs:,} had a GPU of this kind together,",
+        f"{shared.at_once:.0f} at a time on average. From the first start to the last end they took {shared.seconds:.0f} s:",
+        f"{60 * shared.runs / shared.seconds:.0f} runs a minute and {pace:,.0f} steps a second, with all between them.",
+        f"That is {pace * step:.1f} times the pace of one run's steps alone.",
+        f"{SWEEP_RUNS} runs of {EPOCHS} epochs on all training images are {SWEEP_RUNS * STEPS:,} steps.",
+    ]
+    if each < STEPS:
+        words.append(f"Those have {STEPS:,} steps each and these {each:,.0f}, so starting and testing weigh more here:")
+        words.append("the time is cautious.")
+    if shared.sweep_seconds > GPU_TARGETS["sweep"]:
+        words.append("The limit is how fast the GPU starts kernels, and that is shared.")
+    return " ".join(words)
+
+
+def _gpu_runs(gpu: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    runs = gpu["runs"]
+    return runs["CIFAR-10, report's rule, 50 epochs"], runs["IMDB, report's rule, 1 epoch"]
+
+
+def _verdict(target: float, seconds: float, most: float) -> str:
+    if seconds > target:
+        return "missed"
+    return "met" if most <= target else "met by training alone"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{round(seconds / 60, 1):g} minutes"
+
+
+def _with_quartiles(times: dict[str, Any]) -> str:
+    return f"{times['ms']:.3f} ({times['spread'][0]:.3f} to {times['spread'][1]:.3f})"
 
 
 def _table_row(row: dict[str, Any]) -> dict[str, str | int]:

@@ -87,7 +87,7 @@ def _columns() -> list[str]:
     fields = [name for name in RunConfig.model_fields if name not in EXECUTION_FIELDS]
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
     rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
-    times = ["best_epoch", "seconds", "seconds_per_epoch", "began", "ended"]
+    times = ["best_epoch", "steps", "seconds", "seconds_per_epoch", "began", "ended"]
     return ["run_id", "status", *fields, *scores, *rate, *times, "processor", "data", "commit", "source", "error"]
 
 
@@ -136,7 +136,7 @@ def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str
     if config["rule"] != "threshold":
         rate.pop("above_threshold", None)  # older summaries count it for rules that have no fixed threshold
     row |= {f"{name}_rate": rate.pop(name) for name in ("final", "minimum", "maximum")}
-    return row | rate | {name: summary[name] for name in ("best_epoch", "seconds", "seconds_per_epoch")}
+    return row | rate | {name: summary[name] for name in ("best_epoch", "steps", "seconds", "seconds_per_epoch")}
 
 
 def _status(record: Row, summary: Row | None) -> str:

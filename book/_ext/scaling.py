@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from uncertlr.published import LIMIT_BYTES
+
 FILE = "overhead.json"
 RUNS = 10_000
 MEGABYTE = 10**6
@@ -33,7 +35,8 @@ def numbers(results: Path) -> dict[str, str]:
         "all_files": f"{RUNS * per_run['files']:,.0f}",
         "all_gigabytes": f"{RUNS * per_run['bytes'] / 10**9:.1f}",
         "all_published_megabytes": f"{RUNS * found['published_bytes'] / MEGABYTE:.0f}",
-        "published_runs": f"{10 * MEGABYTE / found['published_bytes']:,.0f}",
+        "limit_megabytes": f"{LIMIT_BYTES / MEGABYTE:.0f}",
+        "published_runs": f"{LIMIT_BYTES / found['published_bytes']:,.0f}",
         "all_epoch_files_50": f"{RUNS * (per_run['files'] + (50 - found['epochs']) * per_epoch['files']):,.0f}",
         "throughput": _throughput(results / "two_workers.json"),
     }

@@ -25,7 +25,8 @@ def test_the_page_and_the_numbers_name_each_other(scaling):
     assert all(known.values())
 
 
-def test_numbers_follow_from_the_measurement(scaling, tmp_path):
+def test_numbers_follow_from_the_measurement(scaling, tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling, "LIMIT_BYTES", 30_000_000)
     row = {"seconds": 2.0, "cpu_seconds": 3.6, "files": 20, "bytes": 500_000}
     measured = {
         "environment": {"processor": "a processor", "cores": 2},
@@ -37,7 +38,7 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path):
     assert (found["all_core_hours"], found["all_seconds_on_100"]) == ("10.0", "360")
     assert (found["all_files"], found["all_gigabytes"], found["all_published_megabytes"]) == ("200,000", "5.0", "50")
     assert found["all_epoch_files_50"] == "650,000"
-    assert found["published_runs"] == "2,000"
+    assert (found["limit_megabytes"], found["published_runs"]) == ("30", "6,000")
     assert "not been measured" in found["throughput"]
     (tmp_path / "two_workers.json").write_text(json.dumps({"ratio": 1.9, "rounds": [{}, {}]}))
     assert scaling.numbers(tmp_path)["throughput"] == "was 1.90 times that of one, the median of 2 rounds"
