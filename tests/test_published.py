@@ -42,6 +42,21 @@ def test_a_published_run_is_found_without_data_or_training(trained, elsewhere, m
     assert "owner" not in restored.record
 
 
+def test_a_published_file_is_decoded_once_for_all_its_runs(trained, elsewhere, monkeypatch):
+    other = load_run(run(CONFIG.replace(seed=1)))
+    publish([trained, other], "study")
+    whole, read = [], pq.read_table
+
+    def note(path, columns):
+        whole.extend([path] if "trace" in columns else [])
+        return read(path, columns=columns)
+
+    monkeypatch.setattr(pq, "read_table", note)
+    assert find(elsewhere).summary == trained.summary
+    assert find(elsewhere.replace(seed=1)).summary == other.summary
+    assert whole == [results_folder() / "study.parquet"]
+
+
 def test_the_factor_is_kept_lossless_and_the_trace_to_six_digits(trained, elsewhere, monkeypatch):
     monkeypatch.setattr(published, "TRACE_POINTS", 7)
     publish([trained], "study")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from uncertlr.config import RESULT_VERSION
 from uncertlr.errors import RunError, StaleResults
 from uncertlr.files import Arrays, read_json, save_arrays, write_atomically, write_json
 from uncertlr.runs import Run, RunPaths, project_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TRACE_POINTS = 400
 LIMIT_BYTES = 20_000_000
@@ -155,6 +158,14 @@ def _inspect(path: Path, modified: int) -> tuple[tuple[str, ...], str]:
     return tuple(table["run_id"].to_pylist()), _wrong_version(versions)
 
 
+@cache
+def _table(path: Path, modified: int) -> "pa.Table":
+    """A published file, read once for all its runs: decoding takes far longer than unpacking a run."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=list(COLUMNS))
+
+
 def _wrong_version(versions: set[Any]) -> str:
     others = sorted(str(version) for version in versions - {RESULT_VERSION})
     return f"holds results of version {', '.join(others)}, but this library makes version {RESULT_VERSION}" if others else ""
@@ -169,15 +180,15 @@ def restore_published(paths: RunPaths) -> bool:
     Raises:
         StaleResults: it is, in a file of another result version or layout.
     """
-    import pyarrow.parquet as pq
-
     if not results_folder().is_dir():
         return False
     source = published_ids().get(paths.run_id)
     if source is None:
         return False
     _refuse_stale(source)
-    row = pq.read_table(source, filters=[("run_id", "=", paths.run_id)]).to_pylist()[0]
+    modified = source.stat().st_mtime_ns
+    place = _inspect(source, modified)[0].index(paths.run_id)
+    row = _table(source, modified).slice(place, 1).to_pylist()[0]
     paths.directory.mkdir(parents=True, exist_ok=True)
     write_json(paths.config, json.loads(row["config"]))
     write_json(paths.record, json.loads(row["record"]) | {"published": source.stem})
