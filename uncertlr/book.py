@@ -18,27 +18,30 @@ from uncertlr.published import results_folder
 from uncertlr.runs import project_folder
 
 NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
-    "quickstart": {"quick": {}, "standard": {}, "full": {}},
     "uncertainty": {"quick": {}, "standard": {}, "full": {}},
-    "calibration": {"quick": {}, "standard": {}, "full": {}},
+    "your_own_model": {"quick": {}, "standard": {}, "full": {}},
+    "verdict": {"quick": {}, "standard": {}, "full": {}},
     "feedback": {"quick": {}, "standard": {}, "full": {}},
+    "calibration": {"quick": {}, "standard": {}, "full": {}},
     "cifar10": {
         "quick": {},
         "standard": {},
         "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"}),
     },
+    "quickstart": {"quick": {}, "standard": {}, "full": {}},
     "imdb": {
         "quick": {},
         "standard": {},
         "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"}),
     },
     "controls": {"quick": {}, "standard": {}, "full": {}},
-    "verdict": {"quick": {}, "standard": {}, "full": {}},
-    "code_changes": {"quick": {}, "standard": {}, "full": {}},
     "costs": {"quick": {}, "standard": {}, "full": {}},
-    "your_own_model": {"quick": {}, "standard": {}, "full": {}},
+    "code_changes": {"quick": {}, "standard": {}, "full": {}},
 }
-"""The parameters that each profile injects. A notebook's own defaults are the published `standard` runs."""
+"""The parameters that each profile injects. A notebook's own defaults are the published `standard` runs.
+
+The slowest notebook stands first: they are executed in this order, and so both workers end at about the same time.
+"""
 
 
 def build_book(profile: str = "quick") -> Path:
