@@ -276,9 +276,16 @@ def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
     sweep.write_text("experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n")
     for module in ("evidence_words", "study"):
         monkeypatch.setattr(f"uncertlr.{module}.project_folder", lambda: tmp_path)
-    assert "**Beware.** Nothing is tuned." in answer(study(GOOD))
+    found = study(GOOD)
+    assert "**Beware.** Nothing is tuned." in answer(found)
+    assert any("so a better rate may undo any lead" in line for line in limits(found))
+    assert primary_answer(found).endswith("The protocol asks for both arms tuned; no tuned run is finished.")
     plant_runs(read_sweep(sweep), lambda arm, seed: 0.6)
-    assert tuned()
+    assert tuned("cifar10") == ""
+    assert tuned("digits") == "digits (all images, 50 epochs)"
+    assert "Nothing is tuned" not in answer(found)
+    assert any("what tuning makes of them is told apart" in line for line in limits(found))
+    assert primary_answer(found).endswith("that they are on digits (all images, 50 epochs) only.")
 
 
 def test_nothing_finished(tmp_path, evidence_grid):

@@ -97,8 +97,8 @@ def _alike(study: Study, arm: str, intervals: bool) -> str:
         return ""
     percent, measure = f"{100 * math.expm1(apart):.1f} %", RMS if intervals else ""
     return (
-        f" The rates of `{arm}` for one seed and for the next lie {percent} apart{measure}: a curve that could have been drawn "
-        "beforehand, with next to no feedback to judge."
+        f" The rates of `{arm}` for one seed and for the next lie {percent} apart{measure}: a curve that could have "
+        "been drawn beforehand, with next to no feedback to judge."
     )
 
 
