@@ -51,7 +51,7 @@ def step_times() -> dict[str, Any]:
     data = load_config_data(preset("cifar10", device="cuda"))
     subjects = {}
     for arm, changes in ARMS.items():
-        for kind, warm_up in (("plain", sys.maxsize), ("recorded", 3)):
+        for kind, warm_up in (("plain", sys.maxsize), ("recorded", recorded.WARM_UP)):
             experiment = build(preset("cifar10", device="cuda", **changes), data)
             subjects[f"{arm}, {kind}"] = _stepper(experiment, warm_up)
     times: dict[str, list[float]] = {name: [] for name in subjects}
@@ -77,12 +77,13 @@ def _stepper(experiment: Experiment, warm_up: int) -> Any:
     steps = _endless(experiment)
 
     def take() -> float:
-        recorded.WARM_UP = warm_up
+        usual, recorded.WARM_UP = recorded.WARM_UP, warm_up
         torch.cuda.synchronize()
         started = time.perf_counter()
         for _ in range(STEPS):
             next(steps)(True, readings)
         torch.cuda.synchronize()
+        recorded.WARM_UP = usual
         return 1_000 * (time.perf_counter() - started) / STEPS
 
     return take

@@ -165,17 +165,15 @@ def test_the_words_on_a_gpu_follow_from_the_numbers():
     def words(of_sweep=720, runs=1_000, **found):
         return " ".join(gpu_words(gpu(**found), shared(of_sweep, runs)))
 
-    late, early = "more than the target before anything is evaluated", "less than the target"
-    assert f"take {STEPS * 0.00125:.0f} s at the time above, {late}" in words(cifar10=45.0, recorded=1.0)
-    assert f"take {STEPS * 0.000125:.0f} s at the time above, {early}" in words(cifar10=45.0, recorded=0.1)
-    assert not any(each in words(cifar10=GPU_TARGETS["cifar10"], recorded=0.1) for each in (late, early, "fills the GPU"))
+    late, early = ", more than the target before anything is evaluated", "; loading and evaluation take the rest"
+    assert f"take {STEPS * 0.00125:.0f} s at the time above{late}" in words(cifar10=45.0, recorded=1.0)
+    assert f"take {STEPS * 0.000125:.0f} s at the time above{early}" in words(cifar10=45.0, recorded=0.1)
+    assert not any(each in words(cifar10=GPU_TARGETS["cifar10"], recorded=0.1) for each in (late, early))
     assert "took 1.5 s, took 3.0 s in all" in words()
     assert "1,000 had a GPU of this kind together, 12 at a time" in words()
     assert "600 runs a minute" in words()
     assert f"{60 * STEPS / 720:,.0f} steps a second" in words()
     assert f"{60 * STEPS / 720 * 0.000625:.1f} times the pace" in words()
-    assert "how fast the GPU starts kernels" in words(of_sweep=361)
-    assert "how fast the GPU starts kernels" not in words(of_sweep=359)
     assert "the time is cautious" in words(runs=1_000)
     assert "the time is cautious" not in words(runs=1)
     assert len(gpu_words(gpu(), None)) == 2

@@ -284,8 +284,8 @@ def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
     assert tuned("cifar10") == ""
     assert tuned("digits") == "digits (all images, 50 epochs)"
     assert "Nothing is tuned" not in answer(found)
-    assert any("what tuning makes of them is told apart" in line for line in limits(found))
-    assert primary_answer(found).endswith("that they are on digits (all images, 50 epochs) only.")
+    assert any("stands in a section of its own" in line for line in limits(found))
+    assert primary_answer(found).endswith("both arms tuned; they are on digits (all images, 50 epochs) only.")
 
 
 def test_nothing_finished(tmp_path, evidence_grid):

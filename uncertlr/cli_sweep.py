@@ -71,7 +71,7 @@ def _evidence(options: argparse.Namespace) -> None:
     from uncertlr.verdicts import causal_family, comparisons, sentences, verdict_table
 
     jobs = read_sweep(options.grid, options.root, options.profile)
-    table = verdict_table(jobs, options.baseline)
+    table = verdict_table(jobs, options.baseline, options.grid.stem)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
     print(*sentences(table, options.baseline), sep="\n")
     study = study_of(jobs, options.grid.stem)
@@ -86,7 +86,7 @@ def _evidence(options: argparse.Namespace) -> None:
     if options.figures:
         from uncertlr.evidence_figures import evidence_figures, save_figures
 
-        print(*save_figures(evidence_figures(jobs, options.baseline), options.figures), sep="\n")
+        print(*save_figures(evidence_figures(jobs, options.baseline, options.grid.stem), options.figures), sep="\n")
 
 
 def _sweep(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ NEXT = {1: "", 2: "second", 3: "third"}
 """How far a replay's seed stands from the seed of its donor, where an arm has several replays."""
 
 
-def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT) -> dict[str, Figure]:
+def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT, name: str = "sweep") -> dict[str, Figure]:
     """Figures by name, of the arms that have finished runs.
 
     ``differences``: from the baseline, with intervals and words. ``arrival``: Kaplan-Meier curves of the epochs until the
@@ -39,11 +39,12 @@ def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT) -> dict[str,
     Args:
         jobs: a sweep's.
         baseline: the arm to compare with.
+        name: of the sweep.
 
     Raises:
         ConfigError: the sweep has no such arm, or no finished run of it.
     """
-    study = study_of(jobs)
+    study = study_of(jobs, name)
     if baseline not in study.arms:
         raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
     if not study.arms[baseline]:

@@ -43,10 +43,31 @@ def search_answer(ideas: pd.DataFrame, tuned: pd.DataFrame) -> str:
         return (
             f"{text} None {'' if done == len(ideas) else 'of them so far '}has a higher validation accuracy than {against}."
         )
+    best_tuned = tuned.loc[tuned["accuracy"].idxmax()]
+    above = [f"`{row['arm']}`" for _, row in ahead.iterrows() if row["accuracy"] > best_tuned["accuracy"]]
+    highest = f"Higher than the best trial of any tuned arm, `{best_tuned['arm']}` ({best_tuned['accuracy']:.3f}): "
     return (
-        f"{text} Higher on validation than {against}: {', '.join(named)}. That is a choice and no proof, since it is judged "
-        "by the seed that it was made on."
+        f"{text} Higher on validation than {against}: {', '.join(named)}. {highest}{', '.join(above) or 'none'}. That is a "
+        "choice and no proof, since it is judged by the seed that it was made on."
     )
+
+
+def at_the_edge(trials: pd.DataFrame, setting: str = "learning_rate") -> str:
+    """Arms that did best with the lowest or the highest value that they tried of a setting; nothing where there is none.
+
+    Args:
+        trials: as `uncertlr.sweep.trials_table` gives them.
+        setting: which every arm varies.
+    """
+    ends: dict[str, list[str]] = {"lowest": [], "highest": []}
+    for arm, tried in trials[trials["accuracy"].notna()].groupby("arm", sort=False):
+        values = [settings[setting] for settings in tried["settings"] if setting in settings]
+        chosen = [settings.get(setting) for settings in tried.loc[tried["chosen"], "settings"]]
+        ends["lowest"] += [f"`{arm}`"] if values and chosen == [min(values)] else []
+        ends["highest"] += [f"`{arm}`"] if values and chosen == [max(values)] else []
+    said = [f"{', '.join(arms)} did best at the {end}" for end, arms in ends.items() if arms]
+    what = setting.replace("_", " ")
+    return f"Of the values of {what} that they tried, {'; '.join(said)}: beyond it may lie a better one." if said else ""
 
 
 def in_words(settings: Mapping[str, float]) -> str:

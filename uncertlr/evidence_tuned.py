@@ -1,19 +1,21 @@
 """What tuning makes of the arms, and what became of the rule that the search found: sentences that follow from the runs."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
 
 from uncertlr.evidence import LEAST_APART
 from uncertlr.evidence_answer import plain, result
-from uncertlr.evidence_listening import RMS, concluded
+from uncertlr.evidence_listening import RMS
 from uncertlr.pairs import seeds_apart
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import Pair, causal_family, comparisons, named_family, schedule_family
 
 BEATS = {
-    True: "So by the protocol it beats tuned `{other}` at equal cost.",
-    False: "So by the protocol it does not beat tuned `{other}`.",
-    None: "Whether it beats tuned `{other}` is open until both have their pairs.",
+    True: "So it helps against `{other}` on every set, which is what the protocol asks; the choice among ideas came on top.",
+    False: "So it does not help against `{other}` on every set, as the protocol asks.",
+    None: "Whether it helps on every set is open until all pairs are finished.",
 }
 """Of the rule that was found, on all data sets together."""
 
@@ -52,13 +54,14 @@ def tuned_answer(study: Study, intervals: bool = True) -> str:
     return " ".join([*lines, _highest(study)]) + "".join(_alike(study, arm, intervals) for arm in steered)
 
 
-def found_answer(tests: Sequence[Study], beside: Sequence[Study], intervals: bool = True) -> str:
+def found_answer(tests: Sequence[Study], beside: Sequence[Study], tuned: Study, intervals: bool = True) -> str:
     """Whether the rule that the search found beats the schedule that people use, and whether it must listen.
 
     Args:
         tests: a study a data set, of the rule and the competitor on fresh seeds; each one's comparison is judged alone.
         beside: studies of the rule and what else could do as well: the schedule that it multiplies, its own curves without
             feedback. Each one's comparisons are a family.
+        tuned: of tuned arms, where the schedule stands beside the competitor.
         intervals: with intervals and numbers of pairs.
     """
     tell = result if intervals else plain
@@ -66,8 +69,12 @@ def found_answer(tests: Sequence[Study], beside: Sequence[Study], intervals: boo
     rows = [comparisons(study, [(arm, COMPETITOR)]).iloc[0] for study in tests]
     said = [f"on {study.title} it {tell(row)}" for study, row in zip(tests, rows, strict=True)]
     beats = BEATS[_beats([row["word"] for row in rows])].format(other=COMPETITOR)
-    held = f"`{arm}` against the tuned `{COMPETITOR}`: {'; '.join(said)}. {beats}"
-    return " ".join([held, *(text for study in beside if (text := _must_listen(study, arm, intervals)))])
+    held = (
+        f"`{arm}` against `{COMPETITOR}`, with the rate that did best for it on {tests[0].title}: {'; '.join(said)}. {beats}"
+    )
+    return " ".join(
+        [held, *_bar(tuned, beside, tell), *(text for study in beside if (text := _must_listen(study, arm, intervals)))]
+    )
 
 
 def found_family(beside: Study) -> list[Pair]:
@@ -86,7 +93,7 @@ def _must_listen(study: Study, arm: str, intervals: bool) -> str:
         return ""
     said = f"Beside it on {study.title}, {'; '.join(lines)}"
     if study.controls(arm):
-        return f"{said}; {LISTENS[concluded(study, arm, table)]}."
+        return f"{said}; {LISTENS[_listens(study, arm, table)]}."
     return f"{said}.{_alike(study, arm, intervals)}"
 
 
@@ -95,32 +102,53 @@ def _alike(study: Study, arm: str, intervals: bool) -> str:
     apart = seeds_apart(study, arm)
     if not apart < LEAST_APART:
         return ""
-    percent, measure = f"{100 * math.expm1(apart):.1f} %", RMS if intervals else ""
+    measure = RMS if intervals else ""
     return (
-        f" The rates of `{arm}` for one seed and for the next lie {percent} apart{measure}: a curve that could have "
-        "been drawn beforehand, with next to no feedback to judge."
+        f" The log rates of `{arm}` for one seed and for the next lie {apart:.3f} apart{measure}, less than "
+        f"the {LEAST_APART} from which on a replay can tell: nearly one curve, so what listening adds cannot be judged."
     )
+
+
+def _bar(tuned: Study, beside: Sequence[Study], tell: Callable[[pd.Series], str]) -> list[str]:
+    """How high the competitor hangs: what the schedules beside the rule do against it without a rule."""
+    schedules = {arm for study in beside for arm in study.schedules if arm in tuned.schedules and arm != COMPETITOR}
+    rows = comparisons(tuned, [(arm, COMPETITOR) for arm in sorted(schedules) if COMPETITOR in tuned.arms])
+    said = [f"`{row['arm']}` alone, tuned, {tell(row)}" for _, row in rows[rows["pairs"] > 0].iterrows()]
+    return [f"That is no high bar: against it {'; '.join(said)}."] if said and set(rows["word"]) == {"helps"} else []
+
+
+def _listens(study: Study, arm: str, table: pd.DataFrame) -> str:
+    """A key of `LISTENS`: each of the curves without feedback must say so."""
+    words = set(table.loc[table["against"].isin(study.controls(arm)), "word"])
+    if not words or words & {"descriptive", "missing"}:
+        return "open"
+    return words.pop() if len(words) == 1 else "not shown"
 
 
 def _what(study: Study, arm: str, other: str) -> str:
     if other in study.controls(arm):
         return f"its own kind of curve (`{other}`)"
     if other == study.level(arm):
-        return f"that schedule at its own mean level (`{other}`)"
+        return f"its schedule at its own mean level (`{other}`)"
     return f"the tuned `{other}`"
 
 
 def _beats(words: list[str]) -> bool | None:
+    if set(words) - {"helps", "descriptive", "missing"}:
+        return False
     if set(words) & {"descriptive", "missing"}:
         return None
     return set(words) == {"helps"}
 
 
 def _highest(study: Study) -> str:
-    means = {arm: sum(each.values()) / len(each) for arm in study.arms if (each := study.scores(arm))}
+    complete = [arm for arm, runs in study.arms.items() if len(runs) == study.planned(arm)]
+    means = {arm: float(np.mean(list(study.scores(arm).values()))) for arm in complete}
+    if not means:
+        return ""
     listening = [arm for arm in means if arm in study.feedback]
     best = max(means, key=lambda arm: means[arm])
-    text = f"The highest mean is that of `{best}`, {100 * means[best]:.1f} %"
+    text = f"The highest mean (a ranking, no claim) is that of `{best}`, {100 * means[best]:.1f} %"
     if best in listening or not listening:
         return f"{text}."
     first = max(listening, key=lambda arm: means[arm])

@@ -41,9 +41,6 @@ PRIMARY = ("report", CONSTANT)
 """The protocol's primary comparison, judged alone."""
 
 
-UNTUNED = "no tuned run is finished"
-
-
 def claim(row: pd.Series) -> str:
     """A row of `comparisons` as a sentence, with its numbers, and what else differs between the arms."""
     return f"{CLAIMS[row['word']].format(**fields(row))}{_numbers(row)}.{beside(row)}"
@@ -88,7 +85,8 @@ def primary_answer(study: Study) -> str:
     if study.chosen:
         return text
     where = tuned(study.dataset)
-    return f"{text} The protocol asks for both arms tuned; {f'that they are on {where} only' if where else UNTUNED}."
+    there = f"they are on {where} only" if where else "no tuned run is finished"
+    return f"{text} The protocol asks for both arms tuned; {there}."
 
 
 def limits(study: Study) -> list[str]:
@@ -104,8 +102,12 @@ def limits(study: Study) -> list[str]:
         )
     if not study.chosen:
         rates = "rates and dials are the report's or the protocol's"
-        aside = "what tuning makes of them is told apart" if tuned(study.dataset) else "so a better rate may undo any lead"
-        lines.append(f"No arm is tuned: {rates}; {aside}.")
+        aside = (
+            "what tuning makes of them stands in a section of its own"
+            if tuned(study.dataset)
+            else "so a better rate may undo any lead"
+        )
+        lines.append(f"No arm of this study is tuned: {rates}; {aside}.")
     return [*lines, *([ours(study)] if ours(study) else [])]
 
 

@@ -4,7 +4,6 @@ A step of a small network is about a hundred kernels of a few microseconds each.
 graph launches them together.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +19,6 @@ Learn = Callable[[Batch, torch.Generator | None, Tensor], Tensor]
 
 WARM_UP = 3
 """Plain steps before the first recording: libraries and the optimizer set themselves up in them."""
-
-
-_default_stream = threading.Lock()
-"""Held while the device's default random stream is a run's own: several runs may share a process."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,6 @@ class RecordedSteps:
             if stream is not None:
                 graph.register_generator_state(stream)
         readings = torch.full((self.num_readings,), torch.nan, device=self.indices.device)
-        # Other threads may go on with their runs meanwhile.
         with self._own_stream(), self._rates_on_device(), torch.cuda.graph(graph, capture_error_mode="thread_local"):
             correct = self._step(self.indices, read, readings)
         return _Recording(graph, readings, correct)
@@ -123,13 +117,12 @@ class RecordedSteps:
             yield
             return
         default = torch.cuda.default_generators[device.index or 0]
-        with _default_stream:
-            before = default.graphsafe_get_state()
-            default.graphsafe_set_state(self.dropout)
-            try:
-                yield
-            finally:
-                default.graphsafe_set_state(before)
+        before = default.graphsafe_get_state()
+        default.graphsafe_set_state(self.dropout)
+        try:
+            yield
+        finally:
+            default.graphsafe_set_state(before)
 
     @contextmanager
     def _rates_on_device(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from uncertlr.streams import derive_seed, generator
 READINGS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information")
 
 Step = Callable[[bool, Tensor], Tensor]
+"""Takes whether to read the uncertainty, and the readings to fill; returns how many examples it got right, 0-dim."""
 
 
 @dataclass
@@ -103,7 +104,10 @@ def _recorded_step(experiment: Experiment, recorded: RecordedSteps, indices: Ten
 
 def can_record(experiment: Experiment) -> bool:
     """Whether the steps can be CUDA graphs: on a GPU, batches of one shape, and nothing in a step that waits for the GPU."""
-    if experiment.device.type != "cuda" or experiment.data.kind != "image" or experiment.probe is not None:
+    device = experiment.device
+    if device.type != "cuda" or experiment.data.kind != "image" or experiment.probe is not None:
+        return False
+    if device.index is not None and device.index != torch.cuda.current_device():  # where a graph is recorded
         return False
     if not experiment.optimizer.defaults.get("fused"):
         return False

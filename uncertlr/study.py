@@ -52,8 +52,11 @@ class Study:
 
     @property
     def chosen(self) -> bool:
-        """Whether each arm has the settings that did best on validation, so that arms differ in their rates by design."""
-        return any(word in self.name for word in ("tuned", "found"))
+        """Whether settings were chosen on validation, here or on another set, so that arms differ in their rates by design.
+
+        A sweep says so by ``tuned`` or ``found`` in its name.
+        """
+        return bool({"tuned", "found"} & set(self.name.split("-")))
 
     @property
     def feedback(self) -> list[str]:
@@ -104,7 +107,7 @@ class Study:
         return self._rule(arm) == "none" and self._jobs(arm)[0].config.schedule == "constant"
 
     def level(self, arm: str) -> str:
-        """The arm with a fixed rate at this arm's mean level, by its name, such as ``inverse_level``; else an empty name."""
+        """The arm without a rule at this arm's mean level, by its name, such as ``inverse_level``; else an empty name."""
         name = f"{arm}_level"
         return name if name in self.schedules else ""
 

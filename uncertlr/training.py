@@ -98,6 +98,7 @@ def fit(experiment: Experiment, paths: RunPaths, report: Report) -> str:
         }
         save_checkpoint(paths, epoch, state)
         report(train_row, val_row)
+    experiment.recorded = None  # it holds the GPU's memory
     save_state(paths.weights("last"), {"epoch": config.epochs, "model": experiment.model.state_dict()})
     return str(best.get("sha256", ""))  # a checkpoint of an older version has none
 

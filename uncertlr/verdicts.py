@@ -87,7 +87,7 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def verdict_table(jobs: Sequence[Job], baseline: str = CONSTANT) -> pd.DataFrame:
+def verdict_table(jobs: Sequence[Job], baseline: str = CONSTANT, name: str = "sweep") -> pd.DataFrame:
     """One row an arm with finished runs: seeds, mean accuracy, difference from the baseline with interval, p-values, word.
 
     Feedback arms are adjusted within the named family where the baseline belongs to it; all other arms among themselves.
@@ -96,11 +96,12 @@ def verdict_table(jobs: Sequence[Job], baseline: str = CONSTANT) -> pd.DataFrame
     Args:
         jobs: a sweep's.
         baseline: the arm to compare with.
+        name: of the sweep.
 
     Raises:
         ConfigError: the sweep has no such arm.
     """
-    study = study_of(jobs)
+    study = study_of(jobs, name)
     if baseline not in study.arms:
         raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
     return arms_against(study, baseline)
