@@ -75,7 +75,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
     good, bad = {"inverse": 0.03, "report": -0.05}, {"inverse": -0.03, "report": 0.05}
     one = sweep(evidence_grid, lambda arm: good.get(arm, 0.0), "one")
     text, figures, glued = chapter("verdict", sweeps=one)
-    assert len(figures) == 4
+    assert len(figures) == 6
     assert re.search(
         rf"\(`report`\), it loses {NEAR_5} points.*`inverse` \([^)]*\) gains {NEAR_3} points",
         glued["verdict-answer"].data,

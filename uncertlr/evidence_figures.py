@@ -1,6 +1,7 @@
 """What the finished runs of a study look like: differences, and small panels of one arm each before a common reference."""
 
 import itertools
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,9 @@ Draw = Callable[[Axes, str, str], object]
 
 NEXT = {1: "", 2: "second", 3: "third"}
 """How far a replay's seed stands from the seed of its donor, where an arm has several replays."""
+
+TITLE = 32
+"""Letters in a line above a panel: more would widen the figure, and shrink its text on a phone."""
 
 
 def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT, name: str = "sweep") -> dict[str, Figure]:
@@ -267,7 +271,8 @@ def small_panels(
             draw(ax, reference, plots.INK)
         draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
         name = f"{arm}, " if _words(study, arm) != arm else ""
-        ax.set_title(f"{_words(study, arm)}\n{name}n = {len(study.arms[arm])}")
+        lines = (_words(study, arm), f"{name}n = {len(study.arms[arm])}")
+        ax.set_title("\n".join(part for line in lines for part in textwrap.wrap(line, TITLE, break_long_words=False)))
         ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
     grey = f" (grey: {_words(study, reference)})" if reference and study.arms[reference] else ""
     figure.supxlabel(xlabel + grey, color=plots.INK)
