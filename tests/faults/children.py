@@ -18,7 +18,7 @@ import pyarrow.parquet
 import sklearn.datasets
 import torch
 
-from uncertlr import cli, objectives, training
+from uncertlr import cli, objectives, steps
 from uncertlr.config import RunConfig, preset
 from uncertlr.experiments import build, load_config_data
 from uncertlr.files import load_arrays, load_state, read_json
@@ -118,7 +118,7 @@ def _die_while_writing(pattern: str, count: int, how: str) -> None:
 
 
 def _lose_the_loss(step: int) -> None:
-    real, calls = training.forward, [0]
+    real, calls = steps.forward, [0]
 
     def forward(*arguments) -> objectives.Forward:
         found = real(*arguments)
@@ -127,7 +127,7 @@ def _lose_the_loss(step: int) -> None:
             found.loss.data.fill_(float("nan"))
         return found
 
-    training.forward = forward
+    steps.forward = forward
 
 
 def assert_every_file_is_whole(paths: RunPaths) -> None:
