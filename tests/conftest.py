@@ -3,6 +3,8 @@ import json
 import os
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch, and for the kernels and commands that tests start
+
 import hypothesis
 import matplotlib as mpl
 import numpy as np

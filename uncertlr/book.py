@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,16 +20,16 @@ from uncertlr.runs import project_folder
 
 NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
     "uncertainty": {"quick": {}, "standard": {}, "full": {}},
-    "your_own_model": {"quick": {}, "standard": {}, "full": {}},
     "verdict": {"quick": {}, "standard": {}, "full": {}},
-    "feedback": {"quick": {}, "standard": {}, "full": {}},
+    "your_own_model": {"quick": {}, "standard": {}, "full": {}},
     "calibration": {"quick": {}, "standard": {}, "full": {}},
+    "quickstart": {"quick": {}, "standard": {}, "full": {}},
+    "feedback": {"quick": {}, "standard": {}, "full": {}},
     "cifar10": {
         "quick": {},
         "standard": {},
         "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"}),
     },
-    "quickstart": {"quick": {}, "standard": {}, "full": {}},
     "imdb": {
         "quick": {},
         "standard": {},
@@ -60,7 +61,7 @@ def build_book(profile: str = "quick") -> Path:
     project = project_folder()
     if not (project / "_config.yml").is_file():
         raise RunError("the book is built from a checkout of the project; there is none here")
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    with ProcessPoolExecutor(max_workers=2, initializer=_one_thread) as pool:
         list(pool.map(execute, NOTEBOOKS, [profile] * len(NOTEBOOKS)))
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     options = ["--path-output", str(project / "book"), "-W", "-n", "--keep-going", "-q"]
@@ -68,6 +69,11 @@ def build_book(profile: str = "quick") -> Path:
     if result.returncode:
         raise RunError("the site was not built: see the warnings above; each must be mended")
     return project / "book" / "_build" / "html" / "index.html"
+
+
+def _one_thread() -> None:
+    """Two notebooks at once leave no core for a second thread: it would only wait, and burn what the other one needs."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def execute(name: str, profile: str) -> Path:
