@@ -1,4 +1,5 @@
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -6,10 +7,11 @@ import torch
 
 from uncertlr import recorded, steps
 from uncertlr.config import RunConfig, preset
+from uncertlr.errors import RunError
 from uncertlr.experiments import build, load_config_data, run
-from uncertlr.runs import load_run
+from uncertlr.runs import RunPaths, load_run, read_trace
 from uncertlr.steps import can_record
-from uncertlr.training import evaluate, train_epoch
+from uncertlr.training import evaluate, fit, train_epoch
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 RULES = [
@@ -50,6 +52,51 @@ def test_steps_that_wait_for_a_recording_are_those_of_the_plain_loop(monkeypatch
     assert plain[0].recorded is None
     assert same(plain, waiting)
     assert waiting[0].optimizer.param_groups[0]["lr"] == RATE
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=needs_gpu)])
+def device(request, monkeypatch):
+    """Where steps are recorded; on a processor they wait for it for ever."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    if request.param == "cpu":
+        monkeypatch.setattr(steps, "can_record", lambda experiment: True)
+        monkeypatch.setattr(recorded, "WARM_UP", math.inf)
+    return request.param
+
+
+def fitted(config, paths, stop_after=None):
+    def report(train_row, val_row):
+        if train_row["epoch"] == stop_after:
+            raise KeyboardInterrupt
+
+    paths.weights("best").parent.mkdir(parents=True, exist_ok=True)
+    experiment = build(config, load_config_data(config))
+    with suppress(KeyboardInterrupt):
+        fit(experiment, paths, report)
+    return experiment
+
+
+def test_a_run_that_was_stopped_goes_on_with_recorded_steps_as_if_it_had_not_been(device, tmp_path):
+    config = images(device, epochs=3, rule="threshold", threshold=0.7)
+    whole, stopped = (RunPaths(tmp_path / name, config.run_id) for name in ("whole", "stopped"))
+    expected = fitted(config, whole)
+    fitted(config, stopped, stop_after=1)
+    assert len(read_trace(stopped)["step"]) < len(read_trace(whole)["step"])
+    resumed = fitted(config, stopped)
+    assert same((expected, read_trace(whole)), (resumed, read_trace(stopped)))
+
+
+def test_a_recorded_reading_that_a_rule_refuses_stops_the_run_and_moves_no_rate(device):
+    config = images(device, rule="threshold", threshold=0.7)
+    experiment = build(config, load_config_data(config))
+    train_epoch(experiment, 1)
+    rate, factor = experiment.optimizer.param_groups[0]["lr"], experiment.scheduler.factor
+    with torch.no_grad():
+        next(experiment.model.parameters()).fill_(math.nan)
+    with pytest.raises(RunError, match="epoch 2, step 0: .*nan"):
+        train_epoch(experiment, 2)
+    assert experiment.optimizer.param_groups[0]["lr"] == rate
+    assert experiment.scheduler.factor == factor
 
 
 @needs_gpu
