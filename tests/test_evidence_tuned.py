@@ -72,10 +72,10 @@ def test_tuned_arms_earn_other_words_with_other_runs(study):
     )
     assert "nearly one curve" not in text
     other = study(TUNED, "grid-tuned", effects | {"inverse": 0.08}, spread=0.001, place="other")
-    text = tuned_answer(other, intervals=False)
-    assert re.search(r"`inverse` gains [78]\.\d points\. Held against the tuned `cosine`: `inverse` gains", text)
-    assert text.endswith("nearly one curve, so what listening adds cannot be judged.")
-    assert "that of `inverse`, 6" in text
+    assert re.search(r"that of `inverse`, 6.* The log rates of `inverse` .* nearly one curve, so", tuned_answer(other))
+    text = tuned_answer(other, whole=False)
+    assert re.search(r"`inverse` gains [78]\.\d points\. Without listening, against the tuned `constant`: `cosine`", text)
+    assert text.endswith("`inverse` follows nearly one curve whatever the seed, so what listening adds cannot be judged.")
     assert "interval" not in text
 
 
@@ -154,7 +154,8 @@ def test_a_low_bar_is_called_one(study):
     tuned = study(TUNED, "grid-tuned", effects)
     test = study(FOUND.replace("SEEDS", "10"), "one-found", {"cosine": 0.0, "best": 0.05}, place="test")
     beside = study(BESIDE, "one-found-controls", {"one_cycle": 0.0, "best": 0.05}, place="beside")
-    low = found_answer([test], [beside], tuned, intervals=False)
+    low = found_answer([test], [beside], tuned, whole=False)
+    assert re.search(r"on digits it gains .* points\. .* Beside it on digits, against the tuned `one_cycle` it", low)
     assert re.search(r"That is no high bar: against it `one_cycle` alone, tuned, gains [56]\.\d points\.", low)
     high = study(TUNED, "grid-tuned", effects | {"cosine": 0.04}, place="other")
     assert "no high bar" not in found_answer([test], [beside], high)

@@ -132,7 +132,7 @@ def test_in_brief_what_cannot_be_told_is_not(study):
     assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
     assert "Of `inverse` it cannot be said yet: no control has its 10 pairs." in few
     alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
-    assert "The controls of `inverse` cannot tell: its rate and theirs lie 0.1 % apart or less (root mean square " in alike
+    assert "The rates of `inverse` (0.1 % apart or less) are too like their controls' to tell." in alike
     unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
     assert "asked at every step, it is not shown to differ from it, nor to be equivalent" in unclear
     assert "`sign_flip`: no difference shown, nor equivalence" in unclear

@@ -4,7 +4,7 @@ import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
 from uncertlr.evidence_answer import AT_LEVEL, BY_DESIGN, LISTENING, NOT_YET, plain
-from uncertlr.evidence_listening import CONCLUDED, RMS, concluded, moved_by_listening
+from uncertlr.evidence_listening import CONCLUDED, concluded, moved_by_listening
 from uncertlr.evidence_words import listed, tuned
 from uncertlr.pairs import same_factors
 from uncertlr.study import CONSTANT, Study
@@ -105,16 +105,19 @@ def _start_in_brief(study: Study, row: pd.Series) -> str:
 
 def _listening_in_brief(study: Study) -> str:
     lines: list[str] = []
+    alike: list[str] = []
     waiting: list[str] = []
     causal = comparisons(study, causal_family(study))
     for arm, rows in causal.groupby("arm", sort=False):
         told = [LISTENING[row["word"]].format(**row) for _, row in rows.iterrows() if row["word"] in LISTENING]
         if own := moved_by_listening(study, str(arm), causal):
-            lines.append(f"The controls of `{arm}` cannot tell: its rate and theirs lie {own} apart or less{RMS}.")
+            alike.append(f"`{arm}` ({own} apart or less)")
         elif told:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
         else:
             waiting.append(f"`{arm}`")
+    if alike:
+        lines.append(f"The rates of {listed(alike)} are too like their controls' to tell.")
     if waiting and not lines:
         lines = [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."]
     lines = lines or ["It cannot be said: no control is planned."]

@@ -30,31 +30,30 @@ LISTENS = {
 """What the replays say of the rule that was found."""
 
 
-def tuned_answer(study: Study, intervals: bool = True) -> str:
+def tuned_answer(study: Study, whole: bool = True) -> str:
     """What the arms earn when each has the settings that did best on validation.
 
     Args:
         study: of tuned arms.
-        intervals: with intervals and numbers of pairs.
+        whole: with intervals, against the competitor too, and who ranks first; else for the front page.
     """
     if not any(study.arms.values()):
         return "No tuned run is finished."
-    tell = result if intervals else plain
+    tell = result if whole else plain
     named, fixed = comparisons(study, named_family(study)), comparisons(study, schedule_family(study))
-    families = {
-        f"Held against the tuned `{CONSTANT}`": named[named["against"] == CONSTANT],
-        f"Held against the tuned `{COMPETITOR}`": named[named["against"] == COMPETITOR],
-        f"Without listening, against the tuned `{CONSTANT}`": fixed[fixed["against"] == CONSTANT],
-    }
+    families = {f"Held against the tuned `{CONSTANT}`": named[named["against"] == CONSTANT]}
+    if whole:
+        families[f"Held against the tuned `{COMPETITOR}`"] = named[named["against"] == COMPETITOR]
+    families[f"Without listening, against the tuned `{CONSTANT}`"] = fixed[fixed["against"] == CONSTANT]
     lines = []
     for about, rows in families.items():
         said = [f"`{row['arm']}` {tell(row)}" for _, row in rows.iterrows()]
         lines += [f"{about}: {'; '.join(said)}."] if rows["pairs"].any() else []
     steered = [arm for arm in study.feedback if study.controls(arm) and not study.on_a_rail(arm)]
-    return " ".join([*lines, _highest(study)]) + "".join(_alike(study, arm, intervals) for arm in steered)
+    return " ".join([*lines, *([_highest(study)] if whole else [])]) + "".join(_alike(study, arm, whole) for arm in steered)
 
 
-def found_answer(tests: Sequence[Study], beside: Sequence[Study], tuned: Study, intervals: bool = True) -> str:
+def found_answer(tests: Sequence[Study], beside: Sequence[Study], tuned: Study, whole: bool = True) -> str:
     """Whether the rule that the search found beats the schedule that people use, and whether it must listen.
 
     Args:
@@ -62,18 +61,17 @@ def found_answer(tests: Sequence[Study], beside: Sequence[Study], tuned: Study, 
         beside: studies of the rule and what else could do as well: the schedule that it multiplies, its own curves without
             feedback. Each one's comparisons are a family.
         tuned: of tuned arms, where the schedule stands beside the competitor.
-        intervals: with intervals and numbers of pairs.
+        whole: with intervals and the studies' sizes; else for the front page.
     """
-    tell = result if intervals else plain
+    tell = result if whole else plain
     (arm,) = tests[0].feedback
     rows = [comparisons(study, [(arm, COMPETITOR)]).iloc[0] for study in tests]
-    said = [f"on {study.title} it {tell(row)}" for study, row in zip(tests, rows, strict=True)]
+    said = [f"on {_name(study, whole)} it {tell(row)}" for study, row in zip(tests, rows, strict=True)]
     beats = BEATS[_beats([row["word"] for row in rows])].format(other=COMPETITOR)
-    held = (
-        f"`{arm}` against `{COMPETITOR}`, with the rate that did best for it on {tests[0].title}: {'; '.join(said)}. {beats}"
-    )
+    rate = f"with the rate that did best for it on {_name(tests[0], whole)}"
+    held = f"`{arm}` against `{COMPETITOR}`, {rate}: {'; '.join(said)}. {beats}"
     return " ".join(
-        [held, *_bar(tuned, beside, tell), *(text for study in beside if (text := _must_listen(study, arm, intervals)))]
+        [held, *_bar(tuned, beside, tell), *(text for study in beside if (text := _must_listen(study, arm, whole)))]
     )
 
 
@@ -83,28 +81,33 @@ def found_family(beside: Study) -> list[Pair]:
     return schedules + [pair for pair in causal_family(beside) if pair not in schedules]
 
 
-def _must_listen(study: Study, arm: str, intervals: bool) -> str:
-    tell = result if intervals else plain
+def _name(study: Study, whole: bool) -> str:
+    return study.title if whole else study.data
+
+
+def _must_listen(study: Study, arm: str, whole: bool) -> str:
+    tell = result if whole else plain
     table = comparisons(study, found_family(study))
     lines = [
         f"against {_what(study, arm, row['against'])} it {tell(row)}" for _, row in table[table["pairs"] > 0].iterrows()
     ]
     if not lines:
         return ""
-    said = f"Beside it on {study.title}, {'; '.join(lines)}"
+    said = f"Beside it on {_name(study, whole)}, {'; '.join(lines)}"
     if study.controls(arm):
         return f"{said}; {LISTENS[_listens(study, arm, table)]}."
-    return f"{said}.{_alike(study, arm, intervals)}"
+    return f"{said}.{_alike(study, arm, whole)}"
 
 
-def _alike(study: Study, arm: str, intervals: bool) -> str:
+def _alike(study: Study, arm: str, whole: bool) -> str:
     """Of an arm whose rates are the same curve for every seed, nearer than replays could tell; else nothing."""
     apart = seeds_apart(study, arm)
     if not apart < LEAST_APART:
         return ""
-    measure = RMS if intervals else ""
+    if not whole:
+        return f" `{arm}` follows nearly one curve whatever the seed, so what listening adds cannot be judged."
     return (
-        f" The log rates of `{arm}` for one seed and for the next lie {apart:.3f} apart{measure}, less than "
+        f" The log rates of `{arm}` for one seed and for the next lie {apart:.3f} apart{RMS}, less than "
         f"the {LEAST_APART} from which on a replay can tell: nearly one curve, so what listening adds cannot be judged."
     )
 

@@ -72,10 +72,15 @@ class Study:
     def title(self) -> str:
         """The study for people, such as ``CIFAR-10 (20,000 images, 12 epochs)``."""
         configs = [job.config for job in self.jobs]
-        name, unit = DATASETS.get(configs[0].dataset, (configs[0].dataset, "examples"))
+        unit = DATASETS.get(self.dataset, ("", "examples"))[1]
         sizes = sorted({f"{config.train_examples:,}" if config.train_examples else "all" for config in configs})
         epochs = sorted({config.epochs for config in configs})
-        return f"{name} ({' or '.join(sizes)} {unit}, {' or '.join(map(str, epochs))} epochs)"
+        return f"{self.data} ({' or '.join(sizes)} {unit}, {' or '.join(map(str, epochs))} epochs)"
+
+    @property
+    def data(self) -> str:
+        """The data set for people, such as ``CIFAR-10``."""
+        return DATASETS.get(self.dataset, (self.dataset, ""))[0]
 
     def words(self, arm: str) -> str:
         """What a figure calls an arm, for readers who do not know its name in the sweep."""
