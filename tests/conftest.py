@@ -112,7 +112,7 @@ def _plant(like, config, accuracy, root, factor, seconds=10.0):
     paths.directory.mkdir(parents=True, exist_ok=True)
     write_json(paths.config, config.model_dump(exclude=set(EXECUTION_FIELDS)))
     write_json(paths.record, like.record | {"run_id": config.run_id})
-    val = like.metrics.query("split == 'val'").iloc[0].dropna().to_dict()
+    val = like.validation.iloc[0].dropna().to_dict()
     epochs = np.arange(1, config.epochs + 1)
     rows = [
         val | {"epoch": int(epoch), "accuracy": accuracy * share**0.2, "loss": 2 - share, "elapsed": seconds * share}

@@ -25,7 +25,7 @@ def run(accuracy, loss=0.5, brier=0.3, ece=0.1, val=(0.6, 0.5, 0.4), course=(0.5
         config=SimpleNamespace(seed=seed, epochs=len(val)),
         summary={"test": scores, "test_best": scores | {"accuracy": accuracy + 0.01}, "best_epoch": 2},
         record={"examples": {"test": 100}},
-        metrics=pd.DataFrame({"epoch": epochs, "split": "val", "loss": val, "accuracy": course}),
+        validation=pd.DataFrame({"epoch": epochs, "loss": val, "accuracy": course}),
     )
 
 

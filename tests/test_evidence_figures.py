@@ -39,13 +39,13 @@ def test_every_arm_with_runs_is_drawn(jobs):
     shown = [ax for ax in figures["curves"].axes if ax.get_visible()]
     assert [ax.get_title() for ax in shown] == ["rule, every step\nreport, n = 2"]
     assert "(grey: fixed rate of 1e-3)" in figures["curves"].get_supxlabel()
-    accuracies = load_run(run(jobs[1].config)).metrics.query("split == 'val'")["accuracy"].tolist()
+    accuracies = load_run(run(jobs[1].config)).validation["accuracy"].tolist()
     assert accuracies in [line.get_ydata().tolist() for line in shown[0].get_lines()]
 
 
 def test_the_target_is_the_median_of_the_last_accuracies(jobs):
     runs = [load_run(run(job.config)) for job in jobs if job.arm == "constant"]
-    last = [each.metrics.query("split == 'val'")["accuracy"].iloc[-1] for each in runs]
+    last = [each.validation["accuracy"].iloc[-1] for each in runs]
     assert target_accuracy(study_of(jobs)) == pytest.approx(sum(last) / 2)
 
 

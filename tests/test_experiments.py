@@ -63,7 +63,7 @@ def test_a_run_leaves_all_that_was_promised(finished):
 
 
 def test_the_summary_is_the_last_epochs(finished):
-    last = finished.metrics.query("split == 'val'").iloc[-1]
+    last = finished.validation.iloc[-1]
     for name in ("accuracy", "loss", "mc_accuracy", "mc_ece", "mutual_information"):
         assert finished.summary["val"][name] == pytest.approx(last[name], abs=1e-12), name
     labels = finished.predictions.query("split == 'val'")

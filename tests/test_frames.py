@@ -78,6 +78,6 @@ def test_reliability_over_the_epochs_of_a_run():
     small = {"epochs": 5, "train_examples": 200, "channels": [2, 4], "hidden_size": 8, "progress": "quiet"}
     trained = load_run(run(preset("digits", **small)))
     frames = reliability_frames({"one": trained}, most=3)
-    rows = trained.metrics.query("split == 'val'").set_index("epoch")
+    rows = trained.validation.set_index("epoch")
     assert frames.notes == [f"Epoch {epoch}. ECE: one {rows.loc[epoch, 'mc_ece']:.3f}." for epoch in (1, 3, 5)]
     assert "after epochs 1 to 5 of one" in frames.alt

@@ -25,7 +25,7 @@ def test_arms_table_says_what_the_runs_say(arms):
 def test_a_loss_that_was_lowest_in_the_last_epoch_may_still_fall(arms):
     table = arms_table(arms, target=0.0)
     for name, run_ in arms.items():
-        losses = run_.metrics.query("split == 'val'")["loss"].tolist()
+        losses = run_.validation["loss"].tolist()
         lowest = 1 + losses.index(min(losses))
         shown = table.loc[name, "epoch of the lowest validation loss"]
         assert shown == (f"{lowest}, still falling" if lowest == len(losses) else f"{lowest}")

@@ -175,7 +175,7 @@ def _sides(scores: Mapping[str, float], base: Mapping[str, float]) -> tuple[str,
 
 
 def _lowest(run: Run) -> tuple[float, int]:
-    val = run.metrics.query("split == 'val'")
+    val = run.validation
     row = val.loc[val["loss"].idxmin()]
     return float(row["loss"]), int(row["epoch"])
 
@@ -188,7 +188,7 @@ def _stopped_early(base: Run, others: Mapping[str, Run], baseline: str) -> str:
             f"The {baseline}'s validation loss is lowest in its last epoch, {best:.3f}. It does not overfit within the "
             "plan, so there is nothing that a lower rate could have saved."
         )
-    end = float(base.metrics.query("split == 'val'")["loss"].iloc[-1])
+    end = float(base.validation["loss"].iloc[-1])
     told = " and ".join(f"{value:.3f} ({name})" for name, value in lowest.items())
     said = f"The {baseline}'s validation loss is lowest after epoch {epoch}, {best:.3f}, and {end:.3f} at the end: it "
     said += f"overfits. The lowest that the rule ever has is {told}. "
@@ -198,7 +198,7 @@ def _stopped_early(base: Run, others: Mapping[str, Run], baseline: str) -> str:
 
 
 def _fall(base: Run, baseline: str) -> str:
-    accuracy = base.metrics.query("split == 'val'").set_index("epoch")["accuracy"]
+    accuracy = base.validation.set_index("epoch")["accuracy"]
     change = accuracy.diff()
     if not change.min() < -DROP:
         return ""

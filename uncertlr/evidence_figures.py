@@ -16,7 +16,7 @@ from uncertlr.arrival import share_not_yet_there
 from uncertlr.errors import ConfigError
 from uncertlr.evidence import MARGIN, paired_interval
 from uncertlr.evidence_tables import EVERY_STEP, within
-from uncertlr.evidence_times import arrivals, target_accuracy, validation
+from uncertlr.evidence_times import arrivals, target_accuracy
 from uncertlr.factorial import cell_scores, factors_of
 from uncertlr.study import CONSTANT, Study, study_of
 from uncertlr.sweep import Job
@@ -155,7 +155,7 @@ def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     """Validation accuracy over the epochs: every seed of an arm, its mean, and the baseline's mean."""
 
     def draw(ax: Axes, arm: str, colour: str) -> None:
-        rows = [validation(run) for run in study.arms[arm].values()]
+        rows = [run.validation for run in study.arms[arm].values()]
         epochs, values = rows[0]["epoch"], np.array([each["accuracy"] for each in rows])
         if colour != plots.INK:
             ax.plot(epochs, values.T, color=colour, linewidth=0.6, alpha=0.5)

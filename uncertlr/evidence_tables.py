@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 
 from uncertlr.evidence import paired_interval, pairs_won, probability_of_improvement
-from uncertlr.evidence_times import validation
 from uncertlr.files import Arrays
 from uncertlr.metrics import debiased_error_of_curve
 from uncertlr.published import thin
@@ -177,7 +176,7 @@ def runs_table(study: Study) -> pd.DataFrame:
 def curves_data(study: Study) -> pd.DataFrame:
     """One row a run and epoch: what the curves over the epochs show."""
     parts = [
-        validation(run)[["epoch", "accuracy", "loss", "elapsed"]].assign(arm=arm, seed=seed)
+        run.validation[["epoch", "accuracy", "loss", "elapsed"]].assign(arm=arm, seed=seed)
         for arm, of_seed in study.arms.items()
         for seed, run in of_seed.items()
     ]

@@ -13,18 +13,13 @@ from uncertlr.study import CONSTANT, Study
 
 def target_accuracy(study: Study, baseline: str = CONSTANT) -> float:
     """The median of a baseline's final validation accuracies."""
-    return float(np.median([validation(run)["accuracy"].iloc[-1] for run in study.arms[baseline].values()]))
-
-
-def validation(run: Run) -> pd.DataFrame:
-    """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
-    return run.metrics[run.metrics["split"] == "val"]
+    return float(np.median([run.validation["accuracy"].iloc[-1] for run in study.arms[baseline].values()]))
 
 
 def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
     """When each finished run of an arm first reached the target on validation, in epochs or seconds."""
     return {
-        seed: time_to_target(validation(run)["accuracy"].tolist(), times(run, unit), target)
+        seed: time_to_target(run.validation["accuracy"].tolist(), times(run, unit), target)
         for seed, run in study.arms[arm].items()
     }
 
@@ -32,7 +27,7 @@ def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict
 def times(run: Run, unit: str) -> list[float]:
     """The end of each epoch, in epochs, or in seconds at the run's median pace: being held up makes no run late."""
     pace = seconds_per_epoch(run) if unit == "seconds" else 1
-    return [epoch * pace for epoch in validation(run)["epoch"].tolist()]
+    return [epoch * pace for epoch in run.validation["epoch"].tolist()]
 
 
 def arrival_table(study: Study, baseline: str = CONSTANT, target: float | None = None) -> pd.DataFrame:
@@ -85,7 +80,7 @@ def _those(found: dict[int, Censored], seeds: list[int]) -> dict[int, Censored]:
 
 
 def _to_lowest_loss(runs: list[Run]) -> str:
-    found = [time_to_minimum(validation(run)["loss"].tolist(), times(run, "epoch")) for run in runs]
+    found = [time_to_minimum(run.validation["loss"].tolist(), times(run, "epoch")) for run in runs]
     late = sum(not each.observed for each in found)
     return f"{np.median([each.time for each in found]):.0f}" + (f" ({late} still falling)" if late else "")
 

@@ -20,17 +20,7 @@ from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField
 from uncertlr.progress import reporter
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
-from uncertlr.runs import (
-    Run,
-    RunPaths,
-    claimed,
-    disk_errors,
-    load_run,
-    paths_of,
-    read_metrics,
-    read_record,
-    read_trace,
-)
+from uncertlr.runs import Run, RunPaths, claimed, load_run, paths_of, read_metrics, read_record, read_trace
 from uncertlr.schedulers import SCHEDULES, UncertaintyLR
 from uncertlr.steps import Experiment
 from uncertlr.streams import derive_seed
@@ -254,6 +244,22 @@ def _finish(experiment: Experiment, paths: RunPaths, best: str) -> None:
     for warning in summary["warnings"] if config.progress != "quiet" else []:
         print(f"note: {warning}", flush=True)
     drop_checkpoints(paths)
+
+
+@contextmanager
+def disk_errors(paths: RunPaths) -> Iterator[None]:
+    """Turn what the disk refuses into a RunError that names the file.
+
+    Args:
+        paths: the run whose files are read or written meanwhile.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"run {paths.run_id} stopped, since {error.filename or paths.directory} could not be read or written: "
+            f"{error.strerror or error}; mend that and run again, it goes on from its last checkpoint"
+        ) from error
 
 
 @contextmanager

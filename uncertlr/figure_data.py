@@ -156,7 +156,7 @@ def course_table(arms: Mapping[str, Run]) -> pd.DataFrame:
     """The bins of the validation set's reliability diagrams over the epochs: a row an arm, epoch and bin."""
     parts = []
     for name, run in arms.items():
-        for row in run.metrics.query("split == 'val'").to_dict("records"):
+        for row in run.validation.to_dict("records"):
             parts.append(_labelled(name, run, bins_table(row).assign(epoch=row["epoch"])))
     return pd.concat(parts, ignore_index=True)
 

@@ -96,7 +96,7 @@ def reliability_frames(runs: Mapping[str, Run], most: int = 12) -> Frames:
     """
     from matplotlib import pyplot
 
-    rows = {name: run.metrics.query("split == 'val'").set_index("epoch") for name, run in runs.items()}
+    rows = {name: run.validation.set_index("epoch") for name, run in runs.items()}
     epochs = next(iter(rows.values())).index.to_numpy()
     shown = epochs[np.unique(np.linspace(0, len(epochs) - 1, most).round().astype(int))]
     figure, axes = pyplot.subplots(1, len(runs), figsize=(plots.WIDTH, 0.7 + plots.WIDTH / len(runs)), squeeze=False)

@@ -150,22 +150,6 @@ def claimed(paths: RunPaths, *, wait: bool = False) -> Iterator[None]:
         lock.release()
 
 
-@contextmanager
-def disk_errors(paths: RunPaths) -> Iterator[None]:
-    """Turn what the disk refuses into a RunError that names the file.
-
-    Args:
-        paths: the run whose files are read or written meanwhile.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"run {paths.run_id} stopped, since {error.filename or paths.directory} could not be read or written: "
-            f"{error.strerror or error}; mend that and run again, it goes on from its last checkpoint"
-        ) from error
-
-
 def refuse_links(paths: RunPaths) -> None:
     """See that all of a run lies in its own folder.
 
@@ -197,6 +181,11 @@ class Run:
     def metrics(self) -> "pd.DataFrame":
         """A row an epoch and split; read once, since a finished run does not change."""
         return read_metrics(self.paths)
+
+    @cached_property
+    def validation(self) -> "pd.DataFrame":
+        """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
+        return self.metrics[self.metrics["split"] == "val"]
 
     @property
     def trace(self) -> Arrays:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,7 @@ class Study:
 
     def controls(self, arm: str) -> list[str]:
         """The arms that replay this arm's runs, or shuffle what they read."""
-        own = {job.run_id for job in self._jobs(arm)}
-        return [
-            other for other in self.arms if self._rule(other) in REPLAYS and own & set(self._jobs(other)[0].config.donors)
-        ]
+        return [other for other in self.arms if self._rule(other) in REPLAYS and arm in self._donor_arms(other)]
 
     def same_rate(self, arm: str) -> str:
         """The arm with this arm's initial rate and nothing else, where that is not `constant`; else an empty name."""
@@ -123,7 +121,7 @@ class Study:
         if self._rule(arm) != "replay" or len(donors) != 1:
             return 0
         seeds = sorted(job.config.seed for job in jobs)
-        own, donor = (seeds.index(job.config.seed) for job in (jobs[0], self._job(donors[0])))
+        own, donor = (seeds.index(job.config.seed) for job in (jobs[0], self._by_id[donors[0]]))
         return (donor - own) % len(seeds)
 
     def of_seed(self, seed: int) -> "Study":
@@ -143,11 +141,23 @@ class Study:
         shown = [warning for warning in warnings if warning]
         return shown[0] if len(shown) > len(warnings) / 2 else ""
 
-    def _jobs(self, arm: str) -> list[Job]:
-        return [job for job in self.jobs if job.arm == arm]
+    @cached_property
+    def _by_arm(self) -> dict[str, list[Job]]:
+        found: dict[str, list[Job]] = {}
+        for job in self.jobs:
+            found.setdefault(job.arm, []).append(job)
+        return found
 
-    def _job(self, run_id: str) -> Job:
-        return next(job for job in self.jobs if job.run_id == run_id)
+    @cached_property
+    def _by_id(self) -> dict[str, Job]:
+        return {job.run_id: job for job in self.jobs}
+
+    def _jobs(self, arm: str) -> list[Job]:
+        return self._by_arm.get(arm, [])
+
+    def _donor_arms(self, arm: str) -> set[str]:
+        donors = self._jobs(arm)[0].config.donors
+        return {self._by_id[donor].arm for donor in donors if donor in self._by_id}
 
     def _rule(self, arm: str) -> str:
         return self._jobs(arm)[0].config.rule

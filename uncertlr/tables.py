@@ -94,7 +94,7 @@ def final_scores(run: Run) -> dict[str, float]:
 def _describe(run: Run, target: float) -> dict[str, object]:
     scores, summary = final_scores(run), run.summary
     low, high = summary["intervals"]["accuracy"]
-    val = run.metrics.query("split == 'val'")
+    val = run.validation
     reached = time_to_target(val["accuracy"].tolist(), val["epoch"].tolist(), target)
     minimum = summary["convergence"]
     row: dict[str, object] = {

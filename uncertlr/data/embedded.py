@@ -1,5 +1,8 @@
 """Two small sets that need no network: real handwritten digits, and reviews whose true class probabilities are known."""
 
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 
 from uncertlr.data.types import Source
@@ -98,17 +101,26 @@ def toy_reviews() -> Source:
     positive and negative words, and flipped with probability `LABEL_NOISE`. So no model can be certain, and
     ``true_probs`` says how certain it may be.
     """
+    return deepcopy(_generated_reviews())
+
+
+@cache
+def _generated_reviews() -> Source:
     rng = np.random.default_rng(20_260_101)
     positive, negative, neutral = np.array(_POSITIVE), np.array(_NEGATIVE), np.array(_NEUTRAL)
     texts, probs = [], []
+
+    def drawn(words: np.ndarray, count: int) -> np.ndarray:  # what Generator.choice does, without its checks
+        return words[rng.integers(0, len(words), count)]
+
     for _ in range(3_000):
         length, mood = int(rng.integers(5, 41)), rng.normal(0.0, 1.0)
         opinion = rng.random(length) < 0.3
         good = rng.random(length) < 1.0 / (1.0 + np.exp(-mood))
         words = np.where(
             opinion,
-            np.where(good, rng.choice(positive, length), rng.choice(negative, length)),
-            rng.choice(neutral, length),
+            np.where(good, drawn(positive, length), drawn(negative, length)),
+            drawn(neutral, length),
         )
         balance = float((opinion & good).sum()) - float((opinion & ~good).sum())
         clean = 1.0 / (1.0 + np.exp(-0.8 * balance))

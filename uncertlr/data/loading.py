@@ -158,9 +158,9 @@ def _source(name: str, kind: str, input_column: str, label_column: str) -> Sourc
 
 def _corpus(source: Source, fingerprint: str) -> Corpus:
     """The words of training and test texts; kept in the cache where there is a fingerprint to keep them under."""
-    texts = [*source.train[0], *source.test[0]]
+    texts = (*source.train[0], *source.test[0])
     if not fingerprint:
-        return split_words(texts)
+        return _words_of_embedded(texts)
 
     def make() -> dict[str, np.ndarray]:
         corpus = split_words(texts)
@@ -168,6 +168,11 @@ def _corpus(source: Source, fingerprint: str) -> Corpus:
 
     stored = cached(f"words-{fingerprint[:24]}", make)
     return Corpus(tuple(unpack_texts(stored["words"])), stored["ids"], stored["lengths"])
+
+
+@lru_cache(maxsize=1)
+def _words_of_embedded(texts: tuple[str, ...]) -> Corpus:
+    return split_words(texts)
 
 
 def _split(name: str, count: int, train_examples: int, val_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from uncertlr.data import known_kind
 from uncertlr.errors import ConfigError, DataError
-from uncertlr.experiments import build_estimators, network_name, refuse_other_data, resolve_device
+from uncertlr.experiments import build_estimators, disk_errors, network_name, refuse_other_data, resolve_device
 from uncertlr.listing import run_states
 from uncertlr.published import restore_published
 from uncertlr.rules_from_config import build_rule
-from uncertlr.runs import RunPaths, disk_errors, paths_of
+from uncertlr.runs import RunPaths, paths_of
 from uncertlr.sweep.carry_out import Outcome, executed_notebook
 from uncertlr.sweep.cluster import LOOPBACK, Resources, local_cluster, running_cluster
 from uncertlr.sweep.gathering import Gathering, Report
