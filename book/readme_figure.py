@@ -30,7 +30,7 @@ def main() -> None:
     traces = {name: run.trace for name, run in runs.items()}
     plots.uncertainty(left, {name: (trace["step"], trace["signal"]) for name, trace in traces.items()}, threshold=0.5)
     plots.rate(middle, {name: (trace["step"], trace["learning_rate"]) for name, trace in traces.items()}, (1e-5, 1e-2))
-    curves = {name: run.metrics.query("split == 'val'") for name, run in runs.items()}
+    curves = {name: run.validation for name, run in runs.items()}
     plots.curves(right, {name: (rows["epoch"], rows["accuracy"]) for name, rows in curves.items()}, "epoch", "accuracy")
     for ax in (left, middle):
         ax.xaxis.set_major_locator(MaxNLocator(5))

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from uncertlr.evidence_listening import opening
 from uncertlr.evidence_tuned import found_answer, tuned_answer
 from uncertlr.study import read_study
 from uncertlr.sweep import read_sweep
@@ -72,10 +73,12 @@ def test_tuned_arms_earn_other_words_with_other_runs(study):
     )
     assert "nearly one curve" not in text
     other = study(TUNED, "grid-tuned", effects | {"inverse": 0.08}, spread=0.001, place="other")
-    assert re.search(r"that of `inverse`, 6.* The log rates of `inverse` .* nearly one curve, so", tuned_answer(other))
+    assert re.search(
+        r"that of `inverse`, 6.* The log rates of `inverse` on digits .* nearly one curve, so", tuned_answer(other)
+    )
     text = tuned_answer(other, whole=False)
     assert re.search(r"`inverse` gains [78]\.\d points\. Without listening, against the tuned `constant`: `cosine`", text)
-    assert text.endswith("`inverse` follows nearly one curve whatever the seed, so what listening adds cannot be judged.")
+    assert re.search(r" The rates of `inverse` on digits differ by 0\.\d % on average .* to tell whether it must", text)
     assert "interval" not in text
 
 
@@ -89,17 +92,33 @@ def test_chosen_rates_differ_by_design(study):
 
 def test_nothing_tuned_nothing_said(study):
     assert tuned_answer(study(TUNED, "grid-tuned", {})) == "No tuned run is finished."
+    alone = study(TUNED, "grid-tuned", {"constant": 0.0}, place="alone")
+    assert tuned_answer(alone, whole=False) == "No tuned arm has a finished pair with `constant` yet."
+
+
+def test_replays_that_are_planned_leave_the_question_open(study):
+    test = study(FOUND.replace("SEEDS", "10"), "one-found", {"cosine": 0.0, "best": 0.05}, place="test")
+    beside = study(BESIDE + REPLAYS, "one-found-controls", {}, place="beside")
+    assert found_answer([test], [beside], test, whole=False).endswith("Whether it must listen on digits is open.")
+    assert opening([test, beside]).endswith("from listening so far. On digits that is open for some arms.")
+
+
+@pytest.mark.parametrize(
+    ("replay", "said"),
+    [
+        (0.0, "Listening was shown to help `best` on digits."),
+        (0.05, "No gain has been shown to come from listening so far."),
+    ],
+)
+def test_the_opening_line_follows_from_the_replays(study, replay, said):
+    effects = {"best": 0.05, "best_yoked": replay, "best_mean_curve": replay}
+    assert opening([study(BESIDE + REPLAYS, "one-found-controls", effects)]) == said
 
 
 @pytest.mark.parametrize(
     ("second", "seeds", "said"),
     [
-        (
-            0.03,
-            10,
-            "So it helps against `cosine` on every set, which is what the protocol asks; the choice among ideas came on "
-            "top.",
-        ),
+        (0.03, 10, "So it helps against `cosine` on every set, which is what the protocol asks."),
         (0.0, 10, "So it does not help against `cosine` on every set, as the protocol asks."),
         (0.03, 7, "Whether it helps on every set is open until all pairs are finished."),
     ],
@@ -117,7 +136,12 @@ def test_the_found_rule_must_win_on_both_sets(study, second, seeds, said):
     ("arms", "spread", "replayed", "said"),
     [
         ("", 0.3, (), r"at its own mean level \(`best_level`\) it gains 3\.\d points \(.*\)\.$"),
-        ("", 0.001, (), r"The log rates of `best` for one seed and for the next lie 0\.001 apart .* cannot be judged\.$"),
+        (
+            "",
+            0.001,
+            (),
+            r"On digits the log rates of `best` for one seed and for the next lie 0\.001 apart .* cannot be judged\.$",
+        ),
         (
             REPLAYS,
             0.3,
@@ -145,7 +169,7 @@ def test_what_stands_beside_the_found_rule_says_whether_it_must_listen(study, ar
     test = study(FOUND.replace("SEEDS", "10"), "one-found", {"cosine": 0.0, "best": 0.05}, place="test")
     beside = study(BESIDE + arms, "one-found-controls", effects, spread=spread, place="beside")
     text = found_answer([test], [beside], test)
-    assert re.search(r"Beside it on digits .*, against the tuned `one_cycle` it gains [45]\.\d points", text)
+    assert re.search(r"On digits .* `best` was held .* too: against the tuned `one_cycle` it gains [45]\.\d points", text)
     assert re.search(said, text)
 
 
@@ -155,7 +179,9 @@ def test_a_low_bar_is_called_one(study):
     test = study(FOUND.replace("SEEDS", "10"), "one-found", {"cosine": 0.0, "best": 0.05}, place="test")
     beside = study(BESIDE, "one-found-controls", {"one_cycle": 0.0, "best": 0.05}, place="beside")
     low = found_answer([test], [beside], tuned, whole=False)
-    assert re.search(r"on digits it gains .* points\. .* Beside it on digits, against the tuned `one_cycle` it", low)
-    assert re.search(r"That is no high bar: against it `one_cycle` alone, tuned, gains [56]\.\d points\.", low)
+    assert re.search(
+        r"on digits it gains .* points\. .* On digits `best` was held .* too: against the tuned `one_cycle` it", low
+    )
+    assert re.search(r"That is no high bar: on digits, against it `one_cycle` alone, tuned, gains [56]\.\d points\.", low)
     high = study(TUNED, "grid-tuned", effects | {"cosine": 0.04}, place="other")
     assert "no high bar" not in found_answer([test], [beside], high)

@@ -105,13 +105,13 @@ def test_no_lead_stands_without_the_same_rate(study, low, front, listed):
 )  # fmt: skip
 def test_in_brief_no_lead_stands_without_its_fixed_rate(study, low, said):
     text = in_brief(study(GOOD | ({} if low is None else {"constant_low": low})))
-    assert re.search(rf"`inverse` gains \d\.\d points, {said}", text)
+    assert re.search(rf"`inverse` \(a rate that .* falls\) gains \d\.\d points, {said}", text)
 
 
 def test_in_brief_a_loss_is_told_as_one(study):
     text = in_brief(study(SWAPPED | {"constant_low": -0.04}))
     assert re.search(r"asked at every step, it gains \d+\.\d points", text)
-    assert re.search(r"`inverse` loses \d\.\d points, but so does .* there is no loss to attribute to listening", text)
+    assert re.search(r"`inverse` \(.*\) loses \d\.\d points, but so does .* there is no loss to attribute to list", text)
     assert "`inverse` ends lower than" in in_brief(study(SWAPPED, name="other"))
 
 
@@ -132,7 +132,7 @@ def test_in_brief_what_cannot_be_told_is_not(study):
     assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
     assert "Of `inverse` it cannot be said yet: no control has its 10 pairs." in few
     alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
-    assert "The rates of `inverse` (0.1 % apart or less) are too like their controls' to tell." in alike
+    assert "Those of `inverse` stay within 0.1 % of the arm's rate on average, too near to tell." in alike
     unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
     assert "asked at every step, it is not shown to differ from it, nor to be equivalent" in unclear
     assert "`sign_flip`: no difference shown, nor equivalence" in unclear

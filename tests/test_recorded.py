@@ -64,25 +64,33 @@ def device(request, monkeypatch):
     return request.param
 
 
+class StoppedError(Exception):
+    pass
+
+
 def fitted(config, paths, stop_after=None):
+    """The experiment, and the epochs that it trained."""
+    epochs = []
+
     def report(train_row, val_row):
+        epochs.append(train_row["epoch"])
         if train_row["epoch"] == stop_after:
-            raise KeyboardInterrupt
+            raise StoppedError
 
     paths.weights("best").parent.mkdir(parents=True, exist_ok=True)
     experiment = build(config, load_config_data(config))
-    with suppress(KeyboardInterrupt):
+    with suppress(StoppedError):
         fit(experiment, paths, report)
-    return experiment
+    return experiment, epochs
 
 
 def test_a_run_that_was_stopped_goes_on_with_recorded_steps_as_if_it_had_not_been(device, tmp_path):
     config = images(device, epochs=3, rule="threshold", threshold=0.7)
     whole, stopped = (RunPaths(tmp_path / name, config.run_id) for name in ("whole", "stopped"))
-    expected = fitted(config, whole)
-    fitted(config, stopped, stop_after=1)
-    assert len(read_trace(stopped)["step"]) < len(read_trace(whole)["step"])
-    resumed = fitted(config, stopped)
+    expected, _ = fitted(config, whole)
+    assert fitted(config, stopped, stop_after=1)[1] == [1]
+    resumed, epochs = fitted(config, stopped)
+    assert epochs == [2, 3]
     assert same((expected, read_trace(whole)), (resumed, read_trace(stopped)))
 
 

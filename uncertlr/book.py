@@ -72,7 +72,7 @@ def build_book(profile: str = "quick") -> Path:
 
 
 def _one_thread() -> None:
-    """Two notebooks at once leave no core for a second thread: it would only wait, and burn what the other one needs."""
+    """Two notebooks on two cores leave none for a second thread: it would only wait, and burn what the other one needs."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

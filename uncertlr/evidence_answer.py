@@ -21,7 +21,7 @@ ABOUT = {
     "inverse": "a rate that rises as uncertainty falls",
     "proportional": "a rate that falls with uncertainty",
     "bold_driver": "the report's two factors, on the training loss",
-    "bold_driver_epoch": "the same once an epoch",
+    "bold_driver_epoch": "the report's two factors once an epoch, on the training loss",
 }
 """The other arms that listen, for readers who have not met their names."""
 

@@ -1,9 +1,11 @@
 """The front page's answer in brief: finished runs in plain words. Each clause follows from a comparison by a rule."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
-from uncertlr.evidence_answer import AT_LEVEL, BY_DESIGN, LISTENING, NOT_YET, plain
+from uncertlr.evidence_answer import ABOUT, AT_LEVEL, BY_DESIGN, LISTENING, NOT_YET, plain
 from uncertlr.evidence_listening import CONCLUDED, concluded, moved_by_listening
 from uncertlr.evidence_words import listed, tuned
 from uncertlr.pairs import same_factors
@@ -69,13 +71,14 @@ def _rule_in_brief(study: Study, named: pd.DataFrame) -> str:
 
 def _others_in_brief(study: Study, named: pd.DataFrame) -> str:
     rows = named[(named["against"] == CONSTANT) & ~named["arm"].isin(TWINS)]
-    return f"are held against the same rate. {_each_in_brief(study, rows)}" if len(rows) else ""
+    return f"are held against the same rate. {_each_in_brief(study, rows, ABOUT)}" if len(rows) else ""
 
 
-def _each_in_brief(study: Study, rows: pd.DataFrame) -> str:
-    """Arms with a claim that starts elsewhere in a sentence each, then all others in one."""
+def _each_in_brief(study: Study, rows: pd.DataFrame, about: Mapping[str, str]) -> str:
+    """Arms with a claim that starts elsewhere in a sentence each, then all others in one; `about` explains names."""
     clear = rows[rows["word"].isin(["helps", "harms"])].sort_values("word", ascending=False, kind="stable")
-    said = [f"`{row['arm']}` {plain(row)}{_start_in_brief(study, row)}" for _, row in clear.iterrows()]
+    names = {arm: f"`{arm}` ({about[arm]})" if arm in about else f"`{arm}`" for arm in clear["arm"]}
+    said = [f"{names[row['arm']]} {plain(row)}{_start_in_brief(study, row)}" for _, row in clear.iterrows()]
     own = [text for text, word in zip(said, clear["same rate"], strict=True) if word]
     rest = [text for text in said if text not in own]
     for word, text in TOGETHER.items():
@@ -105,19 +108,22 @@ def _start_in_brief(study: Study, row: pd.Series) -> str:
 
 def _listening_in_brief(study: Study) -> str:
     lines: list[str] = []
-    alike: list[str] = []
+    alike: dict[str, str] = {}
     waiting: list[str] = []
     causal = comparisons(study, causal_family(study))
     for arm, rows in causal.groupby("arm", sort=False):
         told = [LISTENING[row["word"]].format(**row) for _, row in rows.iterrows() if row["word"] in LISTENING]
         if own := moved_by_listening(study, str(arm), causal):
-            alike.append(f"`{arm}` ({own} apart or less)")
+            alike[f"`{arm}`"] = own
         elif told:
             lines.append(f"Against the same curves without feedback, {'; '.join(told)}.")
         else:
             waiting.append(f"`{arm}`")
     if alike:
-        lines.append(f"The rates of {listed(alike)} are too like their controls' to tell.")
+        near = f"stay within {listed(list(alike.values()))} of the arm's rate on average"
+        lines.append(
+            f"A control follows an arm's curve without listening. Those of {listed(list(alike))} {near}, too near to tell."
+        )
     if waiting and not lines:
         lines = [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."]
     lines = lines or ["It cannot be said: no control is planned."]
@@ -148,4 +154,4 @@ def _far(study: Study) -> str:
         return f"{done}; no way to listen has its {SEEDS_FOR_A_CLAIM} pairs with a fixed rate yet, so nothing is claimed."
     open_ = int((named["against"] == CONSTANT).sum()) - len(rows)
     more = f" {open_} more {'has' if open_ == 1 else 'have'} too few pairs for a claim." if open_ else ""
-    return f"{done}. Against a fixed rate of {rate(study.initial_rate(CONSTANT))}: {_each_in_brief(study, rows)}{more}"
+    return f"{done}. Against a fixed rate of {rate(study.initial_rate(CONSTANT))}: {_each_in_brief(study, rows, {})}{more}"

@@ -1,6 +1,7 @@
 """What an arm's own controls say of its feedback: did listening matter, or would its curve have done?"""
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -98,6 +99,27 @@ def concluded(study: Study, arm: str, causal: pd.DataFrame) -> str:
     if not words or words & {"descriptive", "missing"}:
         return "open"
     return words.pop() if len(words) == 1 else "not shown"
+
+
+def opening(studies: Iterable[Study]) -> str:
+    """The book's question answered in a line: whom listening was shown to help, and where that is open.
+
+    Args:
+        studies: all that hold arms against replays of other runs' curves.
+    """
+    helped, unsettled = [], []
+    for study in studies:
+        causal = comparisons(study, causal_family(study))
+        for arm in causal["arm"].unique() if len(causal) else ():
+            word = concluded(study, arm, causal) if len(_partners(study, arm, causal)) else ""
+            helped += [f"`{arm}` on {study.data}"] if word == "helps" else []
+            unsettled += [study.data] if word == "open" else []
+    text = (
+        f"Listening was shown to help {listed(helped)}."
+        if helped
+        else "No gain has been shown to come from listening so far."
+    )
+    return f"{text} On {listed(list(dict.fromkeys(unsettled)))} that is open for some arms." if unsettled else text
 
 
 def _partners(study: Study, arm: str, causal: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.verdicts import Pair, causal_family, comparisons, named_family, schedule_family
 
 BEATS = {
-    True: "So it helps against `{other}` on every set, which is what the protocol asks; the choice among ideas came on top.",
+    True: "So it helps against `{other}` on every set, which is what the protocol asks.",
     False: "So it does not help against `{other}` on every set, as the protocol asks.",
     None: "Whether it helps on every set is open until all pairs are finished.",
 }
@@ -50,6 +50,7 @@ def tuned_answer(study: Study, whole: bool = True) -> str:
         said = [f"`{row['arm']}` {tell(row)}" for _, row in rows.iterrows()]
         lines += [f"{about}: {'; '.join(said)}."] if rows["pairs"].any() else []
     steered = [arm for arm in study.feedback if study.controls(arm) and not study.on_a_rail(arm)]
+    lines = lines or [f"No tuned arm has a finished pair with `{CONSTANT}` yet."]
     return " ".join([*lines, *([_highest(study)] if whole else [])]) + "".join(_alike(study, arm, whole) for arm in steered)
 
 
@@ -92,8 +93,8 @@ def _must_listen(study: Study, arm: str, whole: bool) -> str:
         f"against {_what(study, arm, row['against'])} it {tell(row)}" for _, row in table[table["pairs"] > 0].iterrows()
     ]
     if not lines:
-        return ""
-    said = f"Beside it on {_name(study, whole)}, {'; '.join(lines)}"
+        return f"Whether it must listen on {_name(study, whole)} is open." if study.controls(arm) else ""
+    said = f"On {_name(study, whole)} `{arm}` was held against other courses too: {'; '.join(lines)}"
     if study.controls(arm):
         return f"{said}; {LISTENS[_listens(study, arm, table)]}."
     return f"{said}.{_alike(study, arm, whole)}"
@@ -105,9 +106,10 @@ def _alike(study: Study, arm: str, whole: bool) -> str:
     if not apart < LEAST_APART:
         return ""
     if not whole:
-        return f" `{arm}` follows nearly one curve whatever the seed, so what listening adds cannot be judged."
+        percent = f"{100 * np.expm1(apart):.1f} % on average from seed to seed"
+        return f" The rates of `{arm}` on {study.data} differ by {percent}, too little to tell whether it must listen."
     return (
-        f" The log rates of `{arm}` for one seed and for the next lie {apart:.3f} apart{RMS}, less than "
+        f" The log rates of `{arm}` on {study.data} for one seed and for the next lie {apart:.3f} apart{RMS}, less than "
         f"the {LEAST_APART} from which on a replay can tell: nearly one curve, so what listening adds cannot be judged."
     )
 
@@ -117,7 +119,11 @@ def _bar(tuned: Study, beside: Sequence[Study], tell: Callable[[pd.Series], str]
     schedules = {arm for study in beside for arm in study.schedules if arm in tuned.schedules and arm != COMPETITOR}
     rows = comparisons(tuned, [(arm, COMPETITOR) for arm in sorted(schedules) if COMPETITOR in tuned.arms])
     said = [f"`{row['arm']}` alone, tuned, {tell(row)}" for _, row in rows[rows["pairs"] > 0].iterrows()]
-    return [f"That is no high bar: against it {'; '.join(said)}."] if said and set(rows["word"]) == {"helps"} else []
+    return (
+        [f"That is no high bar: on {tuned.data}, against it {'; '.join(said)}."]
+        if said and set(rows["word"]) == {"helps"}
+        else []
+    )
 
 
 def _listens(study: Study, arm: str, table: pd.DataFrame) -> str:

@@ -24,9 +24,12 @@ def test_reviews_are_short_and_the_same_every_time():
     source = toy_reviews()
     assert (len(source.train[0]), len(source.test[0])) == (2_000, 1_000)
     assert {len(text.split()) for text in source.train[0]} == set(range(5, 41))
+    first, label = source.train[0][0], source.test[1][0]
+    source.train[0][0], source.test[1][0] = "changed", 1 - label
     again = toy_reviews()
-    assert again.train[0] == source.train[0]
-    assert np.array_equal(again.test[1], source.test[1])
+    assert again.train[0][0] == first
+    assert again.test[1][0] == label
+    assert not np.shares_memory(again.true_probs[0], source.true_probs[0])
 
 
 def test_labels_follow_the_true_probabilities():
