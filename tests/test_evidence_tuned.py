@@ -140,7 +140,7 @@ def test_the_found_rule_must_win_on_both_sets(study, second, seeds, said):
             "",
             0.001,
             (),
-            r"On digits the log rates of `best` for one seed and for the next lie 0\.001 apart .* cannot be judged\.$",
+            r"The log rates of `best` on digits for one seed and for the next lie 0\.001 apart .* cannot be judged\.$",
         ),
         (
             REPLAYS,
