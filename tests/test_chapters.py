@@ -82,8 +82,9 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
         re.DOTALL,
     )
     assert glued["verdict-table"].loc["inverse", "against cosine"].startswith("helps (+")
-    brief = rf"asked at every step, it loses {NEAR_5} points.*`inverse` gains {NEAR_3} points"
+    brief = rf"asked at every step, it loses {NEAR_5} points.*`inverse` \([^)]*\) gains {NEAR_3} points"
     assert re.search(brief, glued["verdict-brief"].data, re.DOTALL)
+    assert glued["verdict-brief"].data.startswith("**Listening was shown to help `inverse` on digits.")
     keys = {"verdict-answer", "verdict-brief", "verdict-figure", "verdict-table", "verdict-progress", "verdict-primary"}
     assert set(glued) == keys
     controls, figures, _ = chapter("controls", sweeps=one)
@@ -99,6 +100,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
         re.DOTALL,
     )
     assert text != swapped
+    assert glued["verdict-brief"].data.startswith("**No gain has been shown to come from listening so far.")
     controls, _, _ = chapter("controls", sweeps=other)
     assert "Feedback takes away: `inverse_yoked`" in controls
     assert "`report` **helps** against `sign_flip`" in controls
