@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,15 @@ RUN = re.compile(r'<code class="run">(.*?)</code>')
 LINE = re.compile(r'<div class="figure-data" data-figure="([^"]+)">(.*?)href="data:', re.DOTALL)
 
 
+@cache
+def all_runs() -> pd.DataFrame:
+    """The table of all runs; `uncertlr_book.generate` has it read anew by each build."""
+    return list_runs()
+
+
 def known_runs() -> set[str]:
     """Runs that have a row on the page: the published ones, and those that the build trained itself."""
-    table = list_runs()
+    table = all_runs()
     return set(table.loc[table["status"].isin(["published", "completed"]), "run_id"])
 
 
@@ -99,7 +106,7 @@ def studies_markdown() -> Iterator[str]:
 
 def runs_markdown(executed: Path) -> Iterator[str]:
     """A table of all published runs, and of those that the pages show and the build trained itself."""
-    table = list_runs()
+    table = all_runs()
     local = {run for runs in figure_runs(executed).values() for run in runs}
     table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
     yield from ["| run | published in | epochs | accuracy | processor | data | ended |", "|---|---|---|---|---|---|---|"]
@@ -115,7 +122,7 @@ def runs_markdown(executed: Path) -> Iterator[str]:
 def write_csv(folder: Path) -> None:
     """Scores and curves of each published file; a CSV whose content has not changed is left alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = list_runs()
+    table = all_runs()
     for path in _published():
         _write(folder / f"{path.stem}-runs.csv", table[table["source"] == path.stem].dropna(axis=1, how="all"))
         rows = [

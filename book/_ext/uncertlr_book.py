@@ -88,6 +88,7 @@ def substitute(app: Sphinx, config: Config) -> None:
 
 def generate(app: Sphinx) -> None:
     """Make the drawings, and the CSV files of the results, before any page is read."""
+    provenance_page.all_runs.cache_clear()
     drawings.draw_all(Path(app.srcdir) / GENERATED)
     provenance_page.write_csv(Path(app.srcdir) / DATA)
 
