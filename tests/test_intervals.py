@@ -1,11 +1,14 @@
 """Intervals of means and of shares, against SciPy's own."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from uncertlr.evidence import paired_interval
-from uncertlr.intervals import mean_interval, wilson_interval
+from uncertlr.intervals import exact_interval, mean_interval, wilson_interval
 
 
 def test_a_mean_has_the_interval_of_the_protocol_at_every_place():
@@ -29,7 +32,24 @@ def test_wilson_is_scipys(right, n):
     assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.parametrize(("right", "n"), [(0, 9), (9, 9), (1, 2), (428, 500)])
+def test_the_exact_interval_is_scipys(right, n):
+    expected = stats.binomtest(right, n).proportion_ci(method="exact")
+    assert exact_interval(right, n) == pytest.approx((expected.low, expected.high))
+
+
+def test_the_mean_has_students_interval_to_the_last_bit():
+    values = np.random.default_rng(1).normal(size=(7, 1))
+    half = stats.t.ppf(0.975, 6) * values.std(ddof=1) / np.sqrt(7)
+    assert mean_interval(values)[2][0] == values.mean() + half
+
+
 def test_an_empty_group_has_no_interval():
     low, high = wilson_interval([np.nan, 1], [0, 2])
     assert np.isnan([low[0], high[0]]).all()
     assert high[1] > low[1]
+
+
+def test_quantiles_do_without_scipys_slow_module():
+    code = "import sys, uncertlr.study, uncertlr.verdicts; sys.exit('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

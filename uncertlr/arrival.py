@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from uncertlr.evidence import Interval, Values, paired_interval, sign_flip_p_value
+from uncertlr.intervals import exact_interval
 from uncertlr.metrics import Censored
 
 
@@ -38,11 +38,13 @@ def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
         times: when each run reached the target, or the last time at which it had not.
         observed: whether it reached it.
     """
+    from scipy import stats
+
     values, seen = np.asarray(times, dtype=float), np.asarray(observed, dtype=bool)
     if len(values) != len(seen):
         raise ValueError(f"expected one flag a time, got {len(values)} times and {len(seen)} flags")
     if not seen.any():
-        return Survival(np.zeros(1), np.ones(1), np.array([_exact(len(values), len(values))[0]]), np.ones(1))
+        return Survival(np.zeros(1), np.ones(1), np.array([exact_interval(len(values), len(values))[0]]), np.ones(1))
     data = stats.CensoredData(uncensored=values[seen], right=values[~seen])
     survival = stats.ecdf(data).sf
     events = np.isin(survival.quantiles, values[seen])
@@ -54,13 +56,8 @@ def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
         np.where(np.isfinite(end.probabilities[events]), end.probabilities[events], shares)
         for end in (interval.low, interval.high)
     )
-    high = np.where(shares == 0, _exact(0, int(seen.sum()))[1], high)
+    high = np.where(shares == 0, exact_interval(0, int(seen.sum()))[1], high)
     return Survival(survival.quantiles[events], shares, low, high)
-
-
-def _exact(under_way: int, count: int) -> tuple[float, float]:
-    interval = stats.binomtest(under_way, count).proportion_ci(method="exact")
-    return float(interval.low), float(interval.high)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
+
+from uncertlr.intervals import exact_interval
 
 MARGIN = 0.005
 """Half a point of accuracy: differences below it are not worth a rule."""
@@ -78,7 +80,7 @@ def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0)
         rotation: of the donors; see `standard_error`.
     """
     values = _checked(differences, 2)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * standard_error(values, rotation)
+    half = stdtrit(len(values) - 1, (1 + level) / 2) * standard_error(values, rotation)
     return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half), len(values))
 
 
@@ -124,7 +126,7 @@ def t_p_value(differences: Values, rotation: int = 0) -> float:
     error = standard_error(values, rotation)
     if error == 0:
         return 0.0 if values.mean() else 1.0
-    return float(2 * stats.t.sf(abs(values.mean()) / error, len(values) - 1))
+    return float(2 * stdtr(len(values) - 1, -abs(values.mean()) / error))
 
 
 def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
@@ -151,8 +153,8 @@ def equivalence_p_value(differences: Values, margin: float = MARGIN, rotation: i
     error = standard_error(values, rotation)
     if error == 0:
         return 0.0 if abs(values.mean()) < margin else 1.0
-    above = stats.t.sf((values.mean() + margin) / error, len(values) - 1)
-    below = stats.t.cdf((values.mean() - margin) / error, len(values) - 1)
+    above = stdtr(len(values) - 1, -(values.mean() + margin) / error)
+    below = stdtr(len(values) - 1, (values.mean() - margin) / error)
     return float(max(above, below))
 
 
@@ -177,8 +179,8 @@ def pairs_won(differences: Values) -> tuple[float, Interval]:
     """
     values = _checked(differences, 1)
     won = float((values > 0).sum() + (values == 0).sum() / 2)
-    ends = [stats.binomtest(round_(won), len(values)).proportion_ci(method="exact") for round_ in (math.floor, math.ceil)]
-    return won, Interval(won / len(values), float(ends[0].low), float(ends[1].high), len(values))
+    low, high = exact_interval(math.floor(won), len(values))[0], exact_interval(math.ceil(won), len(values))[1]
+    return won, Interval(won / len(values), low, high, len(values))
 
 
 def sensitivity_to_rate(rates: Values, accuracies: Values) -> float:

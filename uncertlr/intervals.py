@@ -1,8 +1,8 @@
-"""Intervals that figures and tables of single arms show. Arrays in, arrays out."""
+"""Intervals of single samples. Quantiles come from SciPy's `special`, which, unlike its `stats`, is quick to import."""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import betaincinv, ndtri, stdtrit
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -22,7 +22,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, n
     mean, count = values.mean(axis=0), len(values)
     if count < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    half = stats.t.ppf((1 + level) / 2, count - 1) * values.std(axis=0, ddof=1) / np.sqrt(count)
+    half = stdtrit(count - 1, (1 + level) / 2) * values.std(axis=0, ddof=1) / np.sqrt(count)
     return mean, mean - half, mean + half
 
 
@@ -40,7 +40,25 @@ def wilson_interval(successes: ArrayLike, counts: ArrayLike, level: float = 0.95
     """
     counts = np.asarray(counts, dtype=float)
     n = np.where(counts > 0, counts, np.nan)
-    share, square = np.asarray(successes, dtype=float) / n, stats.norm.ppf((1 + level) / 2) ** 2
+    share, square = np.asarray(successes, dtype=float) / n, ndtri((1 + level) / 2) ** 2
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = np.sqrt(square * (share * (1 - share) / n + square / (4 * n * n))) / (1 + square / n)
     return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+
+
+def exact_interval(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """The exact binomial interval of a share (Clopper & Pearson 1934), from the quantiles of the beta distribution.
+
+    Args:
+        successes: 0 to ``count``.
+        count: at least 1.
+        level: of the interval.
+
+    >>> low, high = exact_interval(8, 10)
+    >>> print(f"{low:.3f} to {high:.3f}")
+    0.444 to 0.975
+    """
+    tail, failures = (1 - level) / 2, count - successes
+    low = betaincinv(successes, failures + 1, tail) if successes else 0.0
+    high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return float(low), float(high)

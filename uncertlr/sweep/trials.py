@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import qmc
-
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError
 
@@ -68,6 +66,8 @@ def trials_of(name: str, fields: Mapping[str, Any], ranges: Mapping[str, Range],
     >>> [fields["learning_rate"] for fields in trials_of("constant", {}, rates, 3).values()]
     [0.001, 0.00316, 0.000316]
     """
+    from scipy.stats import qmc
+
     points = qmc.Sobol(len(ranges), scramble=False).random_base2(count.bit_length())[1 : count + 1]
     return {
         f"{name}, trial {number}": {
