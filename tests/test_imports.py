@@ -15,7 +15,7 @@ LAYERS = [
     {"steps"},
     {"published", "plots", "tables", "costs", "progress", "training", "integrations"},
     {"summary", "rules_from_config", "listing", "evidence", "figure_data", "frames"},
-    {"arrival", "chapter_words", "effects", "experiments", "rate_levels"},
+    {"arrival", "chapter_words", "confusion", "effects", "experiments", "rate_levels"},
     {"book"},
     {"sweep"},
     {"study", "comparison"},

@@ -4,6 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from uncertlr import plots
+from uncertlr.evidence_figures import cell_means
 
 
 @pytest.fixture
@@ -134,6 +135,17 @@ def test_a_profile_falls_from_one_to_none(ax):
 
 
 def test_cells_show_their_intervals_and_empty_ones_nothing(ax):
-    plots.cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
+    cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3"]
     assert ax.get_legend_handles_labels()[1] == ["0.001"]
+
+
+def test_a_confusion_shows_whole_percentages_and_nothing_where_there_is_none(ax):
+    plots.confusion(ax, np.array([[0.904, 0.096], [np.nan, 0.5]]), ["cat", "dog"], "share")
+    assert [text.get_text() for text in ax.texts] == ["90", "10", "50"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["cat", "dog"]
+
+
+def test_a_confusion_of_many_classes_has_no_room_for_numbers(ax):
+    plots.confusion(ax, np.full((13, 13), 0.5), [str(each) for each in range(13)], "share")
+    assert not ax.texts

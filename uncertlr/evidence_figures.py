@@ -225,7 +225,7 @@ def cells_figure(study: Study) -> Figure:
     for ax, combination in zip(axes, combinations, strict=False):
         panel = [[scores[level, place, *combination] for place in (0, 1)] for level in (0, 1)]
         series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
-        plots.cell_means(ax, series, places)
+        cell_means(ax, series, places)
         counts = sorted(len(cell) for line in panel for cell in line)
         shown = ", ".join(
             f"{name.replace('_', ' ')} {both[level]}" for (name, both), level in zip(rest, combination, strict=True)
@@ -235,6 +235,23 @@ def cells_figure(study: Study) -> Figure:
     figure.supxlabel(second.replace("_", " "), color=plots.INK)
     figure.supylabel("final test accuracy", color=plots.INK)
     return figure
+
+
+def cell_means(ax: Axes, series: Mapping[str, np.ndarray], places: Sequence[object]) -> Axes:
+    """Means of cells with their intervals, joined by a line a series.
+
+    Args:
+        ax: where to draw.
+        series: name to [places, 3], estimate and ends; NaN where there is none.
+        places: what each place on the axis is called.
+    """
+    for index, (label, rows) in enumerate(series.items()):
+        x = np.arange(len(places)) + 0.06 * (index - (len(series) - 1) / 2)
+        reach = np.abs(rows[:, 1:].T - rows[:, 0])
+        ax.errorbar(x, rows[:, 0], reach, color=plots.COLOURS[index], marker="o", markersize=4, capsize=2, label=label)
+    ax.set_xticks(range(len(places)), [str(place) for place in places])
+    ax.set_xlim(-0.4, len(places) - 0.6)
+    return ax
 
 
 def _ends(of_seed: Mapping[int, float]) -> tuple[float, float, float]:

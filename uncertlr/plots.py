@@ -256,20 +256,21 @@ def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
     return ax
 
 
-def cell_means(ax: "Axes", series: Mapping[str, np.ndarray], places: Sequence[object]) -> "Axes":
-    """Means of cells with their intervals, joined by a line a series.
+def confusion(ax: "Axes", values: np.ndarray, classes: Sequence[str], title: str) -> "Axes":
+    """A table of shares as colours, with whole percentages where there is room for them.
 
     Args:
         ax: where to draw.
-        series: name to [places, 3], estimate and ends; NaN where there is none.
-        places: what each place on the axis is called.
+        values: [C, C] in 0..1, a row a label, a column a class that the network gives; NaN stays empty.
+        classes: names of the C classes.
+        title: what the shares are.
     """
-    for index, (label, rows) in enumerate(series.items()):
-        x = np.arange(len(places)) + 0.06 * (index - (len(series) - 1) / 2)
-        reach = np.abs(rows[:, 1:].T - rows[:, 0])
-        ax.errorbar(x, rows[:, 0], reach, color=COLOURS[index], marker="o", markersize=4, capsize=2, label=label)
-    ax.set_xticks(range(len(places)), [str(place) for place in places])
-    ax.set_xlim(-0.4, len(places) - 0.6)
+    import seaborn as sns
+
+    few, names = len(classes) <= 12, {"xticklabels": classes, "yticklabels": classes}
+    sns.heatmap(100 * values, ax=ax, annot=few, fmt=".0f", cmap="crest", cbar=False, square=True, **names)
+    ax.set(title=title, xlabel="class that the network gives", ylabel="label")
+    ax.grid(visible=False)
     return ax
 
 
