@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from uncertlr import plots
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
-from uncertlr.evidence_figures import against_controls, evidence_figures, rates_figure, save_figures
+from uncertlr.evidence_figures import against_controls, cell_means, evidence_figures, rates_figure, save_figures
 from uncertlr.evidence_tables import rates_data
 from uncertlr.evidence_times import target_accuracy
 from uncertlr.experiments import run
@@ -93,3 +95,10 @@ def test_two_replays_of_one_arm_are_named_apart(plant_runs, tmp_path):
     assert set(data["seed"]) == {3}
     for line, (_, rows) in zip((grey, coloured), data.groupby("arm"), strict=True):
         assert line.get_xdata().tolist() == rows["step"].tolist()
+
+
+def test_cells_show_their_intervals_and_empty_ones_nothing():
+    ax = Figure().subplots()
+    cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3"]
+    assert ax.get_legend_handles_labels()[1] == ["0.001"]

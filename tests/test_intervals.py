@@ -38,10 +38,16 @@ def test_the_exact_interval_is_scipys(right, n):
     assert exact_interval(right, n) == pytest.approx((expected.low, expected.high))
 
 
-def test_the_mean_has_students_interval_to_the_last_bit():
+@pytest.mark.parametrize(("right", "n"), [(11, 10), (-1, 3), (0, 0)])
+def test_a_share_of_nothing_or_more_than_all_is_refused(right, n):
+    with pytest.raises(ValueError, match=f"got {right} of {n}"):
+        exact_interval(right, n)
+
+
+def test_the_mean_has_students_interval():
     values = np.random.default_rng(1).normal(size=(7, 1))
     half = stats.t.ppf(0.975, 6) * values.std(ddof=1) / np.sqrt(7)
-    assert mean_interval(values)[2][0] == values.mean() + half
+    assert mean_interval(values)[2][0] == pytest.approx(values.mean() + half, rel=1e-14)
 
 
 def test_an_empty_group_has_no_interval():

@@ -4,7 +4,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from uncertlr import plots
-from uncertlr.evidence_figures import cell_means
 
 
 @pytest.fixture
@@ -132,12 +131,6 @@ def test_survival_starts_at_one_and_stays_where_nobody_arrives(ax):
 def test_a_profile_falls_from_one_to_none(ax):
     plots.profile(ax, [0.6, 0.5], plots.INK)
     np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), [[0.5, 1], [0.6, 0.5], [0.6, 0]])
-
-
-def test_cells_show_their_intervals_and_empty_ones_nothing(ax):
-    cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3"]
-    assert ax.get_legend_handles_labels()[1] == ["0.001"]
 
 
 def test_a_confusion_shows_whole_percentages_and_nothing_where_there_is_none(ax):

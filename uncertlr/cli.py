@@ -107,7 +107,9 @@ def build_parser() -> argparse.ArgumentParser:
     add.add_argument("--root", default="", help=describe_field("root"))
     add.add_argument("--predictions", nargs="*", default=[], help="runs whose predictions go along")
     add.set_defaults(command=_add_results, parser=add)
-    examples = actions.add_parser("examples", help="write what runs are least and most sure of", allow_abbrev=False)
+    examples = actions.add_parser(
+        "examples", help="write what runs are least and most sure of, and what they take for what", allow_abbrev=False
+    )
     examples.add_argument("run_ids", nargs="+", help="names of finished runs with predictions")
     examples.add_argument("--root", default="", help=describe_field("root"))
     examples.set_defaults(command=_store_examples, parser=examples)

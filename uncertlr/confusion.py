@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-FEWEST = 5
+FEWEST = 8
 """Classes below which a rank correlation over them says nothing."""
 
 
@@ -48,39 +48,41 @@ def tabulate(predictions: pd.DataFrame, classes: Sequence[str]) -> Confusion:
 
 
 def confusion_table(confusion: Confusion) -> pd.DataFrame:
-    """A row a pair of classes that occurs: label, class that the network gives, examples, mean entropy over its maximum."""
+    """A row a pair of classes that occurs: label, class that the network gives, examples, and both shares of `Confusion`."""
     rows, columns = np.nonzero(confusion.counts)
     return pd.DataFrame(
         {
             "label": [confusion.classes[row] for row in rows],
             "predicted": [confusion.classes[column] for column in columns],
             "examples": confusion.counts[rows, columns],
-            "entropy": confusion.entropy[rows, columns],
+            "share": confusion.shares[rows, columns],
+            "entropy_over_maximum": confusion.entropy[rows, columns],
         }
     )
 
 
 def confusion_words(confusion: Confusion) -> str:
-    """The commonest error, how unsure the network is there, and whether it is unsure of the classes that it gets wrong."""
-    names, counts, entropy = confusion.classes, confusion.counts, confusion.entropy
+    """How unsure the network is where it is right and where it is wrong: on the whole, in the commonest error, by class."""
+    names, counts, total = confusion.classes, confusion.counts, np.nan_to_num(confusion.entropy) * confusion.counts
     wrong = counts * (1 - np.eye(len(names), dtype=int))
     if not wrong.any():
-        return "The network gets every example right."
+        return "No example is taken for another class."
     label, given = np.unravel_index(wrong.argmax(), wrong.shape)
-    text = (
-        f"The commonest error: {names[label]} taken for {names[given]}, {counts[label, given]:,} of "
-        f"{counts[label].sum():,} examples. There the entropy is {entropy[label, given]:.0%} of its maximum on average"
+    text = f"Entropy, on average and as a share of its maximum: {total[wrong > 0].sum() / wrong.sum():.0%} of the errors"
+    if np.trace(counts):
+        text += f", {np.trace(total) / np.trace(counts):.0%} where the network is right"
+    text += (
+        f". The commonest error is {names[label]} taken for {names[given]}, {counts[label, given]:,} of "
+        f"{counts[label].sum():,}: {confusion.entropy[label, given]:.0%}"
     )
     if counts[label, label]:
-        text += f", and {entropy[label, label]:.0%} where {names[label]} is recognized"
-    of_label = pd.DataFrame({"errors": wrong.sum(axis=1), "entropy": np.nansum(entropy * counts, axis=1)})
+        text += f", and {confusion.entropy[label, label]:.0%} where {names[label]} is recognized"
+    of_label = pd.DataFrame({"errors": wrong.sum(axis=1), "entropy": total.sum(axis=1)})
     of_label = of_label.div(counts.sum(axis=1), axis=0).dropna()
     rank = float(of_label.corr("spearman").iloc[0, 1])
     if math.isnan(rank) or len(of_label) < FEWEST:
         return f"{text}."
-    together = (
-        "go together" if rank > 0.6 else "run against each other" if rank < -0.6 else "have little to do with each other"
-    )
+    together = "go together" if rank > 0.6 else "run against each other" if rank < -0.6 else "show no clear relation"
     return (
         f"{text}. By class, the share of errors and the mean entropy {together} (rank correlation {rank:+.2f} over "
         f"{len(of_label)} classes)."

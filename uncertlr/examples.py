@@ -1,7 +1,7 @@
 """What a page shows of single predictions: examples that a network is least or most sure of, and what it takes for what.
 
-They need the raw data and a run's predictions, so they are kept with the published runs: small pictures, short pieces of
-text and a table of counts, for pages that are rendered where neither is.
+Examples need the raw data and both need a run's predictions, so they are kept with the published runs: small pictures, short
+pieces of text and two tables, for pages that are rendered where neither is.
 """
 
 import base64
@@ -63,24 +63,21 @@ def examples_of(run: Run) -> list[Example]:
     path = _path(run)
     if path.is_file():
         return [Example(**{**row, "content": _unpack(row["content"])}) for row in read_json(path)["examples"]]
-    return _collect(run, _data_of(run)) if run.predictions is not None else []
+    return _collect(run) if run.predictions is not None else []
 
 
 def confusion_of(run: Run) -> Confusion | None:
-    """What a run takes for what: from results/ if it is stored there, else from the run's predictions and its data.
+    """What a run takes for what: from results/ if it is stored there, else from the run's predictions.
 
     Returns:
         The final weights' confusions on the test set (of a run that is not tested, on the validation set), Monte Carlo
         averaged; None for a published run without stored ones.
-
-    Raises:
-        UncertlrError: the data are missing, or not those that the run has seen.
     """
     path = _path(run)
-    if path.is_file():
-        stored = read_json(path).get("confusion")
-        return stored and Confusion(tuple(stored["classes"]), *(_table(stored[part]) for part in ("counts", "entropy")))
-    return _confused(run, _data_of(run)) if run.predictions is not None else None
+    stored = read_json(path).get("confusion") if path.is_file() else None
+    if stored:
+        return Confusion(tuple(stored["classes"]), *(_table(stored[part]) for part in ("counts", "entropy")))
+    return tabulate(_rows(run), run.record["class_names"]) if run.predictions is not None else None
 
 
 def examples_table(examples: Sequence[Example]) -> pd.DataFrame:
@@ -98,9 +95,8 @@ def store_examples(run: Run) -> Path:
     """
     if run.predictions is None:
         raise RunError(f"run {run.config.run_id} was published without predictions; publish it with --predictions")
-    data = _data_of(run)
-    rows = [{**asdict(example), "content": _pack(example.content)} for example in _collect(run, data)]
-    found = _confused(run, data)
+    rows = [{**asdict(example), "content": _pack(example.content)} for example in _collect(run)]
+    found = tabulate(_rows(run), run.record["class_names"])
     entropy = [[None if np.isnan(value) else round(value, 4) for value in row] for row in found.entropy.tolist()]
     confusion = {"classes": found.classes, "counts": found.counts.tolist(), "entropy": entropy}
     _path(run).parent.mkdir(parents=True, exist_ok=True)
@@ -121,34 +117,13 @@ def choose(predictions: pd.DataFrame, count: int) -> dict[str, list[int]]:
     return dict(zip(GROUPS, (list(ranked[::-1][:count]), list(ranked[:count]), wrong[:count]), strict=True))
 
 
-def _data_of(run: Run) -> DataSet:
+def _collect(run: Run) -> list[Example]:
     data = load_config_data(run.config)
     if data.fingerprint != run.record["data"]:
         raise RunError(
             f"run {run.config.run_id} has seen data with fingerprint {run.record['data'][:12]}, but {run.config.dataset} "
             f"now has {data.fingerprint[:12]}; restore the data"
         )
-    return data
-
-
-def _confused(run: Run, data: DataSet) -> Confusion:
-    return tabulate(_rows(run), data.class_names)
-
-
-def _table(rows: list[list[float | None]]) -> np.ndarray:
-    return np.array([[np.nan if value is None else value for value in row] for row in rows])
-
-
-def _split(run: Run) -> str:
-    return "test" if run.config.evaluate_test else "val"
-
-
-def _rows(run: Run) -> pd.DataFrame:
-    assert run.predictions is not None
-    return run.predictions.query(f"split == '{_split(run)}'").reset_index(drop=True)
-
-
-def _collect(run: Run, data: DataSet) -> list[Example]:
     rows = _rows(run)
     names, inputs = data.class_names, getattr(data, _split(run)).inputs
     return [
@@ -164,6 +139,19 @@ def _collect(run: Run, data: DataSet) -> list[Example]:
         for group, indices in choose(rows, COUNT).items()
         for index in indices
     ]
+
+
+def _table(rows: list[list[float | None]]) -> np.ndarray:
+    return np.array([[np.nan if value is None else value for value in row] for row in rows])
+
+
+def _split(run: Run) -> str:
+    return "test" if run.config.evaluate_test else "val"
+
+
+def _rows(run: Run) -> pd.DataFrame:
+    assert run.predictions is not None
+    return run.predictions.query(f"split == '{_split(run)}'").reset_index(drop=True)
 
 
 def _content(data: DataSet, inputs: Tensor) -> np.ndarray | str:

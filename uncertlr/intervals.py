@@ -54,10 +54,18 @@ def exact_interval(successes: int, count: int, level: float = 0.95) -> tuple[flo
         count: at least 1.
         level: of the interval.
 
+    Returns:
+        Lower and upper end.
+
+    Raises:
+        ValueError: there are none, or more successes than there are.
+
     >>> low, high = exact_interval(8, 10)
     >>> print(f"{low:.3f} to {high:.3f}")
     0.444 to 0.975
     """
+    if not 0 <= successes <= count or count < 1:
+        raise ValueError(f"expected 0 to {count} successes of at least one, got {successes} of {count}")
     tail, failures = (1 - level) / 2, count - successes
     low = betaincinv(successes, failures + 1, tail) if successes else 0.0
     high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0

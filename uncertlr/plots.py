@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequen
         ylabel: with the unit.
         colours: one a series; the book's, in their order, if there is none.
     """
-    for (name, (x, y)), colour in zip(series.items(), colours or _cycle(), strict=False):
+    for (name, (x, y)), colour in zip(series.items(), colours or cycle(COLOURS), strict=False):
         label = name
         if np.ndim(y) == 2:
             label = f"{name} (n = {len(y)})"
@@ -94,7 +95,7 @@ def bands(ax: "Axes", series: Mapping[str, tuple[Sequence[float], np.ndarray]], 
         xlabel: with the unit.
         ylabel: with the unit.
     """
-    for (x, y), colour in zip(series.values(), _cycle(), strict=False):
+    for (x, y), colour in zip(series.values(), cycle(COLOURS), strict=False):
         ax.plot(x, np.transpose(y), color=colour, linewidth=0.6, alpha=0.4)
     curves(ax, series, xlabel, ylabel)
     ax.legend()
@@ -257,7 +258,7 @@ def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
 
 
 def confusion(ax: "Axes", values: np.ndarray, classes: Sequence[str], title: str) -> "Axes":
-    """A table of shares as colours, with whole percentages where there is room for them.
+    """A table of shares as colours, with whole percentages where there is room for them, else with a scale.
 
     Args:
         ax: where to draw.
@@ -265,11 +266,14 @@ def confusion(ax: "Axes", values: np.ndarray, classes: Sequence[str], title: str
         classes: names of the C classes.
         title: what the shares are.
     """
+    import pandas as pd
     import seaborn as sns
 
-    few, names = len(classes) <= 12, {"xticklabels": classes, "yticklabels": classes}
-    sns.heatmap(100 * values, ax=ax, annot=few, fmt=".0f", cmap="crest", cbar=False, square=True, **names)
+    few = len(classes) <= 12
+    table = pd.DataFrame(100 * values, index=classes, columns=classes)
+    sns.heatmap(table, vmin=0, vmax=100, cmap="mako_r", annot=few, fmt=".0f", cbar=not few, square=True, ax=ax)
     ax.set(title=title, xlabel="class that the network gives", ylabel="label")
+    ax.tick_params(axis="y", rotation=0)
     ax.grid(visible=False)
     return ax
 
@@ -287,10 +291,6 @@ def gallery(axes: Sequence["Axes"], images: np.ndarray, titles: Sequence[str]) -
         ax.set_title(title)
         ax.axis("off")
     return axes
-
-
-def _cycle() -> list[str]:
-    return [*COLOURS, *COLOURS, *COLOURS]
 
 
 def _whole_epochs(ax: "Axes", series: Series) -> None:
