@@ -185,6 +185,20 @@ def test_what_is_not_shown_is_said_with_what_could_have_been(study):
     assert resolution(table[table["word"] == "missing"]) == ""
 
 
+def test_a_difference_that_only_the_adjustment_hides_says_so(study):
+    arms = {name: 0.0 for name in ("report", "sign_flip", "bold_driver")}
+    found = study(arms | {"inverse": 0.012}, noise=0.02)
+    row = comparisons(found, named_family(found)).set_index(["arm", "against"], drop=False).loc[("inverse", "constant")]
+    assert row["word"] == "not shown"
+    assert row["p"] <= 0.05 < row["p, Holm"]
+    said = f"p = {row['p, Holm']:.2g} after Holm, {row['p']:.2g} before it)"
+    assert said in claim(row)
+    assert said.replace("Holm,", "Holm's adjustment,") in answer(found)
+    plainly = comparisons(found, [("report", "constant")]).iloc[0]
+    assert plainly["word"] == "not shown"
+    assert "before it" not in claim(plainly)
+
+
 def test_in_brief_another_study_says_how_far_it_is(study):
     first, far = study(GOOD), study(GOOD, seeds=3, name="far")
     lines = in_brief(first, far, first).split("\n\n")[3:]

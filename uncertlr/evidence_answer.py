@@ -4,7 +4,7 @@ import pandas as pd
 
 from uncertlr.evidence import SEEDS_FOR_A_CLAIM
 from uncertlr.evidence_listening import conclusion, next_to_none
-from uncertlr.evidence_words import listed, ours, tuned
+from uncertlr.evidence_words import alone, listed, ours, tuned
 from uncertlr.pairs import on_bound, same_factors
 from uncertlr.study import COMPETITOR, CONSTANT, Study
 from uncertlr.tables import rate
@@ -197,7 +197,8 @@ def result(row: pd.Series) -> str:
     if row["pairs"] < 2:
         return text
     level, low, high = (90, "low, 90 %", "high, 90 %") if row["word"] == "equivalent" else (95, "low", "high")
-    return f"{text} ({level} % interval {row[low]:+.1f} to {row[high]:+.1f}, {row['pairs']} pairs)"
+    adjusted = f"; p = {row['p, Holm']:.2g} after Holm's adjustment, {alone(row)}" if alone(row) else ""
+    return f"{text} ({level} % interval {row[low]:+.1f} to {row[high]:+.1f}, {row['pairs']} pairs{adjusted})"
 
 
 def plain(row: pd.Series) -> str:

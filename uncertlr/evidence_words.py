@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from uncertlr.evidence import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
+from uncertlr.evidence import ALPHA, LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
 from uncertlr.experiments import find
 from uncertlr.pairs import FRESH
 from uncertlr.runs import project_folder
@@ -171,6 +171,12 @@ def fields(row: pd.Series) -> dict[str, object]:
     return dict(row) | settings | {"percent": percent, "donors": donors}
 
 
+def alone(row: pd.Series) -> str:
+    """What a difference that is not shown would be without the adjustment, where the reader of its interval must wonder."""
+    wonders = row["word"] == "not shown" and (row["p"] <= ALPHA or row["low"] * row["high"] > 0)
+    return f"{row['p']:.2g} before it" if wonders else ""
+
+
 def _numbers(row: pd.Series) -> str:
     if row["word"] == "missing":
         return ""
@@ -179,7 +185,7 @@ def _numbers(row: pd.Series) -> str:
     level, low, high = (90, "low, 90 %", "high, 90 %") if row["word"] == "equivalent" else (95, "low", "high")
     text = f"{row['difference']:+.2f} points, {level} % interval {row[low]:+.2f} to {row[high]:+.2f}, {row['pairs']} pairs"
     if row["word"] in ("helps", "harms", "not shown"):
-        text += f", p = {row['p, Holm']:.2g} after Holm"
+        text += f", p = {row['p, Holm']:.2g} after Holm{', ' + alone(row) if alone(row) else ''}"
     if row["word"] == "equivalent":
         text += f", p = {row['p, equivalence']:.2g} of the equivalence test"
     return f" ({text})"
