@@ -106,7 +106,7 @@ def test_other_parameters_run_from_top_to_bottom(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "dataset", "pictures"), [("cifar10", "digits", 4), ("imdb", "toy_reviews", 3)])
+@pytest.mark.parametrize(("name", "dataset", "pictures"), [("cifar10", "digits", 5), ("imdb", "toy_reviews", 3)])
 def test_new_parameters_train(name, dataset, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parameters = {**QUICK, "dataset": dataset, "root": str(tmp_path / "own"), "rule": "threshold"}
