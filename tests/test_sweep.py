@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 
 import nbformat
 import numpy as np
@@ -105,6 +106,23 @@ class TestReading:
         assert [study.rotation(arm) for arm in arms] == [0, 1, 3, 0, 0]
         assert set(study.controls("inverse")) == set(arms[1:])
 
+    def test_an_arm_may_run_on_fewer_seeds(self, sweep):
+        few = GRID.replace("constant:", "constant: {seeds: 2}").replace("rule: shuffled", "rule: shuffled, seeds: 1")
+        runs, all_runs = by_name(sweep(few)), by_name(sweep(GRID))
+        left_out = {("constant", 2), ("inverse_shuffled", 1), ("inverse_shuffled", 2)}
+        assert runs == {key: config for key, config in all_runs.items() if key not in left_out}
+
+    def test_controls_have_their_donors_seeds_and_form_a_ring_of_these(self, sweep):
+        jobs = sweep(GRID.replace("seeds: 3", "seeds: [4, 6, 9, 7]").replace("min_factor: 0.1", "min_factor: 0.1, seeds: 3"))
+        runs = by_name(jobs)
+        assert {seed for arm, seed in runs if arm == "constant"} == {4, 6, 9, 7}
+        assert {seed for arm, seed in runs if arm != "constant"} == {4, 6, 9}
+        assert runs["inverse_yoked", 9].donors == [runs["inverse", 4].run_id]
+        assert runs["inverse_mean_curve", 9].donors == [runs["inverse", seed].run_id for seed in (4, 6)]
+        study = study_of(jobs)
+        assert [study.planned(arm) for arm in ("constant", "inverse", "inverse_yoked")] == [4, 3, 3]
+        assert study.rotation("inverse_yoked") == 1
+
     def test_a_product_multiplies_the_arms_and_donors_stay_within_a_point(self, sweep):
         jobs = sweep(GRID.replace("epochs: 1, ", "") + "product: {epochs: [1, 3], decide_every: [0, 5]}\n")
         assert len(jobs) == len({job.run_id for job in jobs}) == 4 * 15
@@ -128,7 +146,10 @@ class TestReading:
         arms = {job.arm for job in jobs}
         if path.stem.endswith("-standard"):
             assert {"constant", "cosine", "report", "report_epoch", "relative", "inverse", "inverse_yoked"} <= arms
-            assert len(jobs) == 10 * len(arms)
+            counts = Counter(job.arm for job in jobs)
+            assert set(counts.values()) <= {5, 10}
+            assert all(counts[arm] == 10 for arm in ("constant", "cosine", "report", "report_epoch", "relative", "inverse"))
+            assert all(counts[arm] == 10 for arm in ("inverse_yoked", "inverse_mean_curve", "bold_driver"))
 
 
 HEAD = "experiment: digits\nprofile: quick\n"
@@ -164,6 +185,10 @@ class TestRefusals:
             (HEAD + "arms: {a: {epochs: 1}}\nproduct: {epochs: [1]}", "arm 'a': epochs is varied by the product"),
             (HEAD + "arms: {a: {seed: 1}}", "arm 'a': 'seed' belongs in 'seeds'"),
             (HEAD + "base: {threads: 2}\narms: {a: {}}", "base: 'threads' belongs in the command line"),
+            (HEAD + "arms: {a: {seeds: 4}}\nseeds: 3", "arm 'a': seeds=4 must be how many of the sweep's seeds it runs on"),
+            (HEAD + "arms: {a: {seeds: 0}}", "arm 'a': seeds=0 must be how many"),
+            (HEAD + "arms: {a: {seeds: [0]}}", "arm 'a': seeds=[0] must be how many"),
+            (HEAD + "base: {seeds: 1}\narms: {a: {}}", "unknown parameter 'seeds'"),
             (HEAD + "arms: {a: {donors: others}}", "arm 'a': donors='others' needs 'donor'"),
             (HEAD + "arms: {a: {}\nseeds", "not a sweep in YAML"),
             ("- a\n- b", "not a sweep; it must be a mapping"),
@@ -189,6 +214,9 @@ class TestRefusals:
             ("donor: inverse, donors: true", "arm 'b': donors=True must be"),
             ("donor: inverse, rule: threshold", "rule='threshold' with a donor must be replay or shuffled"),
             ("donor: inverse, rule: shuffled, donors: others", "rule='shuffled' takes the run's own readings"),
+            ("donor: inverse, seeds: 1", "arm 'b': seeds=1 breaks the ring in which each run replays another seed's"),
+            ("donor: inverse, donors: 1, seeds: 1", "arm 'b': seeds=1 breaks the ring"),
+            ("donor: inverse, donors: own, seeds: 3", "arm 'b': seeds=3 must be how many of the sweep's seeds"),
             ("donor: fixed", "arm 'b': its donor 'fixed' has no rule, so there is nothing to replay"),
             ("donor: inverse, epochs: 2", "arm 'b': epochs=2 differs from its donor's"),
             ("donor: inverse, gain: x", "arm 'b': invalid parameter gain='x'"),

@@ -31,7 +31,7 @@ RESULTS = {
     "equivalent": "ends within half a point of it",
     "not shown": "is not shown to differ from it, nor to be equivalent",
     "uninformative": "is too like it to tell",
-    "descriptive": "stands at {difference:+.1f} points so far, with too few pairs for a claim",
+    "descriptive": "stands at {difference:+.1f} points, with too few pairs for a claim",
     "missing": "has no finished pair with it yet",
 }
 """Of an arm against a baseline that the sentence has named."""

@@ -22,7 +22,10 @@ CLAIMS = {
         "`{arm}` against `{against}` is **uninformative**: their log rates are {apart:.3f} apart, less than {least}, so the "
         "control cannot tell feedback from shape"
     ),
-    "descriptive": "`{arm}` against `{against}` is **descriptive**, no claim: {pairs} of {planned} pairs are finished",
+    "descriptive": (
+        "`{arm}` against `{against}` is **descriptive**, no claim, which takes {seeds} pairs: "
+        "{pairs} of {planned} planned are finished"
+    ),
     "missing": "`{arm}` against `{against}` is **missing**: {pairs} of {planned} pairs are finished",
 }
 

@@ -12,6 +12,7 @@
       constant: {}
       inverse: {rule: proportional, learning_rate: 3e-4}
       tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
+      sign_flip: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
       inverse_yoked: {donor: inverse}                        # replays the next seed's run of inverse
       inverse_yoked_3: {donor: inverse, donors: 3}           # replays the run of the third seed from its own
       inverse_mean_curve: {donor: inverse, donors: others}   # replays the geometric mean of all other seeds' runs
@@ -133,15 +134,17 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     for field, values in product.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"product: {field}={values!r} must be a list of at least one value")
+    seeds = _seeds(grid.get("seeds", 1))
     arms = {name: _mapping(f"arm {name!r}", fields) for name, fields in arms.items()}
     for name, fields in arms.items():
-        _refuse_reserved(f"arm {name!r}", {key: value for key, value in fields.items() if key != "donors"})
+        _refuse_reserved(f"arm {name!r}", _without(fields, "donors"))
         if both := sorted(set(fields) & set(product)):
             raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; it can stand in one place only")
+        _check_count(f"arm {name!r}", fields, seeds)
     profile = grid.get("profile", "exact")
     if profile not in list(PROFILES):
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    seeds, trials = _seeds(grid.get("seeds", 1)), grid.get("trials", 0)
+    trials = grid.get("trials", 0)
     if type(trials) is not int or trials < 0 or (trials == 0 and "trials" in grid):
         raise ConfigError(f"trials={trials!r} must be a count of at least 1")
     given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials}
@@ -167,6 +170,14 @@ def _seeds(value: Any) -> list[int]:
     return seeds
 
 
+def _check_count(where: str, fields: dict[str, Any], seeds: list[int]) -> None:
+    count = fields.get("seeds", len(seeds))
+    if type(count) is not int or not 1 <= count <= len(seeds):
+        raise ConfigError(
+            f"{where}: seeds={count!r} must be how many of the sweep's seeds it runs on, the first ones, 1 to {len(seeds)}"
+        )
+
+
 def _refuse_unknown(what: str, names: Any, known: Any) -> None:
     for name in names:
         if name not in known:
@@ -184,7 +195,9 @@ def _refuse_reserved(where: str, fields: dict[str, Any]) -> None:
 
 
 def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
-    arms = {name: {**grid["base"], **fields} for name, fields in grid["arms"].items() if "donor" not in fields}
+    own = {name: fields for name, fields in grid["arms"].items() if "donor" not in fields}
+    seeds_of = {name: grid["seeds"][: fields.get("seeds")] for name, fields in own.items()}
+    arms = {name: {**grid["base"], **_without(fields, "seeds")} for name, fields in own.items()}
     controls = {name: fields for name, fields in grid["arms"].items() if "donor" in fields}
     jobs = []
     for values in itertools.product(*grid["product"].values()):
@@ -193,12 +206,14 @@ def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
         runs = {
             (name, seed): _config(name, grid, {**fields, **point, **execution, "seed": seed})
             for name, fields in arms.items()
-            for seed in grid["seeds"]
+            for seed in seeds_of[name]
         }
         for name, fields in controls.items():
-            _check_control(name, fields, arms, grid["seeds"])
-            runs |= {(name, seed): _control(name, fields, seed, grid["seeds"], runs) for seed in grid["seeds"]}
-        jobs += [Job(name + label, runs[name, seed]) for seed in grid["seeds"] for name in grid["arms"]]
+            _check_control(name, fields, seeds_of)
+            ring = seeds_of[fields["donor"]]
+            runs |= {(name, seed): _control(name, fields, seed, ring, runs) for seed in ring[: fields.get("seeds")]}
+        in_order = itertools.product(grid["seeds"], grid["arms"])
+        jobs += [Job(name + label, runs[name, seed]) for seed, name in in_order if (name, seed) in runs]
     return jobs
 
 
@@ -211,13 +226,24 @@ def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfi
         raise ConfigError(f"arm {name!r}: {error}") from None
 
 
-def _check_control(name: str, fields: dict[str, Any], arms: dict[str, Any], seeds: list[int]) -> None:
+def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in names}
+
+
+def _check_control(name: str, fields: dict[str, Any], seeds_of: dict[str, list[int]]) -> None:
     where = f"arm {name!r}"
-    if fields["donor"] not in list(arms):
-        near = difflib.get_close_matches(str(fields["donor"]), arms, n=1)
+    if fields["donor"] not in list(seeds_of):
+        near = difflib.get_close_matches(str(fields["donor"]), seeds_of, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "name an arm of this file that has a rule of its own"
         raise ConfigError(f"{where}: no donor {fields['donor']!r}; {hint}")
-    which = fields.get("donors", "next")
+    seeds = seeds_of[fields["donor"]]
+    _check_count(where, fields, seeds)
+    which = fields.get("donors", "own" if fields.get("rule") == "shuffled" else "next")
+    if which not in ("own", "others") and fields.get("seeds", len(seeds)) < len(seeds):
+        raise ConfigError(
+            f"{where}: seeds={fields['seeds']} breaks the ring in which each run replays another seed's; leave it out, or "
+            f"give its donor {fields['donor']!r} as few"
+        )
     if which not in DONORS and (type(which) is not int or not 0 < which < len(seeds)):
         raise ConfigError(
             f"{where}: donors={which!r} must be one of {', '.join(DONORS)}, or how many seeds further the donor is, "
@@ -236,7 +262,7 @@ def _control(
     like = runs[fields["donor"], seed]
     if like.rule == "none":
         raise ConfigError(f"arm {name!r}: its donor {fields['donor']!r} has no rule, so there is nothing to replay")
-    changes = {key: value for key, value in fields.items() if key not in ("donor", "donors")}
+    changes = _without(fields, "donor", "donors", "seeds")
     rule = changes.setdefault("rule", "replay")
     which = fields.get("donors", "own" if rule == "shuffled" else "next")
     if which != "own" and len(seeds) < 2:
