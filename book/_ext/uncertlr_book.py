@@ -14,6 +14,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.directives.patches import Figure
+from sphinx.environment import BuildEnvironment
+from sphinx.ext import viewcode
 from sphinx.util.docutils import SphinxDirective
 
 from uncertlr.config import parameter_table
@@ -93,6 +95,19 @@ def generate(app: Sphinx) -> None:
     provenance_page.write_csv(Path(app.srcdir) / DATA)
 
 
+def use_two_processes(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    """Read and write the pages in two processes, which Jupyter Book's command line cannot ask for."""
+    app.parallel = max(app.parallel, 2)
+    # it declares nothing, and numbers the chapters when all pages have been read and are together again
+    if numbering := app.extensions.get("sphinx_multitoc_numbering"):
+        numbering.parallel_read_safe = True
+
+
+def forget_unused_code(app: Sphinx, env: BuildEnvironment) -> None:
+    """A process leaves modules behind that no page documents; read in one, these are forgotten with the next page."""
+    viewcode.env_purge_doc(app, env, "")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("drawing", Drawing)
@@ -100,6 +115,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("generated", Generated)
     app.add_directive("glued", glued.Glued)
     app.connect("builder-inited", generate)
+    app.connect("env-before-read-docs", use_two_processes)
+    app.connect("env-updated", forget_unused_code)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     notebook_pages.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
