@@ -130,7 +130,7 @@ def test_in_brief_what_cannot_be_told_is_not(study):
     few = in_brief(study(GOOD, seeds=3))
     assert re.search(r"asked at every step, it stands at -\d+\.\d points, with too few pairs for a claim\.", few)
     assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
-    assert "Of `inverse` it cannot be said yet: no control has its 10 pairs." in few
+    assert "Of `inverse` it cannot be said: no control has the 10 pairs of a claim." in few
     alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
     assert "Those of `inverse` stay within 0.1 % of the arm's rate on average, too near to tell." in alike
     unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
@@ -138,7 +138,7 @@ def test_in_brief_what_cannot_be_told_is_not(study):
     assert "`sign_flip`: no difference shown, nor equivalence" in unclear
     none = in_brief(study({}, seeds=0, name="none"))
     assert "**The report's rule** has no finished pair with a fixed rate yet." in none
-    assert "Of `inverse` it cannot be said yet" in none
+    assert "Of `inverse` it cannot be said: no control has the 10 pairs of a claim." in none
 
 
 @pytest.mark.parametrize(("curve", "level", "ahead"), [(0.0, 0.0, True), (0.04, 0.08, False)])
@@ -203,8 +203,8 @@ def test_in_brief_another_study_says_how_far_it_is(study):
     first, far = study(GOOD), study(GOOD, seeds=3, name="far")
     lines = in_brief(first, far, first).split("\n\n")[3:]
     assert re.fullmatch(
-        r"\*\*digits \(.*\)\*\* has 15 of 100 planned runs; no way to listen has its 10 pairs with a fixed rate yet, so "
-        r"nothing is claimed\.",
+        r"\*\*digits \(.*\)\*\* has 15 of 100 planned runs; no way to listen has the 10 pairs of a claim with a fixed rate, "
+        r"so none is made\.",
         lines[0],
     )
     assert re.search(
@@ -270,11 +270,11 @@ def test_what_the_rule_moved_is_not_what_listening_moved(study, low, gain):
 
 def test_few_seeds_are_descriptive_and_none_are_missing(study):
     few = study(GOOD, seeds=3)
-    claim = "**descriptive**, no claim, which takes 10 pairs: 3 of 10 planned are finished ("
+    claim = "**descriptive**: 3 of 10 planned pairs are finished, and a claim takes 10 ("
     assert claim in claims(comparisons(few, named_family(few)))
     so_far = r"stands at [-+]\d+\.\d points, with too few pairs for a claim \(95 % interval \S+ to \S+, 3 pairs\)"
     assert len(re.findall(so_far, answer(few))) == 2
-    assert "no control has its 10 pairs" in answer(few)
+    assert "no control has the 10 pairs of a claim" in answer(few)
     assert "15 of 100 planned runs are finished; missing: `constant` 7 of 10" in progress(few)
     assert any("8 of the 8 comparisons of the named family" in line for line in limits(few))
 

@@ -67,6 +67,7 @@ def test_a_whole_number_stays_one(sweep):
         ("trials: 3", "", "arm 'constant' names a range; say with 'trials'"),
         ("trials: 3", "trials: 0", "trials=0 must be a count of at least 1"),
         ("trials: 3", "trials: 3\nproduct: {batch_size: [32, 64]}", "leave 'product' out"),
+        ("fixed: {schedule: cosine}", "fixed: {schedule: cosine, seeds: 1}", "arm 'fixed': .* leave its 'seeds' out"),
         ("low: -2, high: 0", "low: 0, high: -2", "low below high"),
         ("low: -2, high: 0", "low: -2, high: 0, log: true", "low above 0"),
         ("low: -2, high: 0", "low: -2", "needs the numbers low and high"),

@@ -165,7 +165,7 @@ def _controls(study: Study) -> str:
     told = [LISTENING[row["word"]].format(**row) for _, row in judged.iterrows() if row["word"] in LISTENING]
     lines += [f"Held against the same curves without feedback: {'; '.join(told)}."] if told else []
     if judged.empty:
-        lines += [f"Whether it is the feedback cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."]
+        lines += [f"Whether it is the feedback cannot be said: no control has the {SEEDS_FOR_A_CLAIM} pairs of a claim."]
     stairs = [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]
     if stairs:
         lines += [

@@ -125,7 +125,7 @@ def _listening_in_brief(study: Study) -> str:
             f"A control follows an arm's curve without listening. Those of {listed(list(alike))} {near}, too near to tell."
         )
     if waiting and not lines:
-        lines = [f"Of {listed(waiting)} it cannot be said yet: no control has its {SEEDS_FOR_A_CLAIM} pairs."]
+        lines = [f"Of {listed(waiting)} it cannot be said: no control has the {SEEDS_FOR_A_CLAIM} pairs of a claim."]
     lines = lines or ["It cannot be said: no control is planned."]
     if stairs := [f"`{arm}`" for arm in study.feedback if same_factors(study, arm)]:
         lines.append(f"{listed(stairs)} took the same decisions in every run, so there was no feedback to judge.")
@@ -151,7 +151,7 @@ def _far(study: Study) -> str:
     named = comparisons(study, named_family(study))
     rows = named[(named["against"] == CONSTANT) & ~named["word"].isin(["descriptive", "missing"])]
     if rows.empty:
-        return f"{done}; no way to listen has its {SEEDS_FOR_A_CLAIM} pairs with a fixed rate yet, so nothing is claimed."
+        return f"{done}; no way to listen has the {SEEDS_FOR_A_CLAIM} pairs of a claim with a fixed rate, so none is made."
     open_ = int((named["against"] == CONSTANT).sum()) - len(rows)
     more = f" {open_} more {'has' if open_ == 1 else 'have'} too few pairs for a claim." if open_ else ""
     return f"{done}. Against a fixed rate of {rate(study.initial_rate(CONSTANT))}: {_each_in_brief(study, rows, {})}{more}"

@@ -24,7 +24,7 @@ FEEDBACK = {
         "With however many pairs, `{against}` cannot tell feedback from shape: its rate and that of `{arm}` are "
         "{percent:.1f} % apart (log rates {apart:.3f}, less than {least}{donors})."
     ),
-    "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} pairs; {seeds} are needed to say anything.",
+    "descriptive": "`{arm}` against `{against}` has {pairs} of {planned} planned pairs, and a claim takes {seeds}.",
 }
 
 CONCLUDED = {

@@ -23,10 +23,10 @@ CLAIMS = {
         "control cannot tell feedback from shape"
     ),
     "descriptive": (
-        "`{arm}` against `{against}` is **descriptive**, no claim, which takes {seeds} pairs: "
-        "{pairs} of {planned} planned are finished"
+        "`{arm}` against `{against}` is **descriptive**: {pairs} of {planned} planned pairs are finished, "
+        "and a claim takes {seeds}"
     ),
-    "missing": "`{arm}` against `{against}` is **missing**: {pairs} of {planned} pairs are finished",
+    "missing": "`{arm}` against `{against}` is **missing**: {pairs} of {planned} planned pairs are finished",
 }
 
 SAME_RATE = {

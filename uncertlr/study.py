@@ -120,9 +120,10 @@ class Study:
         donors = jobs[0].config.donors
         if self._rule(arm) != "replay" or len(donors) != 1:
             return 0
-        seeds = sorted(job.config.seed for job in jobs)
-        own, donor = (seeds.index(job.config.seed) for job in (jobs[0], self._by_id[donors[0]]))
-        return (donor - own) % len(seeds)
+        replayed = self._by_id[donors[0]]
+        ring = sorted(job.config.seed for job in self._jobs(replayed.arm))
+        own, donor = (ring.index(job.config.seed) for job in (jobs[0], replayed))
+        return (donor - own) % len(ring)
 
     def of_seed(self, seed: int) -> "Study":
         """The same study with the finished runs of one seed."""

@@ -98,13 +98,13 @@ def generate(app: Sphinx) -> None:
 def use_two_processes(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
     """Read and write the pages in two processes, which Jupyter Book's command line cannot ask for."""
     app.parallel = max(app.parallel, 2)
-    # it declares nothing, and numbers the chapters when all pages have been read and are together again
+    # it declares nothing; it numbers the chapters, all from the front page's list, when every page has been read
     if numbering := app.extensions.get("sphinx_multitoc_numbering"):
         numbering.parallel_read_safe = True
 
 
 def forget_unused_code(app: Sphinx, env: BuildEnvironment) -> None:
-    """A process leaves modules behind that no page documents; read in one, these are forgotten with the next page."""
+    """Drop modules that no page documents: one process drops them before its next page, two bring them along."""
     viewcode.env_purge_doc(app, env, "")
 
 

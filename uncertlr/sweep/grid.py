@@ -30,12 +30,10 @@ import yaml
 
 from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset
 from uncertlr.errors import ConfigError
+from uncertlr.sweep.controls import control_runs, first_seeds, without
 from uncertlr.sweep.trials import spread
 
 KEYS = ("experiment", "profile", "seeds", "base", "product", "trials", "arms")
-DONORS = ("next", "others", "own")
-LENGTH_FIELDS = ("epochs", "batch_size", "train_examples", "val_fraction", "signal_every")
-"""Fields that fix the number of steps and of readings, which a trace and the run that replays it must share."""
 
 
 @dataclass(frozen=True)
@@ -134,17 +132,15 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     for field, values in product.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"product: {field}={values!r} must be a list of at least one value")
-    seeds = _seeds(grid.get("seeds", 1))
     arms = {name: _mapping(f"arm {name!r}", fields) for name, fields in arms.items()}
     for name, fields in arms.items():
-        _refuse_reserved(f"arm {name!r}", _without(fields, "donors"))
+        _refuse_reserved(f"arm {name!r}", without(fields, "donors", "seeds"))
         if both := sorted(set(fields) & set(product)):
             raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; it can stand in one place only")
-        _check_count(f"arm {name!r}", fields, seeds)
     profile = grid.get("profile", "exact")
     if profile not in list(PROFILES):
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    trials = grid.get("trials", 0)
+    seeds, trials = _seeds(grid.get("seeds", 1)), grid.get("trials", 0)
     if type(trials) is not int or trials < 0 or (trials == 0 and "trials" in grid):
         raise ConfigError(f"trials={trials!r} must be a count of at least 1")
     given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials}
@@ -170,14 +166,6 @@ def _seeds(value: Any) -> list[int]:
     return seeds
 
 
-def _check_count(where: str, fields: dict[str, Any], seeds: list[int]) -> None:
-    count = fields.get("seeds", len(seeds))
-    if type(count) is not int or not 1 <= count <= len(seeds):
-        raise ConfigError(
-            f"{where}: seeds={count!r} must be how many of the sweep's seeds it runs on, the first ones, 1 to {len(seeds)}"
-        )
-
-
 def _refuse_unknown(what: str, names: Any, known: Any) -> None:
     for name in names:
         if name not in known:
@@ -188,6 +176,7 @@ def _refuse_unknown(what: str, names: Any, known: Any) -> None:
 
 def _refuse_reserved(where: str, fields: dict[str, Any]) -> None:
     homes = {"dataset": "'experiment'", "seed": "'seeds'", "donors": "an arm that names its donor"}
+    homes["seeds"] = "the sweep itself, or an arm that runs on fewer,"
     homes |= dict.fromkeys(EXECUTION_FIELDS, "the command line, since it is no part of what a run is,")
     for name in fields:
         if name in homes:
@@ -196,8 +185,8 @@ def _refuse_reserved(where: str, fields: dict[str, Any]) -> None:
 
 def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
     own = {name: fields for name, fields in grid["arms"].items() if "donor" not in fields}
-    seeds_of = {name: grid["seeds"][: fields.get("seeds")] for name, fields in own.items()}
-    arms = {name: {**grid["base"], **_without(fields, "seeds")} for name, fields in own.items()}
+    seeds_of = {name: first_seeds(f"arm {name!r}", fields, grid["seeds"]) for name, fields in own.items()}
+    arms = {name: {**grid["base"], **without(fields, "seeds")} for name, fields in own.items()}
     controls = {name: fields for name, fields in grid["arms"].items() if "donor" in fields}
     jobs = []
     for values in itertools.product(*grid["product"].values()):
@@ -209,9 +198,7 @@ def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
             for seed in seeds_of[name]
         }
         for name, fields in controls.items():
-            _check_control(name, fields, seeds_of)
-            ring = seeds_of[fields["donor"]]
-            runs |= {(name, seed): _control(name, fields, seed, ring, runs) for seed in ring[: fields.get("seeds")]}
+            runs |= control_runs(name, fields, seeds_of, runs)
         in_order = itertools.product(grid["seeds"], grid["arms"])
         jobs += [Job(name + label, runs[name, seed]) for seed, name in in_order if (name, seed) in runs]
     return jobs
@@ -224,66 +211,6 @@ def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfi
         return preset(grid["experiment"], grid["profile"], **values)
     except ConfigError as error:
         raise ConfigError(f"arm {name!r}: {error}") from None
-
-
-def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key not in names}
-
-
-def _check_control(name: str, fields: dict[str, Any], seeds_of: dict[str, list[int]]) -> None:
-    where = f"arm {name!r}"
-    if fields["donor"] not in list(seeds_of):
-        near = difflib.get_close_matches(str(fields["donor"]), seeds_of, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "name an arm of this file that has a rule of its own"
-        raise ConfigError(f"{where}: no donor {fields['donor']!r}; {hint}")
-    seeds = seeds_of[fields["donor"]]
-    _check_count(where, fields, seeds)
-    which = fields.get("donors", "own" if fields.get("rule") == "shuffled" else "next")
-    if which not in ("own", "others") and fields.get("seeds", len(seeds)) < len(seeds):
-        raise ConfigError(
-            f"{where}: seeds={fields['seeds']} breaks the ring in which each run replays another seed's; leave it out, or "
-            f"give its donor {fields['donor']!r} as few"
-        )
-    if which not in DONORS and (type(which) is not int or not 0 < which < len(seeds)):
-        raise ConfigError(
-            f"{where}: donors={which!r} must be one of {', '.join(DONORS)}, or how many seeds further the donor is, "
-            f"less than the number of seeds, {len(seeds)}"
-        )
-    if fields.get("rule", "replay") not in ("replay", "shuffled"):
-        raise ConfigError(f"{where}: rule={fields['rule']!r} with a donor must be replay or shuffled")
-    if fields.get("rule") == "shuffled" and fields.get("donors", "own") != "own":
-        raise ConfigError(f"{where}: rule='shuffled' takes the run's own readings; leave donors={fields['donors']!r} out")
-
-
-def _control(
-    name: str, fields: dict[str, Any], seed: int, seeds: list[int], runs: dict[tuple[str, int], RunConfig]
-) -> RunConfig:
-    """The donor arm's run of this seed, steered by stored traces and by nothing that it reads."""
-    like = runs[fields["donor"], seed]
-    if like.rule == "none":
-        raise ConfigError(f"arm {name!r}: its donor {fields['donor']!r} has no rule, so there is nothing to replay")
-    changes = _without(fields, "donor", "donors", "seeds")
-    rule = changes.setdefault("rule", "replay")
-    which = fields.get("donors", "own" if rule == "shuffled" else "next")
-    if which != "own" and len(seeds) < 2:
-        raise ConfigError(f"arm {name!r}: a run never replays itself, so donors={which!r} needs at least two seeds")
-    further = which if type(which) is int else 1
-    chosen = {
-        "others": [other for other in seeds if other != seed],
-        "own": [seed],
-    }.get(which, [seeds[(seeds.index(seed) + further) % len(seeds)]])
-    donors = [runs[fields["donor"], each].run_id for each in chosen]
-    kept = {field: getattr(like, field) for field in ("min_factor", "max_factor")}
-    try:
-        config = like.without_rule().replace(**{**kept, **changes, "donors": donors})
-    except ConfigError as error:
-        raise ConfigError(f"arm {name!r}: {error}") from None
-    for field in LENGTH_FIELDS:
-        if getattr(config, field) != getattr(like, field):
-            raise ConfigError(
-                f"arm {name!r}: {field}={getattr(config, field)!r} differs from its donor's, so traces do not fit"
-            )
-    return config
 
 
 def _refuse_twins(jobs: list[Job]) -> None:

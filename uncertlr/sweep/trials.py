@@ -30,7 +30,8 @@ def spread(grid: dict[str, Any]) -> dict[str, Any]:
     """A sweep in which each arm that names ranges stands as its trials; controls of such an arm wait for the choice.
 
     Raises:
-        ConfigError: a range that makes no sense, ranges without ``trials``, or the reverse; ranges beside ``product``.
+        ConfigError: a range that makes no sense, ranges without ``trials``, or the reverse; ranges beside ``product`` or an
+            arm's ``seeds``.
     """
     tried = tried_arms(grid["arms"])
     if tried and not grid["trials"]:
@@ -39,6 +40,8 @@ def spread(grid: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"trials={grid['trials']}, but no arm names a range such as {{low: 1e-4, high: 1e-2, log: true}}")
     if tried and grid["product"]:
         raise ConfigError("a sweep with trials varies its settings by ranges; leave 'product' out")
+    if tried and (fewer := [name for name, fields in grid["arms"].items() if "seeds" in fields]):
+        raise ConfigError(f"arm {fewer[0]!r}: a sweep with trials tries all arms on the same seeds; leave its 'seeds' out")
     arms: dict[str, dict[str, Any]] = {}
     for name, fields in grid["arms"].items():
         if name in tried:
