@@ -279,6 +279,17 @@ def test_few_seeds_are_descriptive_and_none_are_missing(study):
     assert any("8 of the 8 comparisons of the named family" in line for line in limits(few))
 
 
+def test_an_arm_with_few_planned_seeds_is_complete_and_promises_nothing(study):
+    found = study(GOOD | {"relative": 0.05}, arms="  relative: {rule: relative, seeds: 5}\n")
+    said = claims(comparisons(found, named_family(found)))
+    assert (
+        "`relative` against `constant` is **descriptive**: 5 of 5 planned pairs are finished, and a claim takes 10 (" in said
+    )
+    assert "`inverse` **helps** against `constant`" in said
+    assert "`relative`" not in progress(found)
+    assert re.search(r"`relative` \([a-z ]+\) stands at \+\d\.\d points, with too few pairs for a claim", answer(found))
+
+
 def test_the_choices_that_are_ours_are_told(study):
     said = "a threshold of 0.5 of the maximum, a factor from 0.01 to 10 are this book's choice"
     assert said in answer(study(GOOD))
