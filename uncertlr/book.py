@@ -132,6 +132,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
                 parameters,
                 kernel_name="python3",
                 progress_bar=False,
+                request_save_on_cell_execute=False,
                 cwd=str(source.parent),
                 config=transport,
             )

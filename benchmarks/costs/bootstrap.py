@@ -11,10 +11,11 @@ import torch
 from benchmarks.costs import floors, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.metrics import bootstrap_intervals
+from uncertlr.metrics.resampling import bootstrap_counts
 
 EXAMPLES, CLASSES, BINS = 10_000, 10, 15
-DRAW = "the draw of the examples alone"
-REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20, DRAW: 1_000}
+COUNTS, DRAW = "uncertlr, the counts alone", "the peers' draw of the examples alone"
+REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20, COUNTS: 1_000, DRAW: 1_000}
 
 
 def measure(effort: Effort) -> dict[str, Any]:
@@ -42,6 +43,10 @@ def measure(effort: Effort) -> dict[str, Any]:
             drawn = resample().numpy()
             error.measure(confidences[drawn], labels[drawn])
 
+    def counts_only() -> None:
+        for _ in bootstrap_counts(EXAMPLES, REPLICATES[COUNTS]):
+            pass
+
     def draw_only() -> None:
         for _ in range(REPLICATES[DRAW]):
             resample()
@@ -50,6 +55,7 @@ def measure(effort: Effort) -> dict[str, Any]:
         "uncertlr": lambda: bootstrap_intervals(probs, targets, num_replicates=REPLICATES["uncertlr"], num_bins=BINS),
         "torchmetrics": loop_over_torchmetrics,
         "netcal": loop_over_netcal,
+        COUNTS: counts_only,
         DRAW: draw_only,
     }
     laps = in_turn(tasks, effort.rounds(7), warm_up=1)
@@ -58,7 +64,7 @@ def measure(effort: Effort) -> dict[str, Any]:
         scale = REPLICATES["uncertlr"] / REPLICATES[peer]
         name = f"bootstrap of the calibration error, a loop over {peer} over ours"
         rows.append(ratio_row(name, laps, peer, "uncertlr", at_least=50, scale=scale, note="time a replicate"))
-    replicate = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * (8 + 8 * (BINS + 3)))
+    replicate = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * (2 + 4 + 4))
     floor = {name: REPLICATES["uncertlr"] * value for name, value in replicate.items()}
     return {
         "rows": rows,

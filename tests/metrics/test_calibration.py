@@ -12,6 +12,7 @@ from uncertlr.metrics import (
     reliability_curve,
     scores,
 )
+from uncertlr.metrics.resampling import bootstrap_counts
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 
@@ -181,11 +182,12 @@ def test_the_interval_of_a_calibrated_models_error_lies_above_its_error_of_0():
 def test_intervals_are_those_of_a_plain_loop():
     probs, targets = sample(60, 3)
     intervals = bootstrap_intervals(probs, targets, num_replicates=50, seed=3)
-    stream = torch.Generator().manual_seed(3)
     replicates = []
-    for _ in range(50):
-        drawn = torch.randint(60, (60,), generator=stream)
-        replicates.append(scores(probs[drawn], targets[drawn]))
+    for counts in bootstrap_counts(60, 50, seed=3):
+        for row in counts:
+            drawn = torch.repeat_interleave(row.long())
+            replicates.append(scores(probs[drawn], targets[drawn]))
+    assert len(replicates) == 50
     for name, interval in intervals.items():
         expected = np.quantile([replicate[name] for replicate in replicates], [0.025, 0.975])
         assert interval == pytest.approx(tuple(expected), abs=1e-6)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from uncertlr.metrics.checks import check_probs_and_targets
+from uncertlr.metrics.resampling import bootstrap_counts
 
 
 @dataclass(frozen=True)
@@ -115,26 +116,17 @@ def bootstrap_intervals(
     """
     if num_replicates < 1 or not 0 < level < 1:
         raise ValueError(f"expected num_replicates >= 1 and 0 < level < 1, got {num_replicates} and {level}")
+    probs, targets = probs.cpu(), targets.cpu()
     confidence, hits, bins = _binned(probs, targets, num_bins)
     count = len(targets)
-    in_bin = torch.nn.functional.one_hot(bins, num_bins).double()
+    in_bin = torch.nn.functional.one_hot(bins, num_bins)[:, torch.bincount(bins, minlength=num_bins) > 0]
     label_probs = probs.double().gather(1, targets[:, None])[:, 0]
+    losses = -label_probs.clamp(min=1.1754944e-38).log()
     squares = probs.double().square().sum(1) - 2 * label_probs + 1
-    columns = torch.cat(
-        [
-            torch.stack([hits, -label_probs.clamp(min=1.1754944e-38).log(), squares], 1),
-            in_bin * (confidence - hits)[:, None],
-        ],
-        1,
-    )
-    generator = torch.Generator(probs.device).manual_seed(seed)
-    rows = []
-    for _ in range(num_replicates):
-        drawn = torch.randint(count, (count,), generator=generator, device=probs.device)
-        rows.append(torch.bincount(drawn, minlength=count).double() @ columns / count)
-    sums = torch.stack(rows)
-    replicates = {"accuracy": sums[:, 0], "loss": sums[:, 1], "brier": sums[:, 2], "ece": sums[:, 3:].abs().sum(1)}
-    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64, device=probs.device)
+    scores = torch.stack([hits, losses, squares, *(in_bin.T * (confidence - hits))]).float()
+    sums = torch.cat([scores @ counts.T for counts in bootstrap_counts(count, num_replicates, seed)], 1).double() / count
+    replicates = {"accuracy": sums[0], "loss": sums[1], "brier": sums[2], "ece": sums[3:].abs().sum(0)}
+    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     return {name: tuple(torch.quantile(values, tails).tolist()) for name, values in replicates.items()}
 
 
