@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
-from benchmarks.costs.epoch import bare_epoch
+from benchmarks.costs.epoch import bare_epoch, epoch_floor
 from uncertlr.config import preset
 from uncertlr.data import Split, train_batches
 from uncertlr.experiments import build, load_config_data
@@ -49,6 +49,16 @@ def test_the_floors_count_what_torch_counts():
     assert sum(each.numel() for each in [lstm.embedding.weight, *lstm.lstm.parameters()] if each.ndim > 1) == (
         floors.LSTM_PARAMETERS
     )
+
+
+def test_the_floor_of_an_epoch_is_that_of_its_steps():
+    data = subjects.random_data("imdb")
+    inputs = data.train.inputs.repeat(2, 1)
+    inputs[::2, 10:] = 0
+    data = dataclasses.replace(data, train=Split(inputs, data.train.targets.repeat(2)))
+    epoch, steps = epoch_floor("imdb", data), [floors.lstm_step(64, length) for length in (200, 10)]
+    assert epoch["operations"] == floors.together(*steps)["operations"]
+    assert epoch == floors.repeated(2, floors.lstm_step(64, 105))
 
 
 def test_the_bare_loop_trains_as_the_library_does():

@@ -1,6 +1,7 @@
 """When the book's notebooks are executed again, and what is left on their pages."""
 
 import json
+import os
 import zipfile
 
 import nbformat
@@ -64,6 +65,14 @@ def test_profiles_inject_parameters_that_exist():
         assert set(profiles) == {"quick", "standard", "full"}
         for parameters in profiles.values():
             preset("cifar10").replace(**parameters)
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
+def test_notebooks_take_one_thread_unless_told_otherwise(monkeypatch, given, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is put back, whatever the next line does
+    monkeypatch.delenv("OMP_NUM_THREADS") if given is None else monkeypatch.setenv("OMP_NUM_THREADS", given)
+    book._one_thread()
+    assert os.environ["OMP_NUM_THREADS"] == threads
 
 
 def test_no_book_without_a_checkout(tmp_path, monkeypatch):

@@ -64,12 +64,15 @@ def measure(effort: Effort) -> dict[str, Any]:
         scale = REPLICATES["uncertlr"] / REPLICATES[peer]
         name = f"bootstrap of the calibration error, a loop over {peer} over ours"
         rows.append(ratio_row(name, laps, peer, "uncertlr", at_least=50, scale=scale, note="time a replicate"))
-    replicate = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * (2 + 4 + 4))
-    floor = {name: REPLICATES["uncertlr"] * value for name, value in replicate.items()}
+    counts, draw = floors.floor(0, EXAMPLES * (2 + 4)), floors.floor(0, EXAMPLES * 8)  # random bits, counts; or indices
+    score = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * 4)
+    known = {COUNTS: counts, DRAW: draw, "uncertlr": floors.together(counts, score)}
     return {
         "rows": rows,
         "times": {
-            f"{task}, {REPLICATES[task]:,} replicates": describe(each, floor if task == "uncertlr" else None)
+            f"{task}, {REPLICATES[task]:,} replicates": describe(
+                each, floors.repeated(REPLICATES[task], known.get(task, known["uncertlr"]))
+            )
             for task, each in laps.items()
         },
     }

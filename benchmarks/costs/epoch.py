@@ -32,10 +32,7 @@ def measure(effort: Effort) -> dict[str, Any]:
         name = f"epoch of fit over the bare loop on staged tensors: {label}"
         note = f"{len(data.train):,} examples in {steps} steps" + ("" if effort.whole else ", a part of the epoch")
         rows.append(ratio_row(name, laps, "fit", "bare loop", at_most=1.10, note=note))
-        floor = (
-            floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, _mean_length(data))
-        )
-        floor = {name: steps * value for name, value in floor.items()}
+        floor = epoch_floor(kind, data)
         times |= {f"{label}: {task}, {steps} steps": describe(each, floor) for task, each in laps.items()}
     return {"rows": rows, "times": times}
 
@@ -71,6 +68,13 @@ def bare_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batches: list
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def epoch_floor(kind: str, data: DataSet) -> dict[str, float]:
+    """Of an epoch's steps, for texts at the mean length of our batches, which hold texts of similar length."""
+    steps = steps_per_epoch(len(data.train), subjects.BATCH)
+    one = floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, _mean_length(data))
+    return floors.repeated(steps, one)
 
 
 def _mean_length(data: DataSet) -> int:

@@ -32,7 +32,7 @@ def measure(effort: Effort) -> dict[str, Any]:
     name = f"evaluation of {EXAMPLES:,} pictures with T = {SAMPLES} over a deterministic one"
     one = floors.cnn_pass(EXAMPLES)
     samples = floors.floor(2 * SAMPLES * EXAMPLES * 128 * 10, 4 * SAMPLES * EXAMPLES * 10)
-    known = {"deterministic": one, f"T = {SAMPLES}": {name: one[name] + samples[name] for name in one}}
+    known = {"deterministic": one, f"T = {SAMPLES}": floors.together(one, samples)}
     return {
         "rows": [ratio_row(name, laps, f"T = {SAMPLES}", "deterministic", at_most=1.15)],
         "times": {task: describe(each, known[task]) for task, each in laps.items()},

@@ -30,6 +30,16 @@ def floor(operations: float, num_bytes: float) -> dict[str, float]:
     return {"operations": operations, "bytes": num_bytes, "seconds": seconds}
 
 
+def repeated(times: float, part: dict[str, float]) -> dict[str, float]:
+    """The floor of a task that is done so many times."""
+    return {name: times * value for name, value in part.items()}
+
+
+def together(*parts: dict[str, float]) -> dict[str, float]:
+    """The floor of tasks that are done one after the other."""
+    return {name: sum(part[name] for part in parts) for name in parts[0]}
+
+
 def cnn_pass(batch: int) -> dict[str, float]:
     """One forward pass through the report's CNN: each layer's output is written once and read once."""
     return floor(batch * _cnn_operations(), 2 * FLOAT * batch * _cnn_outputs() + FLOAT * CNN_PARAMETERS)

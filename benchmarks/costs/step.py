@@ -83,8 +83,10 @@ def _reading(arm, features) -> Callable[[], object]:
 def _floors(kind: str) -> dict[str, dict[str, float]]:
     classes = 10 if kind == "cifar10" else 1
     step = floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, subjects.LENGTH)
-    return {
-        "fixed rate": step,
-        "reading alone, mc_dropout": floors.mask_reading(subjects.SAMPLES, subjects.BATCH, 128, classes),
-        "reading alone, analytic_dropout": floors.moment_reading(subjects.SAMPLES, subjects.BATCH, 128, classes),
+    readings = {
+        "mc_dropout": floors.mask_reading(subjects.SAMPLES, subjects.BATCH, 128, classes),
+        "analytic_dropout": floors.moment_reading(subjects.SAMPLES, subjects.BATCH, 128, classes),
     }
+    with_reading = {name: floors.together(step, reading) for name, reading in readings.items()}
+    alone = {f"reading alone, {name}": reading for name, reading in readings.items()}
+    return {"fixed rate": step, "fixed rate, denormal numbers kept": step} | with_reading | alone

@@ -76,6 +76,13 @@ def test_first_page_leads_to_the_book(tab: Any) -> None:
     assert tab.errors == []
 
 
+def test_code_stands_for_what_a_page_documents_and_for_nothing_else() -> None:
+    shown = {page.removeprefix("_modules/") for page in PAGES if page.startswith("_modules/")} - {"index.html"}
+    linked = {name for page in CHAPTERS for name in re.findall(r'_modules/([^"#]+)', (SITE / page).read_text("utf-8"))}
+    assert shown
+    assert shown == linked
+
+
 def test_search_finds_a_page(tab: Any) -> None:
     tab.open(address("search.html") + "?q=threshold")
     assert tab.evaluate(FIRST_RESULT)
