@@ -50,7 +50,7 @@ def sweep(tmp_path):
     return read
 
 
-FEW = {"constant_low", "one_cycle", "sign_flip", "inverse_shuffled", "bold_driver_epoch"}
+FEW = {"one_cycle", "sign_flip", "inverse_shuffled", "bold_driver_epoch"}
 FEW |= {"proportional", "proportional_yoked", "proportional_mean_curve"}
 
 
