@@ -24,7 +24,7 @@ def executions(tmp_path, monkeypatch):
     nbformat.write(notebook, tmp_path / "notebooks" / "quickstart.ipynb")
     calls = []
 
-    def pretend(source, target, parameters):
+    def pretend(source, target, parameters, save_every_cell):
         calls.append(parameters)
         target.parent.mkdir(exist_ok=True)
         injected = nbformat.v4.new_code_cell("a = 2", metadata={"tags": ["injected-parameters"], "papermill": {}})
@@ -86,7 +86,7 @@ def test_the_project_is_a_checkout():
 
 
 def test_a_notebook_whose_results_are_stale_becomes_a_page_that_says_so(executions, monkeypatch):
-    def refuse(source, target, parameters):
+    def refuse(source, target, parameters, save_every_cell):
         raise StaleResults("results/study.parquet holds results of version 2")
 
     monkeypatch.setattr(book, "execute_notebook", refuse)

@@ -91,7 +91,7 @@ def execute(name: str, profile: str) -> Path:
         return target
     print(f"executing {source.name}", flush=True)
     try:
-        execute_notebook(source, target, parameters)
+        execute_notebook(source, target, parameters, save_every_cell=False)
     except StaleResults as error:
         return _refuse(source, target, error)
     notebook = json.loads(target.read_text(encoding="utf-8"))
@@ -105,8 +105,16 @@ def execute(name: str, profile: str) -> Path:
     return target
 
 
-def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None:
+def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True) -> None:
     """Run a notebook with papermill; unlike papermill, refuse a parameter that the notebook does not have.
+
+    What is not finished stands beside `target`, with the suffix ``.part.ipynb``.
+
+    Args:
+        source: the notebook.
+        target: where it is written with its outputs.
+        parameters: injected.
+        save_every_cell: or only at the end, or when a cell fails; saving takes time where outputs are large.
 
     Raises:
         ConfigError: unknown parameter.
@@ -132,7 +140,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> 
                 parameters,
                 kernel_name="python3",
                 progress_bar=False,
-                request_save_on_cell_execute=False,
+                request_save_on_cell_execute=save_every_cell,
                 cwd=str(source.parent),
                 config=transport,
             )

@@ -17,7 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from uncertlr.errors import ConfigError
 
 RESULT_VERSION = 1
-"""Raised whenever the library's numerics change: stored runs of another version are not the same runs."""
+"""Raised whenever a run would train or score otherwise: stored runs of another version are not the same runs.
+
+The random draws behind a bootstrap interval are not counted: its ends move within their Monte Carlo error.
+"""
 
 EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 """Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""

@@ -14,12 +14,12 @@ from uncertlr.metrics import bootstrap_intervals
 from uncertlr.metrics.resampling import bootstrap_counts
 
 EXAMPLES, CLASSES, BINS = 10_000, 10, 15
-COUNTS, DRAW = "uncertlr, the counts alone", "the peers' draw of the examples alone"
-REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20, COUNTS: 1_000, DRAW: 1_000}
+COUNTS, DRAWN = "uncertlr, its counts alone", "the counts of examples drawn one by one"
+REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20, COUNTS: 1_000, DRAWN: 1_000}
 
 
 def measure(effort: Effort) -> dict[str, Any]:
-    """A row a peer."""
+    """A row a peer, and what our counts take of it."""
     from netcal.metrics import ECE
     from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -47,26 +47,30 @@ def measure(effort: Effort) -> dict[str, Any]:
         for _ in bootstrap_counts(EXAMPLES, REPLICATES[COUNTS]):
             pass
 
-    def draw_only() -> None:
-        for _ in range(REPLICATES[DRAW]):
-            resample()
+    def drawn() -> None:
+        for _ in range(REPLICATES[DRAWN]):
+            torch.bincount(resample(), minlength=EXAMPLES)
 
     tasks = {
         "uncertlr": lambda: bootstrap_intervals(probs, targets, num_replicates=REPLICATES["uncertlr"], num_bins=BINS),
         "torchmetrics": loop_over_torchmetrics,
         "netcal": loop_over_netcal,
         COUNTS: counts_only,
-        DRAW: draw_only,
+        DRAWN: drawn,
     }
-    laps = in_turn(tasks, effort.rounds(7), warm_up=1)
+    laps = in_turn(tasks, effort.rounds(25), warm_up=1)
     rows = []
     for peer in ("torchmetrics", "netcal"):
         scale = REPLICATES["uncertlr"] / REPLICATES[peer]
         name = f"bootstrap of the calibration error, a loop over {peer} over ours"
         rows.append(ratio_row(name, laps, peer, "uncertlr", at_least=50, scale=scale, note="time a replicate"))
-    counts, draw = floors.floor(0, EXAMPLES * (2 + 4)), floors.floor(0, EXAMPLES * 8)  # random bits, counts; or indices
+    name = "bootstrap of the calibration error, a loop over torchmetrics over our counts alone"
+    scale = REPLICATES[COUNTS] / REPLICATES["torchmetrics"]
+    rows.append(ratio_row(name, laps, "torchmetrics", COUNTS, scale=scale, note="time a replicate"))
+    rows.append(ratio_row("counts of examples drawn one by one over our counts", laps, DRAWN, COUNTS))
+    counts, drawn_counts = (floors.floor(0, EXAMPLES * size) for size in (2 + 4, 8 + 8 + 8))  # bits or indices, and counts
     score = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * 4)
-    known = {COUNTS: counts, DRAW: draw, "uncertlr": floors.together(counts, score)}
+    known = {COUNTS: counts, DRAWN: drawn_counts, "uncertlr": floors.together(counts, score)}
     return {
         "rows": rows,
         "times": {

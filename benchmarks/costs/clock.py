@@ -94,13 +94,13 @@ def ratio_row(
         laps: of `in_turn`.
         of: the task in the numerator.
         over: the task in the denominator.
-        at_most: target of a cost.
-        at_least: target of an advantage.
+        at_most: target of a cost, if there is one.
+        at_least: target of an advantage, if there is one.
         scale: multiplies the ratio, where one task does more work than the other.
         more: further entries, such as ``note``.
     """
     row: dict[str, Any] = {"name": name, "unit": "ratio", "of": of, "over": over, "rounds": len(laps[of])}
-    row |= {"at_most": at_most} if at_most is not None else {"at_least": at_least}
+    row |= {name: target for name, target in {"at_most": at_most, "at_least": at_least}.items() if target is not None}
     for place, clock in enumerate(CLOCKS):
         ratios = [scale * a[place] / b[place] for a, b in zip(laps[of], laps[over], strict=True)]
         row[clock] = {"value": statistics.median(ratios), "spread": spread(ratios)}

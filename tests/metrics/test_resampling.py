@@ -25,8 +25,8 @@ def fits(observed, probabilities):
 
 @pytest.mark.parametrize("num_examples", [1, 2, 3, 15, 17, 100, 1_000])
 def test_each_replicate_draws_as_many_examples_as_there_are(num_examples):
-    drawn = counts(num_examples, 200)
-    assert drawn.shape == (200, num_examples)
+    drawn = counts(num_examples, 199)
+    assert drawn.shape == (199, num_examples)
     assert (drawn >= 0).all()
     assert torch.equal(drawn, drawn.round())
     assert (drawn.sum(1) == num_examples).all()
@@ -54,8 +54,10 @@ def test_the_weighted_mean_spreads_as_that_of_draws_does():
     assert float(means.std()) == pytest.approx(float(values.std(correction=0)) / 20, rel=0.04)
 
 
-def test_a_row_that_drew_too_many_is_drawn_anew(monkeypatch):
-    monkeypatch.setattr(resampling, "_poisson_counts", lambda rate: torch.full((2**16,), 2.0))
+@pytest.mark.parametrize("rate", [0.98, 3.0])
+def test_a_row_that_drew_too_many_is_drawn_anew(monkeypatch, rate):
+    poisson_counts = resampling._poisson_counts
+    monkeypatch.setattr(resampling, "_poisson_counts", lambda _: poisson_counts(rate))  # about half of the rows, or all
     drawn = counts(50, 2_000)
     assert (drawn.sum(1) == 50).all()
     assert fits(np.bincount(drawn.long().flatten(), minlength=51), stats.binom.pmf(np.arange(51), 50, 1 / 50))
@@ -68,3 +70,22 @@ def test_blocks_hold_all_replicates_and_repeat_with_the_seed(monkeypatch):
     assert torch.equal(torch.cat(blocks), counts(100, 7, seed=1))
     assert not torch.equal(torch.cat(blocks), counts(100, 7, seed=2))
     assert not torch.equal(blocks[0], blocks[1])
+    assert [len(block) for block in bootstrap_counts(400, 2)] == [1, 1]
+
+
+def test_any_number_is_a_seed_and_no_other_thing_is():
+    assert torch.equal(counts(10, 5, seed=-1), counts(10, 5, seed=2**64 - 1))
+    with pytest.raises(TypeError):
+        counts(10, 5, seed=None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_defaults_of_torch_do_not_matter(dtype):
+    expected, before = counts(100, 5), torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        assert torch.equal(counts(100, 5), expected)
+        with torch.device("meta"):
+            assert torch.equal(counts(100, 5), expected)
+    finally:
+        torch.set_default_dtype(before)

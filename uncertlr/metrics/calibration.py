@@ -119,15 +119,17 @@ def bootstrap_intervals(
     probs, targets = probs.cpu(), targets.cpu()
     confidence, hits, bins = _binned(probs, targets, num_bins)
     count = len(targets)
-    gaps = torch.zeros(num_bins, count, dtype=torch.float64).scatter_(0, bins[None], (confidence - hits)[None])
+    gaps = confidence.new_zeros(num_bins, count).scatter_(0, bins[None], (confidence - hits)[None])
     gaps = gaps[torch.bincount(bins, minlength=num_bins) > 0]
     label_probs = probs.double().gather(1, targets[:, None])[:, 0]
     losses = -label_probs.clamp(min=1.1754944e-38).log()
     squares = probs.double().square().sum(1) - 2 * label_probs + 1
-    scores = torch.cat([torch.stack([hits, losses, squares]), gaps]).float()
+    centre = torch.stack([losses.mean(), squares.mean()])  # sums are of single precision
+    scores = torch.cat([torch.stack([hits, losses - centre[0], squares - centre[1]]), gaps]).float()
     sums = torch.cat([scores @ counts.T for counts in bootstrap_counts(count, num_replicates, seed)], 1).double() / count
-    replicates = {"accuracy": sums[0], "loss": sums[1], "brier": sums[2], "ece": sums[3:].abs().sum(0)}
-    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    means = {"accuracy": sums[0], "loss": centre[0] + sums[1], "brier": centre[1] + sums[2]}
+    replicates = means | {"ece": sums[3:].abs().sum(0)}
+    tails = sums.new_tensor([(1 - level) / 2, (1 + level) / 2])
     return {name: tuple(torch.quantile(values, tails).tolist()) for name, values in replicates.items()}
 
 

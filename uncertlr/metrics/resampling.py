@@ -13,12 +13,12 @@ _BLOCK = 2**19  # counts made at a time: they stay in the processor's cache unti
 def bootstrap_counts(num_examples: int, num_replicates: int, seed: int = 0) -> Iterator[Tensor]:
     """Blocks of replicates; a row counts how often each of n examples is among n draws with replacement (Efron 1979).
 
-    Rows are multinomial with n trials and equal probabilities. Independent Poisson counts are so too, given their total;
-    they take 16 random bits an example where a draw takes 32 and a remainder. Their rate is a little below 1, and single
-    draws fill each row up to n. Poisson's probabilities are rounded to 1/65536.
+    Rows are multinomial with n trials and equal probabilities. Independent Poisson counts are multinomial, given their
+    total, and 16 random bits make one. Their rate is a little below 1, and single draws fill each row up to n. Poisson's
+    probabilities are rounded to 1/65536.
 
     Args:
-        num_examples: n.
+        num_examples: n, at least 1.
         num_replicates: rows in all.
         seed: of the stream, which is the processor's on every device.
 
@@ -28,7 +28,7 @@ def bootstrap_counts(num_examples: int, num_replicates: int, seed: int = 0) -> I
     >>> [counts.sum(1).tolist() for counts in bootstrap_counts(4, 3)]
     [[4.0, 4.0, 4.0]]
     """
-    stream = np.random.Generator(np.random.SFC64(seed))
+    stream = np.random.Generator(np.random.SFC64(seed % 2**64))
     counts_of_bits = _poisson_counts(max(0.0, 1 - 4 / math.sqrt(num_examples)))
     rows = max(1, _BLOCK // num_examples)
     for start in range(0, num_replicates, rows):
@@ -37,8 +37,9 @@ def bootstrap_counts(num_examples: int, num_replicates: int, seed: int = 0) -> I
 
 def _poisson_counts(rate: float) -> Tensor:
     """[65536], the Poisson count for each value of 16 random bits."""
-    up_to = torch.special.gammaincc(torch.arange(1.0, 40.0, dtype=torch.float64), torch.tensor(rate, dtype=torch.float64))
-    return torch.searchsorted((up_to * 2**16).round(), torch.arange(2.0**16, dtype=torch.float64), right=True).float()
+    up_to = np.cumsum([math.exp(-rate) * rate**count / math.factorial(count) for count in range(40)])
+    counts = np.searchsorted(np.round(up_to * 2**16), np.arange(2**16), side="right")
+    return torch.from_numpy(counts.astype(np.float32))
 
 
 def _draw(counts_of_bits: Tensor, rows: int, columns: int, stream: np.random.Generator) -> Tensor:
@@ -50,8 +51,8 @@ def _draw(counts_of_bits: Tensor, rows: int, columns: int, stream: np.random.Gen
 def _fill_up(counts: Tensor, stream: np.random.Generator) -> Tensor:
     rows, columns = counts.shape
     drawn = counts.sum(1)
-    counts[drawn > columns] = 0  # too many already, a row in ten thousand: all of it by single draws
+    counts[drawn > columns] = 0  # too many already, hardly a row in forty thousand: all of it by single draws
     missing = torch.where(drawn > columns, columns, columns - drawn).long()
     cells = columns * torch.repeat_interleave(missing)
     cells += torch.from_numpy(stream.integers(columns, size=len(cells)))
-    return counts.view(-1).index_add_(0, cells, torch.ones(len(cells))).view(rows, columns)
+    return counts.view(-1).index_add_(0, cells, torch.ones_like(cells, dtype=counts.dtype)).view(rows, columns)
