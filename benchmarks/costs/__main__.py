@@ -46,9 +46,11 @@ def main() -> None:
         write_json(options.here, measure_group(options.groups[0], Effort(options.share, options.whole)))
         return
     found: dict[str, Any] = read_costs(options.output) if options.output.is_file() else {"groups": {}}
+    checkout = provenance.environment("cpu")["git"]  # before the figures change it
     for name in options.groups or GROUPS:
         print(f"measuring {name}", flush=True)
         found["groups"][name] = _in_own_process(name, options)
+        found["groups"][name]["environment"]["git"] = checkout
         found["groups"] = {each: found["groups"][each] for each in GROUPS if each in found["groups"]}
         write_json(options.output, found)
     print(costs_table(found).to_string(index=False))
