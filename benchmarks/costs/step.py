@@ -12,7 +12,7 @@ from uncertlr.schedulers import read_signal
 from uncertlr.steps import train_step
 
 TARGETS = {"cifar10": {"mc_dropout": 1.05, "analytic_dropout": 1.02}, "imdb": {"mc_dropout": 1.03, "analytic_dropout": 1.02}}
-ROUNDS = {"cifar10": 150, "imdb": 40}
+ROUNDS = {"cifar10": 400, "imdb": 120}
 NAMES = {"cifar10": "CNN", "imdb": "LSTM"}
 LABELS = {"mc_dropout": f"Monte Carlo dropout, T = {subjects.SAMPLES}", "analytic_dropout": "closed form"}
 
