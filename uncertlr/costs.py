@@ -10,7 +10,7 @@ import pandas as pd
 
 from uncertlr.errors import RunError
 
-FILE = "costs.json"
+FILE, FILE_OF_WHOLE_EPOCHS = "costs.json", "costs_whole_epochs.json"
 GROUPS = ("step", "epoch", "signal", "trainers", "bootstrap", "evaluation", "growth", "startup", "book")
 """What is measured together; ``make bench GROUPS="step book"`` measures these anew."""
 CLOCKS = ("processor", "wall")

@@ -2,7 +2,7 @@
 
 python -m benchmarks.costs                       # everything, some ten minutes on a quiet machine
 python -m benchmarks.costs step signal           # these groups anew; the file's others stay
-python -m benchmarks.costs epoch trainers --whole   # whole epochs
+python -m benchmarks.costs epoch trainers --whole   # whole epochs, once, into a file of their own; half an hour
 
 Every group runs in a process of its own. Those that need other libraries run in the environment that
 ``python -m benchmarks.costs.peers`` makes.
@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.costs.clock import Effort
 from benchmarks.costs.peers import interpreter, versions
 from uncertlr import provenance
-from uncertlr.costs import FILE, GROUPS, costs_table, read_costs
+from uncertlr.costs import FILE, FILE_OF_WHOLE_EPOCHS, GROUPS, costs_table, read_costs
 from uncertlr.files import write_json
 from uncertlr.published import results_folder
 
@@ -35,24 +35,27 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}; all, if none is named")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of rounds (%(default)s)")
     parser.add_argument("--whole", action="store_true", help="whole epochs in place of parts of them")
-    parser.add_argument("--output", type=Path, default=results_folder() / FILE, help="(%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, help=f"({results_folder() / FILE}; of whole epochs {FILE_OF_WHOLE_EPOCHS} beside it)"
+    )
     parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)  # one group, in this process, into this file
     options = parser.parse_args()
     if unknown := sorted(set(options.groups) - set(GROUPS)):
         parser.error(f"unknown group {unknown[0]!r}; choose among {', '.join(GROUPS)}")
     if options.share <= 0:
         parser.error(f"--share {options.share}: must be more than 0")
+    output = options.output or results_folder() / (FILE_OF_WHOLE_EPOCHS if options.whole else FILE)
     if options.here:
         write_json(options.here, measure_group(options.groups[0], Effort(options.share, options.whole)))
         return
-    found: dict[str, Any] = read_costs(options.output) if options.output.is_file() else {"groups": {}}
+    found: dict[str, Any] = read_costs(output) if output.is_file() else {"groups": {}}
     checkout = provenance.environment("cpu")["git"]  # before the figures change it
     for name in options.groups or GROUPS:
         print(f"measuring {name}", flush=True)
         found["groups"][name] = _in_own_process(name, options)
         found["groups"][name]["environment"]["git"] = checkout
         found["groups"] = {each: found["groups"][each] for each in GROUPS if each in found["groups"]}
-        write_json(options.output, found)
+        write_json(output, found)
     print(costs_table(found).to_string(index=False))
 
 

@@ -27,8 +27,11 @@ def measure(effort: Effort) -> dict[str, Any]:
     rows, times = [], {}
     for kind, label in {"cifar10": "CNN", "imdb": "LSTM"}.items():
         data = subjects.real_data(kind, 0 if effort.whole else EXAMPLES[kind])
+        rounds = 1 if effort.whole else effort.rounds(5)
         steps = steps_per_epoch(len(data.train), subjects.BATCH)
-        laps = in_turn({"fit": fit_once(kind, data), "bare loop": _bare(kind, data)}, effort.rounds(5), warm_up=1)
+        laps = in_turn(
+            {"fit": fit_once(kind, data), "bare loop": _bare(kind, data)}, rounds, warm_up=0 if effort.whole else 1
+        )
         name = f"epoch of fit over the bare loop on staged tensors: {label}"
         note = f"{len(data.train):,} examples in {steps} steps" + ("" if effort.whole else ", a part of the epoch")
         rows.append(ratio_row(name, laps, "fit", "bare loop", at_most=1.10, note=note))
