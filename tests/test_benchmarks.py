@@ -1,15 +1,18 @@
 """The benchmarks measure what they say; nothing here is timed."""
 
 import dataclasses
+import json
 import math
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.costs import __main__ as command
 from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_floor
 from uncertlr.config import preset
+from uncertlr.costs import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.data import Split, train_batches
 from uncertlr.experiments import build, load_config_data
 from uncertlr.models import CNN, LSTMClassifier
@@ -59,6 +62,27 @@ def test_the_floor_of_an_epoch_is_that_of_its_steps():
     epoch, steps = epoch_floor("imdb", data), [floors.lstm_step(64, length) for length in (200, 10)]
     assert epoch["operations"] == floors.together(*steps)["operations"]
     assert epoch == floors.repeated(2, floors.lstm_step(64, 105))
+
+
+def test_the_floor_of_a_peer_is_its_passes_unless_it_keeps_their_products():
+    modes = ("baal, MCCachingModule of MCDropoutModule, a loop over samples", "baal, MCDropoutModule, a loop over samples")
+    for kind, keeps in (("cifar10", True), ("imdb", False)):
+        known = signal._floors(kind, modes)
+        kept, repeated = (known[mode]["operations"] for mode in modes)
+        assert repeated == subjects.SAMPLES * known[signal.TRUNK]["operations"]
+        assert kept == (known["reading on a fresh batch"]["operations"] if keeps else repeated)
+
+
+@pytest.mark.parametrize(("arguments", "file"), [(["epoch"], FILE), (["epoch", "--whole"], FILE_OF_WHOLE_EPOCHS)])
+def test_figures_go_into_their_file_with_the_checkout_as_it_was_before(arguments, file, tmp_path, monkeypatch):
+    measured = {"rows": [], "times": {}, "environment": {"git": "changed by the figures"}}
+    monkeypatch.setattr(command, "results_folder", lambda: tmp_path)
+    monkeypatch.setattr(command, "_in_own_process", lambda name, options: measured)
+    monkeypatch.setattr(command.provenance, "environment", lambda device: {"git": "as it was"})
+    monkeypatch.setattr("sys.argv", ["costs", *arguments])
+    command.main()
+    assert [path.name for path in tmp_path.iterdir()] == [file]
+    assert json.loads((tmp_path / file).read_text())["groups"]["epoch"]["environment"]["git"] == "as it was"
 
 
 def test_the_bare_loop_trains_as_the_library_does():

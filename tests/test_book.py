@@ -25,6 +25,7 @@ def executions(tmp_path, monkeypatch):
     calls = []
 
     def pretend(source, target, parameters, save_every_cell):
+        assert not save_every_cell
         calls.append(parameters)
         target.parent.mkdir(exist_ok=True)
         injected = nbformat.v4.new_code_cell("a = 2", metadata={"tags": ["injected-parameters"], "papermill": {}})

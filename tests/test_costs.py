@@ -7,6 +7,7 @@ import pytest
 
 from uncertlr.costs import (
     FILE,
+    FILE_OF_WHOLE_EPOCHS,
     GPU_TARGETS,
     GROUPS,
     STEPS,
@@ -80,9 +81,10 @@ def test_the_table_has_a_row_a_target_and_names_what_was_not_measured():
 
 
 def test_times_stand_beside_their_floors():
-    table = times_table(group())
+    table = times_table({"groups": {"step": group()}}, "step", "signal")
     assert table.loc["step"].tolist() == ["20.0", "10.0 to 30.0", "500", "1.000", "2e+09", "1e+06"]
     assert table.loc["other", "floor, ms"] == ""
+    assert times_table({"groups": {"step": {"error": "why", "rows": [], "times": {}}}}, "step", "signal").empty
 
 
 def test_a_busy_machine_makes_figures_provisional():
@@ -99,18 +101,20 @@ def test_a_file_that_is_none_is_refused(content, message, tmp_path):
         read_costs(tmp_path / FILE)
 
 
-def test_the_published_file_can_be_drawn():
-    found = read_costs(project_folder() / "results" / FILE)
+@pytest.mark.parametrize("file", [FILE, FILE_OF_WHOLE_EPOCHS])
+def test_the_published_files_can_be_drawn(file):
+    found = read_costs(project_folder() / "results" / file)
     assert set(found["groups"]) <= set(GROUPS)
+    assert {each["effort"]["whole"] for each in found["groups"].values()} == {file == FILE_OF_WHOLE_EPOCHS}
     table = costs_table(found)
     assert len(table) >= sum(len(each["rows"]) for each in found["groups"].values())
-    for each in found["groups"].values():
+    for name, each in found["groups"].items():
         assert {"began", "ended", "load_average", "effort", "environment", "peers", "rows", "times"} <= set(each)
         for row in each["rows"]:
             low, high = row[row["clock"]]["spread"]
             assert low <= row[row["clock"]]["value"] <= high
             assert row["rounds"] >= 1
-        times_table(each)
+        assert len(times_table(found, name)) == len(each["times"])
     json.dumps(found, allow_nan=False)
     assert len(circumstances(found)) == len(found["groups"])
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from uncertlr.errors import ConfigError
 
 RESULT_VERSION = 1
-"""Raised whenever a run would train or score otherwise: stored runs of another version are not the same runs.
+"""Raised whenever a run would train or score differently: stored runs of another version are not the same runs.
 
 The random draws behind a bootstrap interval are not counted: its ends move within their Monte Carlo error.
 """

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,16 @@ def costs_table(found: dict[str, Any], brief: bool = False) -> pd.DataFrame:
     return pd.DataFrame([blank | row for row in rows])
 
 
-def times_table(group: dict[str, Any]) -> pd.DataFrame:
+def times_table(found: dict[str, Any], *groups: str) -> pd.DataFrame:
     """A row a task: milliseconds of the processor with their quartiles, on the wall, and the floor with its arithmetic.
 
     Args:
-        group: one of the file's.
+        found: of `read_costs`.
+        groups: names; one that was not measured has no rows.
     """
+    measured = [found["groups"].get(name, {}).get("times", {}).items() for name in groups]
     rows = {}
-    for task, times in group["times"].items():
+    for task, times in chain(*measured):
         processor, floor = times["processor"], times.get("floor")
         low, high = (1_000 * value for value in processor["spread"])
         rows[task] = {
@@ -89,7 +92,8 @@ def times_table(group: dict[str, Any]) -> pd.DataFrame:
             "operations": f"{floor['operations']:.2g}" if floor else "",
             "bytes": f"{floor['bytes']:.2g}" if floor else "",
         }
-    return pd.DataFrame(rows).T
+    columns = ["ms", "quartiles", "wall, ms", "floor, ms", "operations", "bytes"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def circumstances(found: dict[str, Any]) -> pd.DataFrame:

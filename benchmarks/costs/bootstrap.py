@@ -68,7 +68,7 @@ def measure(effort: Effort) -> dict[str, Any]:
     scale = REPLICATES[COUNTS] / REPLICATES["torchmetrics"]
     rows.append(ratio_row(name, laps, "torchmetrics", COUNTS, scale=scale, note="time a replicate"))
     rows.append(ratio_row("counts of examples drawn one by one over our counts", laps, DRAWN, COUNTS))
-    counts, drawn_counts = (floors.floor(0, EXAMPLES * size) for size in (2 + 4, 8 + 8 + 8))  # bits or indices, and counts
+    counts, drawn_counts = (floors.floor(0, EXAMPLES * size) for size in (2 + 2 + 4, 8 + 8 + 8))  # written, read, counts
     score = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * 4)
     known = {COUNTS: counts, DRAWN: drawn_counts, "uncertlr": floors.together(counts, score)}
     return {

@@ -141,10 +141,11 @@ def _middle(laps: Laps) -> float:
 
 
 def _floors(kind: str, tasks: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Of a peer as many passes as there are samples, unless it keeps what they share: then what ours needs."""
+    """Of a peer as many passes as there are samples; where it keeps the products that they share, what ours needs."""
     batch, samples = subjects.BATCH, subjects.SAMPLES
     one = floors.cnn_pass(batch) if kind == "cifar10" else floors.lstm_pass(batch, subjects.LENGTH)
     reading = floors.mask_reading(samples, batch, 128, 10 if kind == "cifar10" else 1)
     fresh = floors.together(one, reading)
-    known = {task: fresh if "Caching" in task else floors.repeated(samples, one) for task in tasks}
+    kept = "Caching" if kind == "cifar10" else None  # it keeps no recurrent layer
+    known = {task: fresh if kept and kept in task else floors.repeated(samples, one) for task in tasks}
     return known | {TRUNK: one, "reading in the training step": reading, "reading on a fresh batch": fresh}

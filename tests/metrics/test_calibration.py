@@ -193,6 +193,14 @@ def test_intervals_are_those_of_a_plain_loop():
         assert interval == pytest.approx(tuple(expected), abs=1e-6)
 
 
+def test_equal_scores_have_no_spread():
+    """Sums are of single precision, and yet the mean of ten thousand equal losses is that loss."""
+    probs = torch.full((10_000, 10), 0.1, dtype=torch.float64)
+    intervals = bootstrap_intervals(probs, torch.arange(10_000) % 10)
+    assert intervals["loss"] == pytest.approx((np.log(10), np.log(10)), abs=1e-12)
+    assert intervals["brier"] == pytest.approx((0.9, 0.9), abs=1e-12)
+
+
 def test_intervals_leave_the_global_stream_alone_and_repeat():
     probs, targets = sample(50, 3)
     before = torch.get_rng_state()

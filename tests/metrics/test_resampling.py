@@ -73,10 +73,12 @@ def test_blocks_hold_all_replicates_and_repeat_with_the_seed(monkeypatch):
     assert [len(block) for block in bootstrap_counts(400, 2)] == [1, 1]
 
 
-def test_any_number_is_a_seed_and_no_other_thing_is():
+def test_any_integer_is_a_seed_and_no_other_thing_is():
     assert torch.equal(counts(10, 5, seed=-1), counts(10, 5, seed=2**64 - 1))
-    with pytest.raises(TypeError):
-        counts(10, 5, seed=None)
+    assert torch.equal(counts(10, 5, seed=np.int64(3)), counts(10, 5, seed=3))
+    for seed in (None, 1.5):
+        with pytest.raises(TypeError):
+            counts(10, 5, seed=seed)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])

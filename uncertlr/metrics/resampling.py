@@ -1,6 +1,7 @@
 """How often each example is drawn in a bootstrap replicate."""
 
 import math
+import operator
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,7 +21,7 @@ def bootstrap_counts(num_examples: int, num_replicates: int, seed: int = 0) -> I
     Args:
         num_examples: n, at least 1.
         num_replicates: rows in all.
-        seed: of the stream, which is the processor's on every device.
+        seed: any integer; the counts are made on the processor, and are the same for data on any device.
 
     Yields:
         [rows, n], float32, each row's sum n.
@@ -28,7 +29,7 @@ def bootstrap_counts(num_examples: int, num_replicates: int, seed: int = 0) -> I
     >>> [counts.sum(1).tolist() for counts in bootstrap_counts(4, 3)]
     [[4.0, 4.0, 4.0]]
     """
-    stream = np.random.Generator(np.random.SFC64(seed % 2**64))
+    stream = np.random.Generator(np.random.SFC64(operator.index(seed) % 2**64))
     counts_of_bits = _poisson_counts(max(0.0, 1 - 4 / math.sqrt(num_examples)))
     rows = max(1, _BLOCK // num_examples)
     for start in range(0, num_replicates, rows):
@@ -51,7 +52,7 @@ def _draw(counts_of_bits: Tensor, rows: int, columns: int, stream: np.random.Gen
 def _fill_up(counts: Tensor, stream: np.random.Generator) -> Tensor:
     rows, columns = counts.shape
     drawn = counts.sum(1)
-    counts[drawn > columns] = 0  # too many already, hardly a row in forty thousand: all of it by single draws
+    counts[drawn > columns] = 0  # too many already, at most a row in thirty thousand: all of it by single draws
     missing = torch.where(drawn > columns, columns, columns - drawn).long()
     cells = columns * torch.repeat_interleave(missing)
     cells += torch.from_numpy(stream.integers(columns, size=len(cells)))
