@@ -1,0 +1,36 @@
+"""The table of comparisons of every published study, as the library computes it from `results/`.
+
+``python -m tests.golden.comparisons`` writes it anew, after a change that is meant to change it, such as newly published runs.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from uncertlr.runs import project_folder
+from uncertlr.study import Study, read_study
+from uncertlr.verdicts import causal_family, comparisons, named_family, schedule_family, twin_family
+
+STORED = Path(__file__).with_name("comparisons.csv")
+FAMILIES = {"named": named_family, "causal": causal_family, "schedules": schedule_family, "twins": twin_family}
+
+
+def table() -> pd.DataFrame:
+    """All studies of `sweeps/`, all families; one row a comparison. Trials have no arms to compare."""
+    sweeps = sorted((project_folder() / "sweeps").glob("*.yaml"))
+    studies = [read_study(str(path)) for path in sweeps if "\ntrials:" not in path.read_text(encoding="utf-8")]
+    return pd.concat([of_study(study) for study in studies if study.finished], ignore_index=True)
+
+
+def of_study(study: Study) -> pd.DataFrame:
+    """A study's comparisons in every family that has any."""
+    found = [
+        comparisons(study, pairs).assign(study=study.name, family=name)
+        for name, family in FAMILIES.items()
+        if (pairs := family(study))
+    ]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+if __name__ == "__main__":
+    table().to_csv(STORED, index=False, float_format="%.15g")
