@@ -13,13 +13,15 @@ from typing import Any
 
 import torch
 
-from uncertlr import provenance, recorded
 from uncertlr.config import RESULT_VERSION, preset
-from uncertlr.experiments import build, load_config_data, run
-from uncertlr.files import write_json
-from uncertlr.published import results_folder
-from uncertlr.runs import load_run
-from uncertlr.steps import READINGS, Experiment, epoch_steps
+from uncertlr.runs import provenance
+from uncertlr.runs.archive import results_folder
+from uncertlr.runs.files import write_json
+from uncertlr.runs.store import load_run
+from uncertlr.training import cuda_graphs as recorded
+from uncertlr.training.build import build, load_config_data
+from uncertlr.training.run import run
+from uncertlr.training.step import READINGS, Experiment, epoch_steps
 
 ARMS: dict[str, dict[str, Any]] = {"fixed rate": {}, "report's rule": {"rule": "threshold"}}
 TURNS, STEPS = 12, 40

@@ -20,11 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from uncertlr import provenance, training
 from uncertlr.config import RunConfig, preset
-from uncertlr.experiments import run
-from uncertlr.published import publish
-from uncertlr.runs import Run, load_run
+from uncertlr.runs import provenance
+from uncertlr.runs.archive import publish
+from uncertlr.runs.store import Run, load_run
+from uncertlr.training import loop as training
+from uncertlr.training.run import run
 
 EPOCHS = (5, 10)
 

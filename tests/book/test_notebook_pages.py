@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from uncertlr import published
+from uncertlr.book.figure_data import curves_table, figure_data
 from uncertlr.config import preset
-from uncertlr.experiments import run
-from uncertlr.figure_data import curves_table, figure_data
-from uncertlr.files import write_json
-from uncertlr.published import publish, results_folder
-from uncertlr.runs import load_run
+from uncertlr.runs import archive as published
+from uncertlr.runs.archive import publish, results_folder
+from uncertlr.runs.files import write_json
+from uncertlr.runs.store import load_run
+from uncertlr.training.run import run
 
 sphinx_app = pytest.importorskip("sphinx.application")
 EXTENSION = Path(__file__).resolve().parents[2] / "book" / "_ext"

@@ -18,12 +18,15 @@ import pyarrow.parquet
 import sklearn.datasets
 import torch
 
-from uncertlr import cli, objectives, steps
+from uncertlr.cli import main as cli
 from uncertlr.config import RunConfig, preset
-from uncertlr.experiments import build, load_config_data
-from uncertlr.files import load_arrays, load_state, read_json
-from uncertlr.listing import list_runs
-from uncertlr.runs import RunPaths, load_run, read_predictions
+from uncertlr.runs.files import load_arrays, load_state, read_json
+from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import RunPaths
+from uncertlr.runs.store import load_run, read_predictions
+from uncertlr.training import objective as objectives
+from uncertlr.training import step as steps
+from uncertlr.training.build import build, load_config_data
 
 NOBODY = 65534
 PRELOADED = (pyarrow.parquet, sklearn.datasets)  # else every child would import them anew
