@@ -300,7 +300,7 @@ def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
     (tmp_path / "sweeps").mkdir()
     sweep = tmp_path / "sweeps" / "grid-tuned.yaml"
     sweep.write_text("experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n")
-    for module in ("evidence_words", "study"):
+    for module in ("book.evidence_words", "analysis.study"):
         monkeypatch.setattr(f"uncertlr.{module}.project_folder", lambda: tmp_path)
     found = study(GOOD)
     assert "**Beware.** Nothing is tuned." in answer(found)
