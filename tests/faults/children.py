@@ -24,7 +24,7 @@ from uncertlr.runs.files import load_arrays, load_state, read_json
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.store import load_run, read_predictions
-from uncertlr.training import objective
+from uncertlr.training import objective, step
 from uncertlr.training.build import build, load_config_data
 
 NOBODY = 65534
