@@ -167,7 +167,7 @@ def test_a_study_made_to_tell_is_asked_whether_it_is_the_listening(study, curve,
 )
 def test_listening_helps_only_if_it_helps_against_each_replay(study, yoked, third, said):
     effects = {"inverse": 0.04, "inverse_yoked": yoked} | ({} if third is None else {"inverse_yoked_3": third})
-    told = study(effects, name="told", arms="  inverse_yoked_3: {donor: inverse, donors: 3}\n")
+    told = study(effects, name="told", arms="  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n")
     first, *others = feedback_answers(told)["inverse"]
     assert first == f"`inverse`: {said}"
     assert not any("Feedback adds" in line or "inverse_yoked" in line for line in others)
