@@ -116,10 +116,10 @@ class Study:
         return name if name in self.schedules else ""
 
     def rotation(self, arm: str) -> int:
-        """How many seeds further the donor of a run stands, in a ring; 0 where an arm does not replay one other run."""
+        """How many seeds further the donor of a run stands, in a ring; 0 where an arm replays no run of this study."""
         jobs = self._jobs(arm)
         donors = jobs[0].config.donors
-        if self._rule(arm) != "replay" or len(donors) != 1:
+        if self._rule(arm) != "replay" or len(donors) != 1 or donors[0] not in self._by_id:
             return 0
         replayed = self._by_id[donors[0]]
         ring = sorted(job.config.seed for job in self._jobs(replayed.arm))

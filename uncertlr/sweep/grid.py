@@ -17,6 +17,7 @@
       inverse_yoked_3: {donor: inverse, donors: 3}           # replays the run of the third seed from its own
       inverse_mean_curve: {donor: inverse, donors: others}   # replays the geometric mean of all other seeds' runs
       inverse_shuffled: {donor: inverse, rule: shuffled}     # the rule on the same seed's readings, shuffled
+      replay_of_one: {rule: replay, donors: [RUN]}           # replays this one run, of any sweep, on every seed
 """
 
 import difflib
@@ -205,8 +206,13 @@ def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
 
 
 def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfig:
-    if "donors" in values:
-        raise ConfigError(f"arm {name!r}: donors={values['donors']!r} needs 'donor', the arm whose runs are replayed")
+    donors = values.get("donors")
+    if donors is not None and not isinstance(donors, list):
+        raise ConfigError(
+            f"arm {name!r}: donors={donors!r} needs 'donor', the arm whose runs are replayed; a list of run names needs none"
+        )
+    if donors and values.get("rule") not in ("replay", "shuffled"):
+        raise ConfigError(f"arm {name!r}: donors={donors!r} needs rule: replay or rule: shuffled")
     try:
         return preset(grid["experiment"], grid["profile"], **values)
     except ConfigError as error:
