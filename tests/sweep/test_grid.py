@@ -156,7 +156,8 @@ class TestReading:
     @pytest.mark.parametrize("path", sorted((project_folder() / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
     def test_the_projects_own_sweeps_are_sound(self, path):
         jobs = read_sweep(path)
-        known = {job.run_id for job in jobs}
+        recorded = read_sweep(path.with_name("cifar10-recipe-sources.yaml")) if path.stem.endswith("-recipe") else []
+        known = {job.run_id for job in (*jobs, *recorded)}
         assert all(set(job.config.donors) <= known - {job.run_id} for job in jobs)
         check_jobs(jobs)
         arms = {job.arm for job in jobs}
@@ -210,6 +211,7 @@ class TestRefusals:
             (HEAD + "base: {seeds: 1}\narms: {a: {}}", "base: 'seeds' belongs in the sweep itself, or an arm"),
             (HEAD + "product: {seeds: [1]}\narms: {a: {}}", "product: 'seeds' belongs in the sweep itself"),
             (HEAD + "arms: {a: {source_runs: others}}", "arm 'a': source_runs='others'"),
+            (HEAD + "arms: {a: {source_runs: [some-run]}}", "arm 'a': source_runs=['some-run']"),
             (HEAD + "arms: {a: {}\nseeds", "not a sweep in YAML"),
             ("- a\n- b", "not a sweep; it must be a mapping"),
             ("a: !!python/object/apply:os.getcwd []", "not a sweep in YAML: could not determine a constructor"),

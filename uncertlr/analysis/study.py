@@ -116,10 +116,10 @@ class Study:
         return self.facts.matched_rates.get(arm, "")
 
     def rotation(self, arm: str) -> int:
-        """How many seeds further in a ring the source run of a run is; 0 where an arm does not replay one other run."""
+        """How many seeds further in a ring the source run of a run is; 0 where an arm replays no run of this study."""
         jobs = self._jobs(arm)
         source_runs = jobs[0].config.donors
-        if self._rule(arm) != "replay" or len(source_runs) != 1:
+        if self._rule(arm) != "replay" or len(source_runs) != 1 or source_runs[0] not in self._by_id:
             return 0
         replayed = self._by_id[source_runs[0]]
         ring = sorted(job.config.seed for job in self._jobs(replayed.arm))

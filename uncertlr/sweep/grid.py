@@ -17,6 +17,7 @@
       inverse_yoked_3: {replay_of: inverse, source_runs: 3}  # replays the run of the third seed from its own
       inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
       inverse_shuffled: {replay_of: inverse, rule: shuffled} # the rule on the same seed's signal values, shuffled
+      replay_of_one: {rule: replay, source_runs: [RUN]}      # replays this one run, of any sweep, on every seed
       inverse_level: {learning_rate: 6e-4, matched_rate_of: inverse}  # a fixed rate at the mean level of inverse
 
 Keys that change no run state facts about the study, see `uncertlr.sweep.facts.Facts`:
@@ -230,10 +231,14 @@ def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
 
 
 def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfig:
-    if "source_runs" in values:
+    source_runs = values.pop("source_runs", None)
+    if source_runs is not None and not (isinstance(source_runs, list) and values.get("rule") in ("replay", "shuffled")):
         raise ConfigError(
-            f"arm {name!r}: source_runs={values['source_runs']!r} needs 'replay_of', the arm whose runs are replayed"
+            f"arm {name!r}: source_runs={source_runs!r} needs 'replay_of', the arm whose runs are replayed, or, as a list "
+            "of runs, rule: replay"
         )
+    if source_runs:
+        values["donors"] = source_runs
     try:
         return preset(grid["experiment"], grid["profile"], **values)
     except ConfigError as error:
