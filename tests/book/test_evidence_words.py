@@ -11,7 +11,7 @@ from uncertlr.analysis.comparisons import causal_family, comparisons, headline_c
 from uncertlr.analysis.pairs import rates_apart
 from uncertlr.analysis.study import read_study
 from uncertlr.analysis.tables import verdict_summary
-from uncertlr.analysis.times import arrival_table, arrivals, cost_table, times
+from uncertlr.analysis.times import cost_table, time_to_target_table, times, times_to_target
 from uncertlr.book.evidence_answer import listening, short_answer
 from uncertlr.book.evidence_brief import in_brief
 from uncertlr.book.evidence_listening import RMS, feedback_answers, for_scale, next_to_none, resolution
@@ -351,11 +351,11 @@ def test_a_run_that_was_held_up_is_not_late_for_it(study):
     object.__setattr__(run, "metrics", held)
     assert times(run, "seconds") == [pace * epoch for epoch in range(1, epochs + 1)]
     assert times(run, "epoch") == list(range(1, epochs + 1))
-    assert arrivals(found, "constant", 0.0, "seconds")[0].time == pace
+    assert times_to_target(found, "constant", 0.0, "seconds")[0].time == pace
 
 
 def test_times_without_arrivals_are_not_estimated(study):
-    table = arrival_table(study(GOOD))
+    table = time_to_target_table(study(GOOD))
     assert table.loc["report", "epochs sooner (-) or later (+)"].startswith("not estimable (0 and ")
     assert table.loc["report", "reached the target"] == "0 of 10"
     costs = cost_table(study(GOOD))

@@ -12,7 +12,7 @@ RULES = {
     "threshold": "rule",
     "relative": "relative rule",
     "bold_driver": "rule on the loss",
-    "shuffled": "own readings, shuffled",
+    "shuffled": "own signal, shuffled",
 }
 """Rules in words, where one word of a run's settings does not say it."""
 
@@ -35,7 +35,7 @@ def arm_name(config: RunConfig) -> str:
     if config.rule == "replay":
         words = "another seed's curve" if len(config.donors) == 1 else "other seeds' mean curve"
     if config.flip:
-        words = f"upside-down {words}"
+        words = f"inverted {words}"
     if config.schedule != "constant":
         words += f", times {config.schedule.replace('_', ' ')}"
     if config.decide_every == 1:

@@ -19,7 +19,7 @@ from uncertlr.analysis.scores import rate
 from uncertlr.analysis.study import CONSTANT, Study
 from uncertlr.analysis.survival import share_not_yet_there
 from uncertlr.analysis.tables import EVERY_STEP, within
-from uncertlr.analysis.times import arrivals, target_accuracy
+from uncertlr.analysis.times import target_accuracy, times_to_target
 from uncertlr.errors import ConfigError
 
 Draw = Callable[[Axes, str, str], object]
@@ -175,7 +175,7 @@ def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     last = max(run.config.epochs for run in study.finished)
 
     def draw(ax: Axes, arm: str, colour: str) -> None:
-        found = arrivals(study, arm, target).values()
+        found = times_to_target(study, arm, target).values()
         curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
         band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
         plots.survival(ax, curve.times, curve.shares, last, colour, **band)

@@ -143,7 +143,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     paths = [RunPaths(root, run_id) for run_id in options.run_ids]
     for each in paths:
         if not each.complete:
-            restore_published(each)  # so that it is told what a published run lacks
+            restore_published(each)  # so that the error says what a published run lacks
     found = compare_estimators([load_run(each) for each in paths])
     print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
     if options.json:

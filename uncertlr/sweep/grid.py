@@ -114,7 +114,7 @@ def read_study_facts(path: Path) -> Facts:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a name may stand only once."""
+    """Safe YAML that refuses a name given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -122,7 +122,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a name must be text", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -160,7 +160,7 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     for name, fields in arms.items():
         _refuse_reserved(f"arm {name!r}", without(fields, "source_runs", "seeds"))
         if both := sorted(set(fields) & set(product)):
-            raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; it can stand in one place only")
+            raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; give it in one place only")
     profile = grid.get("profile", "exact")
     if profile not in list(PROFILES):
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
@@ -188,7 +188,7 @@ def _seeds(value: Any) -> list[int]:
     if not isinstance(seeds, list) or not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
         raise ConfigError(f"seeds={value!r} must be a count of at least 1, or a list of whole numbers from 0 on")
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds={value!r}: a seed stands twice")
+        raise ConfigError(f"seeds={value!r}: a seed is given twice")
     return seeds
 
 
