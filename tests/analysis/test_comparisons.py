@@ -44,7 +44,7 @@ def of(jobs):
     """A study in which the arms `constant` and `cosine` are baselines, as far as they are there."""
     arms = {job.arm for job in jobs}
     baselines = tuple(arm for arm in ("constant", "cosine") if arm in arms)
-    facts = Facts("2026-11-23T19:09:11", baselines=baselines, ablations={"report": ("sign_flip", "bold_driver")})
+    facts = Facts("2026-11-23T19:09:11", baselines=baselines, ablations={"report": ("report_inverted", "bold_driver")})
     return study_of(jobs, facts=facts)
 
 
@@ -120,13 +120,13 @@ def finished(jobs, effects, donors=0.5, noise=0.001):
 
 def test_families_are_named_whether_runs_are_finished_or_not(jobs):
     empty = of(jobs)
-    feedback = ["report", "sign_flip", "bold_driver", "inverse"]
+    feedback = ["report", "report_inverted", "bold_driver", "inverse"]
     assert empty.feedback == feedback
     assert named_family(empty) == [(arm, other) for other in ("constant", "cosine") for arm in feedback]
     controls = ["inverse_yoked", "inverse_mean_curve", "inverse_shuffled"]
     assert causal_family(empty) == [("inverse", control) for control in controls]
     assert schedule_family(empty) == [("constant_low", "constant"), ("cosine", "constant"), ("inverse", "constant_low")]
-    assert ablation_family(empty) == [("report", "sign_flip"), ("report", "bold_driver")]
+    assert ablation_family(empty) == [("report", "report_inverted"), ("report", "bold_driver")]
     table = comparisons(empty, named_family(empty))
     assert set(table["word"]) == {"missing"}
     assert set(table["planned"]) == {10}
@@ -212,7 +212,7 @@ def test_pilot_and_processors_are_told(plant, jobs):
 
 def test_the_whole_named_family_is_counted(plant, jobs):
     """Eight comparisons: the smallest exact p-value of ten pairs, 2 in 1024, is multiplied by eight."""
-    effects = {arm: 0.05 + 0.01 * index for index, arm in enumerate(("report", "sign_flip", "bold_driver", "inverse"))}
+    effects = {arm: 0.05 + 0.01 * index for index, arm in enumerate(("report", "report_inverted", "bold_driver", "inverse"))}
     plant(finished(jobs, effects))
     found = of(jobs)
     table = comparisons(found, named_family(found))

@@ -1,8 +1,10 @@
 import pytest
 
-from uncertlr.analysis.scores import arms_table, final_scores, seeds_table
+from uncertlr.analysis.scores import arm_name, arms_table, final_scores, seeds_table
 from uncertlr.config import preset
+from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import load_run
+from uncertlr.sweep import read_sweep
 from uncertlr.training.run import run
 
 
@@ -43,3 +45,11 @@ def test_seeds_table_averages_and_leaves_out_arms_without_runs(arms):
     expected = sum(final_scores(each)["accuracy"] for each in both) / 2
     assert table.loc["both", "accuracy, mean"] == f"{expected:.3f}"
     assert table.loc["both", "seeds"] == 2
+
+
+@pytest.mark.parametrize("sweep", ["cifar10-standard", "imdb-standard", "cifar10-full", "cifar10-found"])
+def test_a_method_has_one_name_in_sweeps_and_legends(sweep):
+    """Controls and a second constant rate are named by what they control."""
+    jobs = read_sweep(project_folder() / "sweeps" / f"{sweep}.yaml")
+    methods = {job.arm: arm_name(job.config) for job in jobs if not job.config.donors and job.arm != "constant_low"}
+    assert methods == {arm: arm for arm in methods}

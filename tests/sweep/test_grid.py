@@ -51,7 +51,7 @@ def sweep(tmp_path):
     return read
 
 
-FEW = {"one_cycle", "sign_flip", "inverse_shuffled", "bold_driver_epoch"}
+FEW = {"one_cycle", "report_inverted", "inverse_shuffled", "bold_driver_epoch"}
 FEW |= {"proportional", "proportional_yoked", "proportional_mean_curve"}
 
 

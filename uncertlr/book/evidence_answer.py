@@ -16,7 +16,7 @@ OPENINGS = {
 }
 
 ABOUT = {
-    "sign_flip": "the report's rule upside down",
+    "report_inverted": "the report's rule upside down",
     "relative": "a threshold that follows the readings",
     "inverse": "a rate that rises as uncertainty falls",
     "proportional": "a rate that falls with uncertainty",

@@ -12,7 +12,7 @@
       constant: {}
       inverse: {rule: proportional, learning_rate: 3e-4}
       tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
-      sign_flip: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
+      report_inverted: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
       inverse_yoked: {replay_of: inverse}                    # replays the next seed's run of inverse
       inverse_yoked_3: {replay_of: inverse, source_runs: 3}  # replays the run of the third seed from its own
       inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
@@ -29,7 +29,7 @@ Keys that change no run state facts about the study, see `uncertlr.sweep.facts.F
     baselines: [constant, cosine]         # arms that every arm with feedback is compared with
     arms:
       report: {rule: threshold}
-      sign_flip: {rule: threshold, flip: true, ablation_of: report}
+      report_inverted: {rule: threshold, flip: true, ablation_of: report}
 """
 
 import difflib
