@@ -1,8 +1,10 @@
 import pytest
 
-from uncertlr.analysis.scores import arms_table, final_scores, rates_table, run_facts, seeds_table
+from uncertlr.analysis.scores import arm_name, arms_table, final_scores, rates_table, run_facts, seeds_table
 from uncertlr.config import preset
+from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import load_run
+from uncertlr.sweep import read_sweep
 from uncertlr.training.run import run
 
 
@@ -63,3 +65,11 @@ def test_facts_of_a_run_are_those_of_its_record(arms):
         facts["examples (training, validation, test)"] == f"{examples['train']:,}, {examples['val']:,}, {examples['test']:,}"
     )
     assert facts["epochs"] == run_.config.epochs
+
+
+@pytest.mark.parametrize("sweep", ["cifar10-standard", "imdb-standard", "cifar10-full", "cifar10-found"])
+def test_a_method_has_one_name_in_sweeps_and_legends(sweep):
+    """Controls and a second constant rate are named by what they control."""
+    jobs = read_sweep(project_folder() / "sweeps" / f"{sweep}.yaml")
+    methods = {job.arm: arm_name(job.config) for job in jobs if not job.config.donors and job.arm != "constant_low"}
+    assert methods == {arm: arm for arm in methods}
