@@ -78,20 +78,20 @@ def without_pilot(study: Study, arm: str, other: str) -> dict[str, object]:
     """The difference in points of final accuracy, and its 95 % interval, without the pilot's seeds.
 
     Returns:
-        ``pilot``, its seeds as a string; ``difference, fresh``, ``low, fresh`` and ``high, fresh``, NaN where the pilot has
-        no pair or leaves fewer than two; ``pairs, fresh``.
+        ``pilot_seeds`` as a string, ``difference_without_pilot``, ``ci95_low_without_pilot``, ``ci95_high_without_pilot``
+        and ``pairs_without_pilot``; NaN where the pilot has no pair or leaves fewer than two.
     """
     pilot = pilot_seeds(study, arm, other)
     one, base = study.scores(arm), study.scores(other)
     fresh = [100 * (one[seed] - base[seed]) for seed in shared_seeds(study, arm, other) if seed not in pilot]
-    row: dict[str, object] = {"pilot": " ".join(map(str, pilot))} | dict.fromkeys(FRESH, float("nan"))
+    row: dict[str, object] = {"pilot_seeds": " ".join(map(str, pilot))} | dict.fromkeys(FRESH, float("nan"))
     if pilot and len(fresh) > 1:
         found = paired_interval(fresh)
         row |= dict(zip(FRESH, (found.estimate, found.low, found.high, found.count), strict=True))
     return row
 
 
-FRESH = ("difference, fresh", "low, fresh", "high, fresh", "pairs, fresh")
+FRESH = ("difference_without_pilot", "ci95_low_without_pilot", "ci95_high_without_pilot", "pairs_without_pilot")
 """Of a comparison without the pilot's seeds."""
 
 
