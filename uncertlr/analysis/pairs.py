@@ -44,6 +44,12 @@ def on_bound(study: Study, arm: str) -> tuple[int, int]:
     return sum(end <= config.min_factor for end, config in ends), sum(end >= config.max_factor for end, config in ends)
 
 
+def steps_to_bound(run: Run) -> int:
+    """After how many steps a run's factor is first at the lower bound of its rule; -1 where it never is."""
+    at_bound = np.flatnonzero(whole_trace(run)["factor"] <= run.config.min_factor)
+    return int(at_bound[0]) if len(at_bound) else -1
+
+
 def pilot_seeds(study: Study, arm: str, other: str) -> list[int]:
     """Seeds of a pair of which one run at least began before the study's protocol was fixed."""
     return [
