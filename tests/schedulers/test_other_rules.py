@@ -169,10 +169,13 @@ def test_a_checkpoint_in_the_middle_changes_nothing(rule, tmp_path):
 
     first = scheduler()
     advance(first, [0.9, 0.3, 0.5, 0.4])
-    torch.save(first.state_dict(), tmp_path / "state.pt")
+    states = {"optimizer": first.optimizer.state_dict(), "scheduler": first.state_dict()}
+    torch.save(states, tmp_path / "state.pt")
     second = scheduler()
     second.optimizer.step()
-    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    stored = torch.load(tmp_path / "state.pt", weights_only=True)
+    second.optimizer.load_state_dict(stored["optimizer"])
+    second.load_state_dict(stored["scheduler"])
     assert advance(second, [0.2, 0.8, 0.6]) == advance(first, [0.2, 0.8, 0.6])
     other = UncertaintyLR(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0), Threshold(0.123))
     with pytest.raises(ValueError, match="saved with rule"):
