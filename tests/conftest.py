@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from uncertlr.config import EXECUTION_FIELDS, preset
-from uncertlr.experiments import run
-from uncertlr.files import save_arrays, write_json
-from uncertlr.published import publish
-from uncertlr.runs import RunPaths, load_run
+from uncertlr.runs.archive import publish
+from uncertlr.runs.files import save_arrays, write_json
+from uncertlr.runs.paths import RunPaths
+from uncertlr.runs.store import load_run
+from uncertlr.training.run import run
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("repeatable")

@@ -15,7 +15,7 @@ from uncertlr.data.sources import HUB, folder_stamp, read_source
 from uncertlr.data.text import Corpus, build_tokenizer, choose_vocabulary, encode, split_words
 from uncertlr.data.types import DataSet, Source, Split
 from uncertlr.errors import DataError
-from uncertlr.streams import generator
+from uncertlr.seeding import generator
 
 EMBEDDED = {"digits": digits, "toy_reviews": toy_reviews}
 
