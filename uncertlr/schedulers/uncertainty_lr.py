@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from uncertlr.schedulers.rules import Rule
+from uncertlr.schedulers.saved_rules import describe, is_description_of
 from uncertlr.schedulers.schedules import Schedule
 
 STEPS_UNTIL_WARNING = 100
@@ -331,10 +331,9 @@ class UncertaintyLR(LRScheduler):
             raise ValueError(
                 f"this is not a state of UncertaintyLR: {', '.join(missing)} missing from {', '.join(map(str, state_dict))}"
             )
-        saved, own = {**_later_settings(self.rule), **state_dict["rule"]}, describe(self.rule)
-        if saved != own:
+        if not is_description_of(state_dict["rule"], self.rule):
             raise ValueError(
-                f"this state was saved with rule {state_dict['rule']}, but the scheduler has {own}; "
+                f"this state was saved with rule {state_dict['rule']}, but the scheduler has {describe(self.rule)}; "
                 "construct the scheduler with the rule it was saved with"
             )
         groups = {len(state_dict["base_lrs"]), len(state_dict["last_lr"])}
@@ -378,17 +377,3 @@ def _refuse_what_is_no_rule(rule: object) -> None:
     if rule is not None and (isinstance(rule, type) or not all(hasattr(rule, name) for name in needed)):
         given = f"the class {rule.__name__}" if isinstance(rule, type) else repr(rule)
         raise TypeError(f"rule must be an instance of a rule, such as Threshold(threshold=0.5), or None; got {given}")
-
-
-def describe(rule: Rule | None) -> dict[str, Any]:
-    """A rule's name and settings as plain values; an empty dict for no rule."""
-    if rule is None:
-        return {}
-    settings = asdict(rule) if is_dataclass(rule) and not isinstance(rule, type) else dict(vars(rule))
-    return {"name": type(rule).__name__, **settings}
-
-
-def _later_settings(rule: Rule | None) -> dict[str, Any]:
-    """The defaults of a rule's settings: what a state means that was saved before the rule had one of them."""
-    settings: tuple[Field[Any], ...] = fields(rule) if is_dataclass(rule) else ()
-    return {field.name: field.default for field in settings if field.default is not MISSING}
