@@ -21,7 +21,8 @@ def is_description_of(saved: dict[str, Any], rule: Rule | None) -> bool:
     """Whether a saved description is that of a rule; a setting that it lacks had its default."""
     if rule is None or not saved:
         return rule is None and not saved
-    return _defaults(rule) | _renamed(saved, rule) == describe(rule)
+    given = {name: _plain(value) for name, value in saved.items()}
+    return describe(rule) in (_defaults(rule) | given, _defaults(rule) | _renamed(given, rule))
 
 
 def _plain(value: Any) -> Any:
@@ -42,9 +43,9 @@ def _defaults(rule: Rule) -> dict[str, Any]:
 
 
 def _renamed(saved: dict[str, Any], rule: Rule) -> dict[str, Any]:
-    """A description as it is written today, from one that may be older."""
-    now = {name: _plain(value) for name, value in saved.items()}
-    now["name"] = CLASSES.get(saved["name"], saved["name"]) if "name" in saved else type(rule).__name__
+    """The description as it is written today, from one of the first states; an inner rule had no name."""
+    name = saved.get("name", type(rule).__name__)
+    now = saved | {"name": CLASSES.get(name, name)}
     if "min_factor" in now and "max_factor" in now:
         now["bounds"] = {"low": now.pop("min_factor"), "high": now.pop("max_factor")}
     if now["name"] == "RelativeThreshold":

@@ -87,7 +87,7 @@ class UncertaintyLR(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        rule: Rule | None = None,
+        rule: Rule | None,
         *,
         schedule: Schedule | Sequence[Schedule] | None = None,
         last_epoch: int = -1,
@@ -140,10 +140,7 @@ class UncertaintyLR(LRScheduler):
             )
         if not (math.isfinite(weight) and weight > 0.0):
             raise ValueError(f"weight {weight:.6g} was refused: it must be a finite number above 0")
-        self.queued_weight += weight
-        # The first value is the mean as it is, whatever its weight.
-        self.queued_mean = value if self.queued_weight == weight else self._moved_mean(value, weight)
-        self._waiting += 1
+        self._queue(value, weight)
         self._unobserved_steps = None
         # Before its turn in SequentialLR, last_epoch is -1.
         if self._waiting >= OBSERVATIONS_UNTIL_WARNING and self.last_epoch >= 0 and not self._warned_of_waiting:
@@ -178,7 +175,10 @@ class UncertaintyLR(LRScheduler):
             self._decide()
             self._count_a_step()
         super().step(epoch)
-        self._note_rates(discard=epoch is not None)
+        if epoch is None:
+            self._note_rates()
+        else:
+            self._begin_phase()
 
     def get_lr(self) -> list[float | Tensor]:
         """The rate of every parameter group at the present step and factor; changes nothing.
@@ -211,25 +211,33 @@ class UncertaintyLR(LRScheduler):
                 another number of parameter groups; nothing is changed.
         """
         self._refuse_another_state(state_dict)
-        self.base_lrs = list(state_dict["base_lrs"])
-        self._last_lr = list(state_dict["last_lr"])
+        self.base_lrs = _like(self.base_lrs, state_dict["base_lrs"])
+        self._last_lr = _like(self._last_lr, state_dict["last_lr"])
         self.last_epoch = state_dict["last_epoch"]
         self._step_count = state_dict["step_count"]
         self.rule_state = dict(state_dict["rule_state"])
         self.queued_mean, self.queued_weight = _queued(state_dict)
         if self.queued_weight or self.rule and self.rule_state != self.rule.init():
             self._unobserved_steps = None
-        self._written = [float(rate) for rate in self._last_lr]
+        self._written = list(state_dict["last_lr"])
         self._loaded_at_start = self.last_epoch == 0
 
     @property
     def _signal_range(self) -> tuple[float, float]:
         return self.rule.signal_range if self.rule else (-math.inf, math.inf)
 
-    def _moved_mean(self, value: float, weight: float) -> float:
+    def _queue(self, value: float, weight: float) -> None:
+        self._waiting += 1
+        if self.queued_weight == 0.0:  # the mean of one value is that value, bit for bit
+            self.queued_mean, self.queued_weight = value, weight
+            return
+        self.queued_weight += weight
+        self.queued_mean = self._in_range(self.queued_mean + (value - self.queued_mean) * (weight / self.queued_weight))
+
+    def _in_range(self, mean: float) -> float:
+        """A mean of values in range, which rounding may have carried out of it."""
         low, high = self._signal_range
-        mean = self.queued_mean + (value - self.queued_mean) * (weight / self.queued_weight)
-        return min(high, max(low, mean))  # rounding must not carry it out of range
+        return min(high, max(low, mean))
 
     def _decide(self) -> None:
         mean, weight = self._reduced()
@@ -246,8 +254,11 @@ class UncertaintyLR(LRScheduler):
         total, weight = self.reduce(*own)
         if (total, weight) == own:  # one process, or the only one that observed: its mean without rounding
             return self.queued_mean, self.queued_weight
-        low, high = self._signal_range
-        return (min(high, max(low, total / weight)), weight) if weight > 0.0 else (0.0, 0.0)
+        if not (math.isfinite(total) and math.isfinite(weight) and weight >= 0.0):
+            raise ValueError(
+                f"reduce returned sum {total:.6g} and weight {weight:.6g}; both must be finite, the weight >= 0"
+            )
+        return (self._in_range(total / weight), weight) if weight > 0.0 else (0.0, 0.0)
 
     def _discard_queued(self) -> None:
         self.queued_mean, self.queued_weight, self._waiting = 0.0, 0.0, 0
@@ -279,12 +290,15 @@ class UncertaintyLR(LRScheduler):
 
     def _update_lr(self, epoch: int | None = None) -> None:
         super()._update_lr(epoch)
-        # SequentialLR hands over with _update_lr(0), without step(): what was observed before is not this phase's.
-        self._note_rates(discard=epoch is not None)
+        if epoch is not None:  # SequentialLR hands over with _update_lr(0), without step()
+            self._begin_phase()
 
-    def _note_rates(self, discard: bool) -> None:
-        if discard:
-            self._discard_queued()
+    def _begin_phase(self) -> None:
+        """In `SequentialLR`: what was observed before is not this phase's."""
+        self._discard_queued()
+        self._note_rates()
+
+    def _note_rates(self) -> None:
         self._written = self._rates()
         self._loaded_at_start = False
 
@@ -354,6 +368,12 @@ def _checked_multiplier(value: float, name: str) -> float:
     if not (math.isfinite(multiplier) and multiplier >= 0.0):
         raise ValueError(f"{name} is {multiplier:.6g}, but what multiplies a rate must be a finite number of at least 0")
     return multiplier
+
+
+def _like(own: Sequence[float | Tensor], saved: Sequence[float]) -> list[float | Tensor]:
+    """Saved rates in the form of the optimizer's, so that they are rounded alike."""
+    pairs = zip(own, saved, strict=True)
+    return [form.clone().fill_(rate) if isinstance(form, Tensor) else rate for form, rate in pairs]
 
 
 def _queued(state_dict: dict[str, Any]) -> tuple[float, float]:
