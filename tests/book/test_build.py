@@ -110,9 +110,9 @@ def test_the_site_goes_into_one_file_with_a_folder_of_its_own(tmp_path):
     for name in ("index.html", "book/index.html"):
         (site / name).write_text(name)
     packed = build.zip_site(site / "index.html")
-    assert packed == tmp_path / "uncertlr-build.zip"
+    assert packed == tmp_path / "uncertlr-book.zip"
     with zipfile.ZipFile(packed) as archive:
         files = {name for name in archive.namelist() if not name.endswith("/")}
         assert files == {"uncertlr-book/index.html", "uncertlr-book/book/index.html"}
     assert build.zip_site(site / "index.html") == packed  # once more, over the old one
-    assert {path.name for path in tmp_path.iterdir()} == {"html", "uncertlr-build.zip"}
+    assert {path.name for path in tmp_path.iterdir()} == {"html", "uncertlr-book.zip"}

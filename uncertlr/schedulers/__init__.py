@@ -6,7 +6,7 @@ from uncertlr.schedulers.power_law import PowerLaw
 from uncertlr.schedulers.relative import RelativeThreshold
 from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs
 from uncertlr.schedulers.rules import Bounds, Inverted, Rule, State, simulate, simulate_loop
-from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle
+from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle, warmup_cosine
 from uncertlr.schedulers.signals import SIGNALS, Uncertainty, read_signal, signal_maximum
 from uncertlr.schedulers.threshold import Threshold
 from uncertlr.schedulers.uncertainty_lr import UncertaintyLR
@@ -36,4 +36,5 @@ __all__ = [
     "signal_maximum",
     "simulate",
     "simulate_loop",
+    "warmup_cosine",
 ]
