@@ -14,15 +14,6 @@ from matplotlib.figure import Figure
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
 
-FACTORIAL = """
-experiment: digits
-profile: quick
-seeds: 10
-base: {model: mlp, estimator: deterministic}
-product: {learning_rate: [1.0e-3, 5.0e-4], epochs: [1, 3], dropout: [0.0, 0.5]}
-arms: {mlp: {}}
-"""
-
 
 @pytest.fixture
 def chapter(monkeypatch):
@@ -115,19 +106,3 @@ def test_they_render_while_runs_are_missing(sweep, chapter, evidence_grid, seeds
         assert f"**{word}**" in text.lower()
         assert "**helps**" not in text
         assert f"{10 * seeds} of 100 planned runs are finished; missing:" in text
-
-
-@pytest.mark.slow
-def test_the_code_changes_say_what_the_runs_say(sweep, chapter):
-    more_epochs = sweep(FACTORIAL, lambda arm: 0.04 * ("epochs=3" in arm), "one")
-    text, figures, _ = chapter("code_changes", sweeps=more_epochs)
-    assert len(figures) == 2
-    assert "`epochs` 1 to 3 **helps** (+" in text
-    assert "`dropout` 0 to 0.5 changes less than 0.5 points: **equivalent**" in text
-    assert "Changing all of them **helps**: from " in text
-    harmful = sweep(FACTORIAL, lambda arm: -0.04 * ("epochs=3" in arm), "other")
-    assert "`epochs` 1 to 3 **harms** (-" in chapter("code_changes", sweeps=harmful)[0]
-    few = sweep(FACTORIAL, lambda arm: 0.04 * ("epochs=3" in arm), "few", seeds=1)
-    text = chapter("code_changes", sweeps=few)[0]
-    assert "8 of 80 planned runs are finished; 1 seeds fill every cell. The rest is missing." in text
-    assert "No effect can be computed before two seeds fill every cell." in text
