@@ -31,7 +31,7 @@ def test_planted_effects_come_back_with_their_words():
     sizes = {name: effect.difference.estimate for name, effect in found.items()}
     expected = {("a",): 0.04, ("b",): -0.02, ("a", "b"): -0.02}
     assert sizes == pytest.approx({name: expected.get(name, 0.0) for name in found}, abs=0.001)
-    words = {name: effect.word for name, effect in found.items()}
+    words = {name: effect.outcome for name, effect in found.items()}
     assert (words["a",], words["b",], words["c",]) == ("helps", "harms", "equivalent")
     assert (words["a", "b"], words["b", "c"]) == ("harms", "equivalent")
 
@@ -53,7 +53,7 @@ def test_only_seeds_that_fill_every_cell_count():
     del scores[0, 1, 0][4]
     assert complete_seeds(scores) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
     found = factorial_effects(scores, FACTORS)["a",]
-    assert (found.difference.count, found.word) == (9, "descriptive")
+    assert (found.difference.count, found.outcome) == (9, "descriptive")
 
 
 def test_a_missing_cell_is_refused():
