@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from uncertlr import __version__
 from uncertlr.cli.sweep import add_commands
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     about = "Learning rates set by predictive uncertainty."
     parser = argparse.ArgumentParser("uncertlr", description=about, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"uncertlr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="train one network, or find the run that did", allow_abbrev=False)
