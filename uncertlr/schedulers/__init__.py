@@ -1,7 +1,8 @@
 """Learning-rate schedulers steered by a signal. A scheduler takes a number; it never asks where the number came from."""
 
 from uncertlr.schedulers.controllers import Integral, Proportional
-from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs
+from uncertlr.schedulers.recorded import load_schedule
+from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs, stretched
 from uncertlr.schedulers.rules import Rule, State, Threshold, simulate, simulate_loop
 from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle, warmup_cosine
 from uncertlr.schedulers.signals import SIGNALS, Uncertainty, read_signal, signal_maximum
@@ -26,11 +27,13 @@ __all__ = [
     "constant",
     "cosine",
     "geometric_mean",
+    "load_schedule",
     "one_cycle",
     "read_signal",
     "shuffled_within_epochs",
     "signal_maximum",
     "simulate",
     "simulate_loop",
+    "stretched",
     "warmup_cosine",
 ]

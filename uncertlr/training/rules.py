@@ -23,6 +23,7 @@ from uncertlr.schedulers import (
     Threshold,
     geometric_mean,
     shuffled_within_epochs,
+    stretched,
 )
 from uncertlr.seeding import derive_seed
 
@@ -42,6 +43,8 @@ def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
         raise ConfigError(f"flip turns a threshold rule round; rule={config.rule!r} takes its sign from its own settings")
     if bool(config.donors) != (config.rule in ("replay", "shuffled")):
         raise ConfigError(f"rule={config.rule!r} with donors={config.donors}: replay and shuffled need donors, others none")
+    if config.stretch and config.rule != "replay":
+        raise ConfigError(f"stretch fits the factors of a replay to another length; rule={config.rule!r} replays none")
     if config.rule == "none":
         return None
     rule = RULES[config.rule](config, steps_per_epoch)
@@ -89,9 +92,19 @@ def _bold_driver(config: RunConfig, steps_per_epoch: int) -> Rule:
 
 
 def _replay(config: RunConfig, steps_per_epoch: int) -> Rule:
-    donors = [whole_trace(_donor(config, run_id))["factor"] for run_id in config.donors]
+    donors = [_factors(config, run_id, config.epochs * steps_per_epoch) for run_id in config.donors]
     traces = [_at_readings(config, factors, steps_per_epoch).tolist() for factors in donors]
     return Replay(tuple(traces[0]) if len(traces) == 1 else geometric_mean(traces))
+
+
+def _factors(config: RunConfig, run_id: str, steps: int) -> np.ndarray:
+    """A source run's factors, one for each step of this run."""
+    factors = whole_trace(_donor(config, run_id))["factor"].tolist()
+    if len(factors) != steps and not config.stretch:
+        raise ConfigError(
+            f"run {run_id} has {len(factors):,} steps and the run that replays it {steps:,}; set stretch=true to fit them"
+        )
+    return np.array(list(stretched(factors, steps)))
 
 
 def _shuffled(config: RunConfig, steps_per_epoch: int) -> Rule:
