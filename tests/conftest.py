@@ -27,18 +27,19 @@ torch.set_num_threads(1)
 EVIDENCE_GRID = """
 experiment: digits
 profile: quick
+baselines: [constant, cosine]
 seeds: 10
 arms:
   constant: {}
   constant_low: {learning_rate: 3.0e-4}
   cosine: {schedule: cosine}
   report: {rule: threshold}
-  sign_flip: {rule: threshold, flip: true}
-  bold_driver: {rule: bold_driver, signal: loss}
+  report_inverted: {rule: threshold, flip: true, ablation_of: report}
+  bold_driver: {rule: bold_driver, signal: loss, ablation_of: report}
   inverse: {rule: proportional, learning_rate: 3.0e-4}
-  inverse_yoked: {donor: inverse}
-  inverse_mean_curve: {donor: inverse, donors: others}
-  inverse_shuffled: {donor: inverse, rule: shuffled}
+  inverse_yoked: {replay_of: inverse}
+  inverse_mean_curve: {replay_of: inverse, source_runs: others}
+  inverse_shuffled: {replay_of: inverse, rule: shuffled}
 """
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from uncertlr.analysis import pairs, study
 from uncertlr.analysis.comparisons import (
+    ablation_family,
     causal_family,
     comparisons,
     named_family,
     same_rate_word,
     schedule_family,
     sentences,
-    twin_family,
     verdict_table,
 )
 from uncertlr.analysis.study import read_study, study_of
@@ -21,6 +21,7 @@ from uncertlr.book.evidence_words import claim
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
 from uncertlr.sweep import Job, read_sweep
+from uncertlr.sweep.facts import Facts
 from uncertlr.training.run import run
 
 
@@ -37,6 +38,14 @@ class Planted:
     @property
     def summary(self):
         return {"test": {"accuracy": self.accuracy}, "val": {}}
+
+
+def of(jobs):
+    """A study in which the arms `constant` and `cosine` are baselines, as far as they are there."""
+    arms = {job.arm for job in jobs}
+    baselines = tuple(arm for arm in ("constant", "cosine") if arm in arms)
+    facts = Facts("2026-11-23T19:09:11", baselines=baselines, ablations={"report": ("report_inverted", "bold_driver")})
+    return study_of(jobs, facts=facts)
 
 
 def jobs_and_runs(effects, seeds=10, spread=0.002):
@@ -63,7 +72,7 @@ def plant(monkeypatch):
 def test_each_planted_truth_gets_its_word(plant):
     jobs, runs = jobs_and_runs({"better": 0.03, "worse": -0.03, "same": 0.0})
     plant(runs)
-    table = verdict_table(jobs)
+    table = verdict_table(of(jobs))
     assert table["word"].to_dict() == {"constant": "", "better": "helps", "worse": "harms", "same": "equivalent"}
     assert table.loc["better", "difference"] == pytest.approx(3.0, abs=0.3)
     assert table.loc["better", "low"] < 3.0 < table.loc["better", "high"]
@@ -77,20 +86,20 @@ def test_each_planted_truth_gets_its_word(plant):
 def test_the_same_arms_with_swapped_results_swap_their_words(plant):
     jobs, runs = jobs_and_runs({"one": 0.03, "other": -0.03})
     plant(runs)
-    before = verdict_table(jobs)["word"]
+    before = verdict_table(of(jobs))["word"]
     jobs, runs = jobs_and_runs({"one": -0.03, "other": 0.03})
     plant(runs)
-    after = verdict_table(jobs)["word"]
+    after = verdict_table(of(jobs))["word"]
     assert (before["one"], before["other"]) == (after["other"], after["one"]) == ("helps", "harms")
 
 
 def test_noise_is_not_shown_and_few_seeds_are_descriptive(plant):
     jobs, runs = jobs_and_runs({"noisy": 0.0}, spread=0.03)
     plant(runs)
-    assert verdict_table(jobs)["word"]["noisy"] == "not shown"
+    assert verdict_table(of(jobs))["word"]["noisy"] == "not shown"
     jobs, runs = jobs_and_runs({"better": 0.05}, seeds=3)
     plant(runs)
-    assert verdict_table(jobs)["word"]["better"] == "descriptive"
+    assert verdict_table(of(jobs))["word"]["better"] == "descriptive"
 
 
 @pytest.fixture
@@ -110,14 +119,14 @@ def finished(jobs, effects, donors=0.5, noise=0.001):
 
 
 def test_families_are_named_whether_runs_are_finished_or_not(jobs):
-    empty = study_of(jobs)
-    feedback = ["report", "sign_flip", "bold_driver", "inverse"]
+    empty = of(jobs)
+    feedback = ["report", "report_inverted", "bold_driver", "inverse"]
     assert empty.feedback == feedback
     assert named_family(empty) == [(arm, other) for other in ("constant", "cosine") for arm in feedback]
     controls = ["inverse_yoked", "inverse_mean_curve", "inverse_shuffled"]
     assert causal_family(empty) == [("inverse", control) for control in controls]
     assert schedule_family(empty) == [("constant_low", "constant"), ("cosine", "constant"), ("inverse", "constant_low")]
-    assert twin_family(empty) == [("report", "sign_flip"), ("report", "bold_driver")]
+    assert ablation_family(empty) == [("report", "report_inverted"), ("report", "bold_driver")]
     table = comparisons(empty, named_family(empty))
     assert set(table["word"]) == {"missing"}
     assert set(table["planned"]) == {10}
@@ -126,7 +135,7 @@ def test_families_are_named_whether_runs_are_finished_or_not(jobs):
 def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_rate(plant, jobs):
     """Both beat the constant rate: the listening gains nothing over its own curve."""
     plant(finished(jobs, {"inverse": 0.03, "inverse_yoked": 0.03, "inverse_mean_curve": 0.0, "inverse_shuffled": 0.05}))
-    found = study_of(jobs)
+    found = of(jobs)
     named = comparisons(found, named_family(found)).set_index(["arm", "against"])["word"]
     assert named["inverse", "constant"] == "helps"
     causal = comparisons(found, causal_family(found)).set_index("against")["word"]
@@ -138,7 +147,7 @@ def test_a_control_too_like_its_arm_is_uninformative_whatever_its_kind(plant, jo
     """With however many pairs: a replay of another run, of a mean curve, or of shuffled readings."""
     runs = finished(jobs, {"inverse": 0.03}, donors=0.001)
     plant({run_id: each for run_id, each in runs.items() if each.config.seed < seeds})
-    found = study_of(jobs)
+    found = of(jobs)
     causal = comparisons(found, causal_family(found)).set_index("against")
     assert set(causal["word"]) == {"uninformative"}
     assert causal["pairs"].tolist() == [seeds] * 3
@@ -152,35 +161,35 @@ def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
     for each in runs.values():
         each.factor = np.full(5, {"inverse": 2.0}.get(each.arm, 1.0))
     plant(runs)
-    assert pairs.rates_apart(study_of(jobs), "inverse", "inverse_yoked") == pytest.approx(np.log(2))
-    assert pairs.rates_apart(study_of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
+    assert pairs.rates_apart(of(jobs), "inverse", "inverse_yoked") == pytest.approx(np.log(2))
+    assert pairs.rates_apart(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
 
 
 def test_the_same_factors_in_every_run_are_no_feedback(plant, jobs):
     runs = finished(jobs, {})
     plant(runs)
-    assert not pairs.same_factors(study_of(jobs), "report")
+    assert not pairs.same_factors(of(jobs), "report")
     for each in runs.values():
         each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else each.factor
-    assert pairs.same_factors(study_of(jobs), "report")
-    assert pairs.on_bound(study_of(jobs), "report") == (10, 0)
+    assert pairs.same_factors(of(jobs), "report")
+    assert pairs.on_bound(of(jobs), "report") == (10, 0)
     plant({run_id: each for run_id, each in runs.items() if each.config.seed == 0})
-    assert not pairs.same_factors(study_of(jobs), "report")
+    assert not pairs.same_factors(of(jobs), "report")
 
 
 def test_an_arm_from_another_rate_is_held_against_that_rate(plant, jobs):
     for low, word in ((0.03, "equivalent"), (0.0, "helps"), (0.06, "harms")):
         plant(finished(jobs, {"inverse": 0.03, "constant_low": low}))
-        found = study_of(jobs)
+        found = of(jobs)
         table = comparisons(found, named_family(found)).set_index(["arm", "against"])["same rate"]
         assert (table["inverse", "constant"], table["report", "constant"]) == (word, "")
-        said = [line for line in sentences(verdict_table(jobs)) if "another rate" in line]
+        said = [line for line in sentences(verdict_table(of(jobs))) if "another rate" in line]
         assert [line.split(" against")[0] for line in said] == ["inverse"]
         assert said[0].endswith(f"against which, fixed: {word}")
     plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.arm != "constant_low"})
-    found = study_of(jobs)
+    found = of(jobs)
     assert comparisons(found, [("inverse", "constant")]).loc[0, "same rate"] == "missing"
-    assert same_rate_word(study_of([job for job in jobs if job.arm != "constant_low"]), "inverse", "cosine") == "not planned"
+    assert same_rate_word(of([job for job in jobs if job.arm != "constant_low"]), "inverse", "cosine") == "not planned"
 
 
 def test_pilot_and_processors_are_told(plant, jobs):
@@ -190,7 +199,7 @@ def test_pilot_and_processors_are_told(plant, jobs):
         each.record = {"began": "2026-11-23T17:00:00+00:00" if early else "2026-11-24T00:00:00+00:00"}
         each.record["processor"] = "other" if early else "one"
     plant(runs)
-    found = study_of(jobs)
+    found = of(jobs)
     row = comparisons(found, [("report", "constant")]).iloc[0]
     assert (row["pilot"], row["mixed"], row["pairs, fresh"]) == ("0 1 2", 3, 7)
     scores = {arm: list(found.scores(arm).values())[3:] for arm in ("report", "constant")}
@@ -203,19 +212,19 @@ def test_pilot_and_processors_are_told(plant, jobs):
 
 def test_the_whole_named_family_is_counted(plant, jobs):
     """Eight comparisons: the smallest exact p-value of ten pairs, 2 in 1024, is multiplied by eight."""
-    effects = {arm: 0.05 + 0.01 * index for index, arm in enumerate(("report", "sign_flip", "bold_driver", "inverse"))}
+    effects = {arm: 0.05 + 0.01 * index for index, arm in enumerate(("report", "report_inverted", "bold_driver", "inverse"))}
     plant(finished(jobs, effects))
-    found = study_of(jobs)
+    found = of(jobs)
     table = comparisons(found, named_family(found))
     assert table["p, Holm"].tolist() == pytest.approx([8 * 2 / 2**10] * 8)
-    only = verdict_table(jobs)
+    only = verdict_table(of(jobs))
     assert only.loc["report", "p, Holm"] == pytest.approx(8 * 2 / 2**10)
     assert only.loc["cosine", "p, Holm"] > 2 / 2**10
 
 
 def test_one_pair_is_shown_without_an_interval(plant, jobs):
     plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.config.seed == 0})
-    found = study_of(jobs)
+    found = of(jobs)
     row = comparisons(found, named_family(found)).iloc[0]
     assert (row["word"], row["pairs"], np.isnan(row["low"]), np.isfinite(row["difference"])) == (
         "descriptive",
@@ -223,7 +232,7 @@ def test_one_pair_is_shown_without_an_interval(plant, jobs):
         True,
         True,
     )
-    assert set(verdict_table(jobs)["word"]) == {""}
+    assert set(verdict_table(of(jobs))["word"]) == {""}
 
 
 def test_a_study_by_name_by_path_and_by_no_name(tmp_path, evidence_grid):
@@ -239,15 +248,15 @@ def test_a_study_by_name_by_path_and_by_no_name(tmp_path, evidence_grid):
 def test_another_baseline_and_none(plant):
     jobs, runs = jobs_and_runs({"better": 0.03})
     plant(runs)
-    assert verdict_table(jobs, "better")["word"]["constant"] == "harms"
+    assert verdict_table(of(jobs), "better")["word"]["constant"] == "harms"
     with pytest.raises(ConfigError, match=r"no arm 'cosine' to compare with; it has constant, better"):
-        verdict_table(jobs, "cosine")
+        verdict_table(of(jobs), "cosine")
 
 
 def test_real_runs_are_found_and_missing_ones_left_out():
     config = preset("digits", "quick", epochs=1, progress="quiet")
     run(config)
-    found = study_of([Job("constant", config), Job("report", config.replace(rule="threshold"))])
+    found = of([Job("constant", config), Job("report", config.replace(rule="threshold"))])
     assert list(found.arms["constant"]) == [0]
     assert found.arms["report"] == {}
     assert [each.config.run_id for each in found.finished] == [config.run_id]

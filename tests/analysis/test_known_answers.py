@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from uncertlr.analysis.paired import probability_of_improvement, sensitivity_to_rate, spread_between_donors
+from uncertlr.analysis.paired import probability_of_improvement, sensitivity_to_rate, spread_between_sources
 
 
 @pytest.mark.parametrize("shift", [-0.5, 0.0, 1.0])
@@ -26,6 +26,6 @@ def test_sensitivity_of_a_line_in_the_log_rate():
 
 def test_spread_of_donors_is_the_deviation_of_their_log_rates():
     rng = np.random.default_rng(2)
-    spreads = [spread_between_donors(np.exp(rng.normal(0, 0.2, (10, 50)))) for _ in range(200)]
+    spreads = [spread_between_sources(np.exp(rng.normal(0, 0.2, (10, 50)))) for _ in range(200)]
     unbiased = 0.2 * stats.chi(9).mean() / 3  # the mean of a sample's deviation lies below the true one
     assert np.mean(spreads) == pytest.approx(unbiased, rel=0.02)

@@ -20,7 +20,7 @@ from uncertlr.analysis.paired import (
     probability_of_improvement,
     sensitivity_to_rate,
     sign_flip_p_value,
-    spread_between_donors,
+    spread_between_sources,
     standard_error,
     t_p_value,
     verdict,
@@ -205,8 +205,8 @@ def test_sensitivity_and_spread():
     assert sensitivity_to_rate([1e-3, 1e-2], [0.6, 0.6]) == 0.0
     with pytest.raises(ValueError, match="different rates"):
         sensitivity_to_rate([1e-3, 1e-3], [0.6, 0.7])
-    assert spread_between_donors([[1.0, 2.0], [1.0, 2.0]]) == 0.0
-    assert spread_between_donors([[1.0], [np.e]]) == pytest.approx(np.std([0, 1], ddof=1))
+    assert spread_between_sources([[1.0, 2.0], [1.0, 2.0]]) == 0.0
+    assert spread_between_sources([[1.0], [np.e]]) == pytest.approx(np.std([0, 1], ddof=1))
 
 
 @pytest.mark.parametrize("bad", [[], [1.0], [1.0, np.nan], [[1.0, 2.0]]])

@@ -7,7 +7,7 @@ import zipfile
 import nbformat
 import pytest
 
-from uncertlr.book import build as book
+from uncertlr.book import build
 from uncertlr.book.build import NOTEBOOKS, execute
 from uncertlr.config import preset
 from uncertlr.errors import RunError, StaleResults
@@ -32,8 +32,8 @@ def executions(tmp_path, monkeypatch):
         done = nbformat.v4.new_notebook(cells=[injected], metadata={"papermill": {"output_path": "somewhere"}})
         nbformat.write(done, target)
 
-    monkeypatch.setattr(book, "project_folder", lambda: tmp_path)
-    monkeypatch.setattr(book, "execute_notebook", pretend)
+    monkeypatch.setattr(build, "project_folder", lambda: tmp_path)
+    monkeypatch.setattr(build, "execute_notebook", pretend)
     return tmp_path, calls
 
 
@@ -48,8 +48,8 @@ def test_a_notebook_is_executed_once_and_again_when_something_changed(executions
     with (project / "notebooks" / "quickstart.ipynb").open("a") as file:
         file.write("\n")
     execute("quickstart", "quick")
-    book.results_folder().mkdir(parents=True)
-    (book.results_folder() / "new.parquet").write_bytes(b"new results")
+    build.results_folder().mkdir(parents=True)
+    (build.results_folder() / "new.parquet").write_bytes(b"new results")
     execute("quickstart", "quick")
     assert len(calls) == 4
 
@@ -72,14 +72,14 @@ def test_profiles_inject_parameters_that_exist():
 def test_notebooks_take_one_thread_unless_told_otherwise(monkeypatch, given, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is put back, whatever the next line does
     monkeypatch.delenv("OMP_NUM_THREADS") if given is None else monkeypatch.setenv("OMP_NUM_THREADS", given)
-    book._one_thread()
+    build._one_thread()
     assert os.environ["OMP_NUM_THREADS"] == threads
 
 
 def test_no_book_without_a_checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(book, "project_folder", lambda: tmp_path)
+    monkeypatch.setattr(build, "project_folder", lambda: tmp_path)
     with pytest.raises(RunError, match="built from a checkout"):
-        book.build_book()
+        build.build_book()
 
 
 def test_the_project_is_a_checkout():
@@ -90,7 +90,7 @@ def test_a_notebook_whose_results_are_stale_becomes_a_page_that_says_so(executio
     def refuse(source, target, parameters, save_every_cell):
         raise StaleResults("results/study.parquet holds results of version 2")
 
-    monkeypatch.setattr(book, "execute_notebook", refuse)
+    monkeypatch.setattr(build, "execute_notebook", refuse)
     cells = json.loads(execute("quickstart", "quick").read_text())["cells"]
     assert cells[-1]["source"] == ":::{danger}\nresults/study.parquet holds results of version 2\n:::"
     assert all(not cell.get("outputs") for cell in cells)
@@ -101,7 +101,7 @@ def test_a_kernels_refusal_of_stale_results_arrives_as_such(tmp_path):
     code = "from uncertlr.errors import StaleResults\nraise StaleResults('of version 2')"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), source)
     with pytest.raises(StaleResults, match=r"one\.ipynb failed in cell 1: StaleResults: of version 2"):
-        book.execute_notebook(source, tmp_path / "out.ipynb", {})
+        build.execute_notebook(source, tmp_path / "out.ipynb", {})
 
 
 def test_the_site_goes_into_one_file_with_a_folder_of_its_own(tmp_path):
@@ -109,10 +109,10 @@ def test_the_site_goes_into_one_file_with_a_folder_of_its_own(tmp_path):
     (site / "book").mkdir(parents=True)
     for name in ("index.html", "book/index.html"):
         (site / name).write_text(name)
-    packed = book.zip_site(site / "index.html")
+    packed = build.zip_site(site / "index.html")
     assert packed == tmp_path / "uncertlr-book.zip"
     with zipfile.ZipFile(packed) as archive:
         files = {name for name in archive.namelist() if not name.endswith("/")}
         assert files == {"uncertlr-book/index.html", "uncertlr-book/book/index.html"}
-    assert book.zip_site(site / "index.html") == packed  # once more, over the old one
+    assert build.zip_site(site / "index.html") == packed  # once more, over the old one
     assert {path.name for path in tmp_path.iterdir()} == {"html", "uncertlr-book.zip"}

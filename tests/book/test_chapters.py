@@ -90,7 +90,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
     controls, figures, _ = chapter("controls", sweeps=one)
     assert len(figures) == 4
     assert "Feedback adds to the curve: `inverse` ends higher than `inverse_yoked`" in controls
-    assert "`report` **harms** against `sign_flip`" in controls
+    assert "`report` **harms** against `report_inverted`" in controls
 
     other = sweep(evidence_grid, lambda arm: bad.get(arm, 0.0), "other")
     swapped, _, glued = chapter("verdict", sweeps=other)
@@ -103,7 +103,7 @@ def test_the_verdict_and_the_controls_say_what_the_runs_say(sweep, chapter, evid
     assert glued["verdict-brief"].data.startswith("**No gain has been shown to come from listening so far.")
     controls, _, _ = chapter("controls", sweeps=other)
     assert "Feedback takes away: `inverse_yoked`" in controls
-    assert "`report` **helps** against `sign_flip`" in controls
+    assert "`report` **helps** against `report_inverted`" in controls
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from uncertlr.config import preset
 from uncertlr.errors import ConfigError
 from uncertlr.runs.store import load_run
 from uncertlr.sweep import Job, read_sweep
+from uncertlr.sweep.facts import Facts
 from uncertlr.training.run import run
 
 QUICK = {"epochs": 2, "train_examples": 300, "progress": "quiet"}
@@ -33,8 +34,12 @@ def jobs(tmp_path_factory):
     return [*found, Job("never ran", found[0].config.replace(seed=99))]
 
 
+def of(jobs):
+    return study_of(jobs, facts=Facts(baselines=("constant",)))
+
+
 def test_every_arm_with_runs_is_drawn(jobs):
-    figures = evidence_figures(jobs)
+    figures = evidence_figures(of(jobs))
     assert set(figures) == {"differences", "arrival", "curves", "profiles"}
     (text,) = figures["differences"].axes[0].texts
     assert text.get_text().splitlines()[0] == "rule, every step (report)"
@@ -48,17 +53,17 @@ def test_every_arm_with_runs_is_drawn(jobs):
 def test_the_target_is_the_median_of_the_last_accuracies(jobs):
     runs = [load_run(run(job.config)) for job in jobs if job.arm == "constant"]
     last = [each.validation["accuracy"].iloc[-1] for each in runs]
-    assert target_accuracy(study_of(jobs)) == pytest.approx(sum(last) / 2)
+    assert target_accuracy(of(jobs)) == pytest.approx(sum(last) / 2)
 
 
 def test_a_baseline_without_runs_is_refused(jobs):
     with pytest.raises(ConfigError, match="no run of the baseline 'never ran'"):
-        evidence_figures(jobs, "never ran")
+        evidence_figures(of(jobs), "never ran")
 
 
 def test_the_command_writes_them(jobs, tmp_path, capsys):
     grid = tmp_path / "grid.yaml"
-    text = "experiment: digits\nprofile: quick\nseeds: 2\nbase: {epochs: 2, train_examples: 300}\n"
+    text = "experiment: digits\nprofile: quick\nseeds: 2\nbaselines: [constant]\nbase: {epochs: 2, train_examples: 300}\n"
     grid.write_text(text + "arms:\n  constant: {}\n  report: {rule: threshold}\n")
     root = jobs[0].config.root
     assert main(["evidence", str(grid), "--root", root, "--figures", str(tmp_path / "new" / "figures")]) == 0
@@ -70,12 +75,12 @@ def test_the_command_writes_them(jobs, tmp_path, capsys):
 def test_a_folder_that_cannot_be_written_is_named(jobs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="choose another folder"):
-        save_figures(evidence_figures(jobs), tmp_path / "file")
+        save_figures(evidence_figures(of(jobs)), tmp_path / "file")
 
 
 def test_two_replays_of_one_arm_are_named_apart(plant_runs, tmp_path):
     sweep = tmp_path / "grid.yaml"
-    arms = "constant: {}, own: {rule: threshold}, own_yoked: {donor: own}, own_yoked_3: {donor: own, donors: 3}"
+    arms = "constant: {}, own: {rule: threshold}, own_yoked: {replay_of: own}, own_yoked_3: {replay_of: own, source_runs: 3}"
     sweep.write_text(f"experiment: digits\nprofile: quick\nseeds: 5\narms: {{{arms}}}\n")
     plant_runs(read_sweep(sweep), lambda arm, seed: 0.6 + 0.01 * seed)
     study = read_study(str(sweep))

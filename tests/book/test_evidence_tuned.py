@@ -20,7 +20,7 @@ arms:
   cosine: {schedule: cosine, learning_rate: 7.0e-4}
   one_cycle: {schedule: one_cycle, learning_rate: 5.0e-3}
   inverse: {rule: proportional, learning_rate: 1.0e-4}
-  inverse_yoked: {donor: inverse}
+  inverse_yoked: {replay_of: inverse}
 """
 FOUND = """
 experiment: digits
@@ -39,7 +39,7 @@ arms:
   best: {schedule: one_cycle, rule: proportional}
   best_level: {schedule: one_cycle, learning_rate: 2.0e-3}
 """
-REPLAYS = "  best_yoked: {donor: best}\n  best_mean_curve: {donor: best, donors: others}\n"
+REPLAYS = "  best_yoked: {replay_of: best}\n  best_mean_curve: {replay_of: best, source_runs: others}\n"
 
 
 @pytest.fixture

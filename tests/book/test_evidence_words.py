@@ -11,7 +11,7 @@ from uncertlr.analysis.comparisons import causal_family, comparisons, headline_c
 from uncertlr.analysis.pairs import rates_apart
 from uncertlr.analysis.study import read_study
 from uncertlr.analysis.tables import verdict_summary
-from uncertlr.analysis.times import arrival_table, arrivals, cost_table, times
+from uncertlr.analysis.times import cost_table, time_to_target_table, times, times_to_target
 from uncertlr.book.evidence_answer import listening, short_answer
 from uncertlr.book.evidence_brief import in_brief
 from uncertlr.book.evidence_listening import RMS, feedback_answers, for_scale, next_to_none, resolution
@@ -116,12 +116,12 @@ def test_in_brief_a_loss_is_told_as_one(study):
 
 
 def test_the_brief_answer_is_three_paragraphs_without_intervals(study):
-    text = in_brief(study(GOOD | {"sign_flip": 0.0, "constant_low": 0.04}))
+    text = in_brief(study(GOOD | {"report_inverted": 0.0, "constant_low": 0.04}))
     titles = ["**The report's rule** is held against a fixed rate of 1e-3", "**Other ways to listen**", "**Is it the list"]
     assert [part.startswith(title) for part, title in zip(text.split("\n\n"), titles, strict=True)] == [True] * 3
     assert "interval" not in text
     assert "Nothing is tuned." in text
-    assert "`sign_flip`: within half a point of it; `bold_driver`: no finished pair yet." in text
+    assert "`report_inverted`: within half a point of it; `bold_driver`: no finished pair yet." in text
     assert "Against the same curves without feedback, `inverse` ends higher than `inverse_yoked`." in text
     assert "`report` took the same decisions in every run" in text
 
@@ -129,13 +129,13 @@ def test_the_brief_answer_is_three_paragraphs_without_intervals(study):
 def test_in_brief_what_cannot_be_told_is_not(study):
     few = in_brief(study(GOOD, seeds=3))
     assert re.search(r"asked at every step, it stands at -\d+\.\d points, with too few pairs for a claim\.", few)
-    assert "`inverse`: too few pairs for a claim; `sign_flip` and `bold_driver`: no finished pair yet." in few
+    assert "`inverse`: too few pairs for a claim; `report_inverted` and `bold_driver`: no finished pair yet." in few
     assert "Of `inverse` it cannot be said: no control has the 10 pairs of a claim." in few
     alike = in_brief(study(GOOD | {"inverse_shuffled": 0.0}, spread=0.001, name="alike"))
     assert "Those of `inverse` stay within 0.1 % of the arm's rate on average, too near to tell." in alike
-    unclear = in_brief(study({"report": 0.0, "sign_flip": 0.0}, noise=0.02, name="unclear"))
+    unclear = in_brief(study({"report": 0.0, "report_inverted": 0.0}, noise=0.02, name="unclear"))
     assert "asked at every step, it is not shown to differ from it, nor to be equivalent" in unclear
-    assert "`sign_flip`: no difference shown, nor equivalence" in unclear
+    assert "`report_inverted`: no difference shown, nor equivalence" in unclear
     none = in_brief(study({}, seeds=0, name="none"))
     assert "**The report's rule** has no finished pair with a fixed rate yet." in none
     assert "Of `inverse` it cannot be said: no control has the 10 pairs of a claim." in none
@@ -167,7 +167,7 @@ def test_a_study_made_to_tell_is_asked_whether_it_is_the_listening(study, curve,
 )
 def test_listening_helps_only_if_it_helps_against_each_replay(study, yoked, third, said):
     effects = {"inverse": 0.04, "inverse_yoked": yoked} | ({} if third is None else {"inverse_yoked_3": third})
-    told = study(effects, name="told", arms="  inverse_yoked_3: {donor: inverse, donors: 3}\n")
+    told = study(effects, name="told", arms="  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n")
     first, *others = feedback_answers(told)["inverse"]
     assert first == f"`inverse`: {said}"
     assert not any("Feedback adds" in line or "inverse_yoked" in line for line in others)
@@ -186,7 +186,7 @@ def test_what_is_not_shown_is_said_with_what_could_have_been(study):
 
 
 def test_a_difference_that_only_the_adjustment_hides_says_so(study):
-    arms = {name: 0.0 for name in ("report", "sign_flip", "bold_driver")}
+    arms = {name: 0.0 for name in ("report", "report_inverted", "bold_driver")}
     found = study(arms | {"inverse": 0.012}, noise=0.02)
     row = comparisons(found, named_family(found)).set_index(["arm", "against"], drop=False).loc[("inverse", "constant")]
     assert row["word"] == "not shown"
@@ -300,7 +300,7 @@ def test_a_file_alone_tunes_nothing(study, tmp_path, monkeypatch, plant_runs):
     (tmp_path / "sweeps").mkdir()
     sweep = tmp_path / "sweeps" / "grid-tuned.yaml"
     sweep.write_text("experiment: digits\nseeds: 1\narms: {constant: {}, report: {rule: threshold}}\n")
-    for module in ("evidence_words", "study"):
+    for module in ("book.evidence_words", "analysis.study"):
         monkeypatch.setattr(f"uncertlr.{module}.project_folder", lambda: tmp_path)
     found = study(GOOD)
     assert "**Beware.** Nothing is tuned." in answer(found)
@@ -318,7 +318,7 @@ def test_nothing_finished(tmp_path, evidence_grid):
     sweep = tmp_path / "grid.yaml"
     sweep.write_text(evidence_grid)
     found = read_study(str(sweep))
-    arms = ("report", "sign_flip", "bold_driver", "inverse")
+    arms = ("report", "report_inverted", "bold_driver", "inverse")
     absent = [f"`{arm}` against `{other}`" for other in ("constant", "cosine") for arm in arms]
     assert claims(comparisons(found, named_family(found))) == (
         f"- **Missing**, without one finished pair: {', '.join(absent[:-1])} and {absent[-1]}."
@@ -328,7 +328,7 @@ def test_nothing_finished(tmp_path, evidence_grid):
     assert primary_answer(found).startswith("`report` against `constant` is **missing**")
     assert "of which none is finished" in limits(found)[0]
     assert "It has no finished pair with a fixed rate yet." in answer(found)
-    assert "Of `sign_flip`, `bold_driver` and `inverse` there is no finished pair yet." in answer(found)
+    assert "Of `report_inverted`, `bold_driver` and `inverse` there is no finished pair yet." in answer(found)
     assert progress(found).startswith("digits (")
     assert ": 0 of 100 planned runs are finished; missing: all of `constant`, " in progress(found)
 
@@ -351,11 +351,11 @@ def test_a_run_that_was_held_up_is_not_late_for_it(study):
     object.__setattr__(run, "metrics", held)
     assert times(run, "seconds") == [pace * epoch for epoch in range(1, epochs + 1)]
     assert times(run, "epoch") == list(range(1, epochs + 1))
-    assert arrivals(found, "constant", 0.0, "seconds")[0].time == pace
+    assert times_to_target(found, "constant", 0.0, "seconds")[0].time == pace
 
 
 def test_times_without_arrivals_are_not_estimated(study):
-    table = arrival_table(study(GOOD))
+    table = time_to_target_table(study(GOOD))
     assert table.loc["report", "epochs sooner (-) or later (+)"].startswith("not estimable (0 and ")
     assert table.loc["report", "reached the target"] == "0 of 10"
     costs = cost_table(study(GOOD))

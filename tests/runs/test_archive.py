@@ -8,13 +8,13 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.errors import RunError, StaleResults
-from uncertlr.runs import archive as published
+from uncertlr.runs import archive
 from uncertlr.runs.archive import load_study, publish, published_ids, results_folder, stale_results, thin
 from uncertlr.runs.files import read_json, write_json
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.runs.store import Run, load_run
-from uncertlr.training import run as experiments
+from uncertlr.training import run as run_module
 from uncertlr.training.rules import whole_trace
 from uncertlr.training.run import find, run
 
@@ -33,7 +33,7 @@ def elsewhere(tmp_path):
 
 def test_a_published_run_is_found_without_data_or_training(trained, elsewhere, monkeypatch):
     publish([trained], "study", with_predictions=[CONFIG.run_id])
-    monkeypatch.setattr(experiments, "load_config_data", lambda config: pytest.fail("asked for data"))
+    monkeypatch.setattr(run_module, "load_config_data", lambda config: pytest.fail("asked for data"))
     restored = load_run(run(elsewhere))
     assert restored.paths == paths_of(elsewhere)
     assert restored.config.identity == CONFIG.identity
@@ -60,7 +60,7 @@ def test_a_published_file_is_decoded_once_for_all_its_runs(trained, elsewhere, m
 
 
 def test_the_factor_is_kept_lossless_and_the_trace_to_six_digits(trained, elsewhere, monkeypatch):
-    monkeypatch.setattr(published, "TRACE_POINTS", 7)
+    monkeypatch.setattr(archive, "TRACE_POINTS", 7)
     publish([trained], "study")
     restored = find(elsewhere)
     with np.load(restored.paths.factor) as arrays:
@@ -110,14 +110,14 @@ def test_published_files_are_immutable(trained):
 
 
 def test_the_size_limit_names_the_sizes(trained, monkeypatch):
-    monkeypatch.setattr(published, "LIMIT_BYTES", 1_000)
+    monkeypatch.setattr(archive, "LIMIT_BYTES", 1_000)
     with pytest.raises(RunError, match=r"more than 1000: \{'study\.parquet': \d+\}"):
         publish([trained], "study")
     assert not (results_folder() / "study.parquet").exists()
 
 
 def test_runs_of_another_result_version_are_refused(trained, monkeypatch):
-    monkeypatch.setattr(published, "RESULT_VERSION", 99)
+    monkeypatch.setattr(archive, "RESULT_VERSION", 99)
     with pytest.raises(RunError, match="another result version"):
         publish([trained], "study")
 
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written_is_named(trained, tmp_path, monkeypatch
 
 
 def test_no_results_folder_is_no_error(tmp_path):
-    assert not published.restore_published(RunPaths(tmp_path, "x"))
+    assert not archive.restore_published(RunPaths(tmp_path, "x"))
 
 
 def test_thin_keeps_a_short_trace_whole():

@@ -12,9 +12,9 @@ import torch
 from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, preset
 from uncertlr.errors import RunError
 from uncertlr.runs import files
-from uncertlr.runs import store as runs
-from uncertlr.runs.paths import RunPaths
-from uncertlr.training import checkpoint as checkpoints
+from uncertlr.runs.paths import RunPaths, claimed, paths_of, project_folder
+from uncertlr.runs.store import load_run, read_metrics, read_predictions, read_trace
+from uncertlr.training import checkpoint
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def state(epoch):
 
 def leave_epoch(paths, epoch):
     """What a run writes at an epoch's end."""
-    checkpoints.append_metrics(paths, [{"epoch": epoch, "split": "train"}, {"epoch": epoch, "split": "val"}])
+    checkpoint.append_metrics(paths, [{"epoch": epoch, "split": "train"}, {"epoch": epoch, "split": "val"}])
     files.save_arrays(paths.trace(epoch), {"loss": np.zeros(2)})
-    checkpoints.save_checkpoint(paths, epoch, state(epoch))
+    checkpoint.save_checkpoint(paths, epoch, state(epoch))
 
 
 def flip(path):
@@ -59,7 +59,7 @@ def test_two_generations_are_kept(paths):
     for epoch in range(1, 6):
         leave_epoch(paths, epoch)
     assert sorted(path.name for path in paths.checkpoints.glob("*.pt")) == ["epoch-0004.pt", "epoch-0005.pt"]
-    assert checkpoints.load_checkpoint(paths)["epoch"] == 5
+    assert checkpoint.load_checkpoint(paths)["epoch"] == 5
 
 
 @pytest.mark.parametrize("damage", [truncate, flip])
@@ -70,14 +70,14 @@ def test_what_is_damaged_gives_way_to_the_epoch_before_and_is_named(paths, damag
     damage(paths.directory / name)
     named = name.rpartition("/")[2].replace(".json", "(.json|.pt)")  # a flipped bit may leave good JSON of another checksum
     with pytest.warns(UserWarning, match=f"some-run goes on after epoch 1: damaged or lost {named}"):
-        assert checkpoints.load_checkpoint(paths)["epoch"] == 1
+        assert checkpoint.load_checkpoint(paths)["epoch"] == 1
 
 
 def test_a_crash_between_a_checkpoint_and_its_checksum_is_no_damage(paths):
     for epoch in (1, 2):
         leave_epoch(paths, epoch)
     (paths.checkpoints / "epoch-0002.json").unlink()
-    assert checkpoints.load_checkpoint(paths)["epoch"] == 1
+    assert checkpoint.load_checkpoint(paths)["epoch"] == 1
 
 
 def test_where_nothing_is_whole_the_run_starts_again(paths):
@@ -85,14 +85,14 @@ def test_where_nothing_is_whole_the_run_starts_again(paths):
         leave_epoch(paths, epoch)
     paths.metrics.write_text(paths.metrics.read_text().replace('"epoch": 1', '"epoch": }'))
     with pytest.warns(UserWarning, match=r"some-run goes on from the start: damaged or lost metrics\.jsonl$"):
-        assert checkpoints.load_checkpoint(paths) is None
-    checkpoints.rewind(paths, 0)
+        assert checkpoint.load_checkpoint(paths) is None
+    checkpoint.rewind(paths, 0)
     assert list(paths.checkpoints.iterdir()) == []
     assert paths.metrics.read_bytes() == b""
 
 
 def test_no_checkpoint(paths):
-    assert checkpoints.load_checkpoint(paths) is None
+    assert checkpoint.load_checkpoint(paths) is None
 
 
 class Hostile:
@@ -118,11 +118,11 @@ def test_no_array_is_unpickled_from_a_run(paths, tmp_path):
     with paths.trace(1).open("wb") as file:
         np.savez(file, loss=np.array([Hostile(tmp_path / "proof")], dtype=object))
     with pytest.raises(RunError, match=r"trace-0001\.npz is damaged, or holds no arrays"):
-        runs.read_trace(paths)
+        read_trace(paths)
     with paths.trace(1).open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(RunError, match=r"trace-0001\.npz is damaged, or holds no arrays"):
-        runs.read_trace(paths)
+        read_trace(paths)
     assert not (tmp_path / "proof").exists()
 
 
@@ -151,14 +151,14 @@ def test_rewind_forgets_later_epochs_and_a_line_cut_short(paths):
         leave_epoch(paths, epoch)
     with paths.metrics.open("a") as file:
         file.write('{"epoch": 4, "spl')
-    checkpoints.rewind(paths, 2)
+    checkpoint.rewind(paths, 2)
     assert [json.loads(line)["epoch"] for line in paths.metrics.read_text().splitlines()] == [1, 1, 2, 2]
     assert sorted(path.name for path in paths.directory.glob("trace-*")) == ["trace-0001.npz", "trace-0002.npz"]
-    assert checkpoints.load_checkpoint(paths)["epoch"] == 2
+    assert checkpoint.load_checkpoint(paths)["epoch"] == 2
 
 
 def _hold(paths, ready, release):
-    with runs.claimed(paths):
+    with claimed(paths):
         files.write_json(paths.record, {"owner": {"host": "here", "pid": os.getpid()}})
         ready.set()
         release.wait(30)
@@ -170,11 +170,11 @@ def test_a_live_owner_is_named_and_a_dead_one_is_replaced(paths):
     child = context.Process(target=_hold, args=(paths, ready, release))
     child.start()
     assert ready.wait(60)
-    with pytest.raises(RunError, match=f"being trained by process {child.pid} on here"), runs.claimed(paths):
+    with pytest.raises(RunError, match=f"being trained by process {child.pid} on here"), claimed(paths):
         pass
     child.kill()
     child.join()
-    with runs.claimed(paths):
+    with claimed(paths):
         pass
 
 
@@ -185,7 +185,7 @@ def test_a_waiting_process_takes_over_when_the_owner_ends(paths):
     child.start()
     assert ready.wait(60)
     threading.Timer(0.2, release.set).start()
-    with runs.claimed(paths, wait=True):
+    with claimed(paths, wait=True):
         assert release.is_set()
     child.join()
 
@@ -193,7 +193,7 @@ def test_a_waiting_process_takes_over_when_the_owner_ends(paths):
 def test_what_a_killed_process_was_writing_is_swept_away(paths):
     for folder in (paths.directory, paths.checkpoints):
         (folder / f".summary.json.{'0a' * 16}").write_text("half")
-    with runs.claimed(paths):
+    with claimed(paths):
         assert {path.name for path in paths.directory.rglob("*")} == {"checkpoints", "lock"}
 
 
@@ -201,7 +201,7 @@ def test_a_root_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(RunError, match="cannot write to .*choose another root"),
-        runs.claimed(RunPaths(tmp_path / "file", "x")),
+        claimed(RunPaths(tmp_path / "file", "x")),
     ):
         pass
 
@@ -210,21 +210,21 @@ def test_a_root_that_is_a_file_is_named(tmp_path):
 def test_a_damaged_json_file_is_named(paths, content):
     paths.summary.write_text(content)
     with pytest.raises(RunError, match=r"summary\.json is damaged"):
-        runs.load_run(paths)
+        load_run(paths)
 
 
 def test_an_incomplete_run_is_not_read(paths):
     with pytest.raises(RunError, match="not complete"):
-        runs.load_run(paths)
+        load_run(paths)
 
 
 def test_where_a_run_lies(tmp_path, monkeypatch):
     config = preset("digits")
     monkeypatch.setenv("UNCERTLR_RUNS", str(tmp_path / "env"))
-    assert runs.paths_of(config).directory == tmp_path / "env" / config.run_id
-    assert runs.paths_of(config.replace(root=str(tmp_path / "own"))).root == tmp_path / "own"
+    assert paths_of(config).directory == tmp_path / "env" / config.run_id
+    assert paths_of(config.replace(root=str(tmp_path / "own"))).root == tmp_path / "own"
     monkeypatch.delenv("UNCERTLR_RUNS")
-    assert runs.paths_of(config).root == runs.project_folder() / "runs"
+    assert paths_of(config).root == project_folder() / "runs"
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def change(path, **entries):
 
 
 def test_a_whole_run_is_read(whole):
-    assert runs.load_run(whole).summary["steps"] == 1
+    assert load_run(whole).summary["steps"] == 1
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_whole_run_is_read(whole):
 def test_a_run_of_another_schema_or_with_wrong_types_is_refused_by_name(whole, file, entries, words):
     change(getattr(whole, file), **entries)
     with pytest.raises(RunError) as caught:
-        runs.load_run(whole)
+        load_run(whole)
     assert words in str(caught.value)
     assert str(whole.directory) in str(caught.value)
 
@@ -286,19 +286,19 @@ def test_a_run_of_another_schema_or_with_wrong_types_is_refused_by_name(whole, f
 def test_a_missing_entry_is_named(whole):
     files.write_json(whole.summary, {"run_id": whole.run_id})
     with pytest.raises(RunError, match=r"summary\.json: result_version: field required"):
-        runs.load_run(whole)
+        load_run(whole)
 
 
 def test_a_renamed_folder_is_refused(whole):
     whole.directory.rename(whole.root / "renamed")
     with pytest.raises(RunError, match="renamed holds the results of digits-none-s0"):
-        runs.load_run(RunPaths(whole.root, "renamed"))
+        load_run(RunPaths(whole.root, "renamed"))
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/last.pt", "checkpoints/elsewhere"])
 def test_links_are_refused(whole, tmp_path, name):
     (whole.directory / name).symlink_to(tmp_path / "outside")
-    for use in (runs.load_run, lambda paths: runs.claimed(paths).__enter__()):
+    for use in (load_run, lambda paths: claimed(paths).__enter__()):
         with pytest.raises(RunError, match=f"{name} is a link to .*outside; a run's files lie in its own folder"):
             use(whole)
 
@@ -311,7 +311,7 @@ def test_names_that_could_lead_out_of_the_root_are_refused(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("metrics", runs.read_metrics), ("predictions", runs.read_predictions), ("trace-0001.npz", runs.read_trace)],
+    [("metrics", read_metrics), ("predictions", read_predictions), ("trace-0001.npz", read_trace)],
 )
 def test_a_damaged_table_is_named(paths, name, read):
     path = getattr(paths, name, paths.directory / name)
@@ -322,4 +322,4 @@ def test_a_damaged_table_is_named(paths, name, read):
 
 def test_no_trace_is_an_error_with_the_folder(paths):
     with pytest.raises(RunError, match="some-run holds no trace"):
-        runs.read_trace(paths)
+        read_trace(paths)

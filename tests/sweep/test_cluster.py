@@ -30,7 +30,7 @@ seeds: 2
 base: {train_examples: 200, channels: [4, 8], hidden_size: 16, num_samples: 4}
 arms:
   long: {rule: relative, memory: 5, epochs: 40}
-  yoked: {donor: long}
+  yoked: {replay_of: long}
 """
 
 

@@ -31,11 +31,11 @@ profile: quick
 seeds: 3
 base: {SMALL}
 arms:
-  inverse_yoked: {{donor: inverse}}
+  inverse_yoked: {{replay_of: inverse}}
   constant:
   inverse: {{rule: proportional, learning_rate: 3e-4, min_factor: 0.1}}
-  inverse_mean_curve: {{donor: inverse, donors: others}}
-  inverse_shuffled: {{donor: inverse, rule: shuffled}}
+  inverse_mean_curve: {{replay_of: inverse, source_runs: others}}
+  inverse_shuffled: {{replay_of: inverse, rule: shuffled}}
 """
 
 
@@ -51,7 +51,7 @@ def sweep(tmp_path):
     return read
 
 
-FEW = {"one_cycle", "sign_flip", "inverse_shuffled", "bold_driver_epoch"}
+FEW = {"one_cycle", "report_inverted", "inverse_shuffled", "bold_driver_epoch"}
 FEW |= {"proportional", "proportional_yoked", "proportional_mean_curve"}
 
 
@@ -102,7 +102,7 @@ class TestReading:
         assert study_of(jobs).rotation("inverse_yoked") == 1
 
     def test_a_donor_may_stand_any_number_of_seeds_further(self, sweep):
-        grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {donor: inverse, donors: 3}\n"
+        grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n"
         jobs = sweep(grid)
         runs = by_name(jobs)
         assert [runs["inverse_yoked_3", seed].donors for seed in range(5)] == [
@@ -115,7 +115,7 @@ class TestReading:
 
     def test_an_arm_may_run_on_fewer_seeds(self, sweep):
         few = GRID.replace("constant:", "constant: {seeds: 2}").replace("rule: shuffled", "rule: shuffled, seeds: 1")
-        few = few.replace("donors: others", "donors: others, seeds: 2")
+        few = few.replace("source_runs: others", "source_runs: others, seeds: 2")
         product = "product: {epochs: [1, 3]}\n"
         without_epochs = [grid.replace("epochs: 1, ", "") + product for grid in (few, GRID)]
         for grid, whole in ((few, GRID), without_epochs):
@@ -125,7 +125,7 @@ class TestReading:
             assert runs == {key: all_runs[key] for key in kept}
 
     def test_a_control_of_one_seed_knows_its_ring(self, sweep):
-        arms = "arms: {two: {rule: threshold, seeds: 2}, one: {donor: two, donors: others, seeds: 1}}\nseeds: 3\n"
+        arms = "arms: {two: {rule: threshold, seeds: 2}, one: {replay_of: two, source_runs: others, seeds: 1}}\nseeds: 3\n"
         assert study_of(sweep(HEAD + arms)).rotation("one") == 1  # the donor's second seed, on which the control has no run
 
     def test_controls_have_their_donors_seeds_and_form_a_ring_of_these(self, sweep):
@@ -192,8 +192,8 @@ class TestRefusals:
             (HEAD + "arms: {a: {rule: magic}}", "arm 'a': invalid parameter rule='magic'"),
             (HEAD + "base: {dropout: high}\narms: {a: {}}", "arm 'a': invalid parameter dropout='high'"),
             (HEAD + "arms: {a: {}, b: {rule: none}}", "arms 'a' and 'b' describe the same run of seed 0"),
-            (HEAD + "arms:\n  a: {}\n  a: {rule: threshold}", "line 5: not a sweep in YAML: 'a' stands twice"),
-            (HEAD + "arms: {a: {epochs: 1, epochs: 2}}", "'epochs' stands twice"),
+            (HEAD + "arms:\n  a: {}\n  a: {rule: threshold}", "line 5: not a sweep in YAML: 'a'"),
+            (HEAD + "arms: {a: {epochs: 1, epochs: 2}}", "'epochs'"),
             (HEAD + "arms: {no: {}}", "arms: the name False is not text; put it in quotes"),
             (HEAD + "arms: {a: 3}", "arm 'a': 3 must be a mapping"),
             (HEAD + "arms: [a]", "arms: ['a'] must be a mapping"),
@@ -208,7 +208,7 @@ class TestRefusals:
             (HEAD + "arms: {a: {}}\nseeds: 0", "seeds=0 must be a count of at least 1"),
             (HEAD + "arms: {a: {}}\nseeds: true", "seeds=True must be a count"),
             (HEAD + "arms: {a: {}}\nseeds: [0, -1]", "seeds=[0, -1] must be"),
-            (HEAD + "arms: {a: {}}\nseeds: [1, 1]", "a seed stands twice"),
+            (HEAD + "arms: {a: {}}\nseeds: [1, 1]", "seeds=[1, 1]"),
             (HEAD + "arms: {a: {}}\nproduct: {epochs: 3}", "product: epochs=3 must be a list"),
             (HEAD + "arms: {a: {}}\nproduct: {epochs: [1, 0]}", "arm 'a': invalid parameter epochs=0"),
             (HEAD + "arms: {a: {epochs: 1}}\nproduct: {epochs: [1]}", "arm 'a': epochs is varied by the product"),
@@ -222,8 +222,8 @@ class TestRefusals:
             (HEAD + "arms: {a: {seeds: [0]}}", "arm 'a': seeds=[0] must be a count"),
             (HEAD + "base: {seeds: 1}\narms: {a: {}}", "base: 'seeds' belongs in the sweep itself, or an arm"),
             (HEAD + "product: {seeds: [1]}\narms: {a: {}}", "product: 'seeds' belongs in the sweep itself"),
-            (HEAD + "arms: {a: {donors: others}}", "arm 'a': donors='others' needs 'donor'"),
-            (HEAD + "arms: {a: {donors: [some-run]}}", "arm 'a': donors=['some-run'] needs rule: replay"),
+            (HEAD + "arms: {a: {source_runs: others}}", "arm 'a': source_runs='others'"),
+            (HEAD + "arms: {a: {source_runs: [some-run]}}", "arm 'a': source_runs=['some-run']"),
             (HEAD + "arms: {a: {}\nseeds", "not a sweep in YAML"),
             ("- a\n- b", "not a sweep; it must be a mapping"),
             ("a: !!python/object/apply:os.getcwd []", "not a sweep in YAML: could not determine a constructor"),
@@ -238,31 +238,37 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("fields", "words"),
         [
-            ("donor: invers", "arm 'b': no donor 'invers'; did you mean 'inverse'?"),
-            ("donor: b", "arm 'b': no donor 'b'"),
-            ("donor: [inverse]", "arm 'b': no donor ['inverse']; did you mean 'inverse'?"),
-            ("donor: inverse, signal_every: 2", "arm 'b': signal_every=2 differs from its donor's"),
-            ("donor: inverse, donors: all", "arm 'b': donors='all' must be one of next, others, own"),
-            ("donor: inverse, donors: 2", "arm 'b': donors=2 must be one of next, others, own, or how many seeds further"),
-            ("donor: inverse, donors: 0", "arm 'b': donors=0 must be"),
-            ("donor: inverse, donors: true", "arm 'b': donors=True must be"),
-            ("donor: inverse, rule: threshold", "rule='threshold' with a donor must be replay or shuffled"),
-            ("donor: inverse, rule: shuffled, donors: others", "rule='shuffled' takes the run's own readings"),
-            ("donor: inverse, seeds: 1", "arm 'b': seeds=1 breaks the ring in which each run replays another seed's"),
-            ("donor: inverse, donors: 1, seeds: 1", "arm 'b': seeds=1 breaks the ring"),
+            ("replay_of: invers", "no arm 'invers'; did you mean 'inverse'?"),
+            ("replay_of: b", "no arm 'b'"),
+            ("replay_of: [inverse]", "no arm ['inverse']; did you mean 'inverse'?"),
+            ("replay_of: inverse, signal_every: 2", "arm 'b': signal_every=2 differs"),
+            ("replay_of: inverse, source_runs: all", "arm 'b': source_runs='all' must be one of next, others, own"),
             (
-                "donor: inverse, donors: own, seeds: 3",
-                "arm 'b': seeds=3 must be a count from 1 to 2, of the seeds of its donor",
+                "replay_of: inverse, source_runs: 2",
+                "arm 'b': source_runs=2 must be one of next, others, own, or how many seeds further",
             ),
-            ("donor: inverse, donors: true, seeds: 1", "arm 'b': donors=True must be"),
-            ("donor: single", "arm 'b': a run never replays itself, so donors='next' needs a donor with at least two seeds"),
+            ("replay_of: inverse, source_runs: 0", "arm 'b': source_runs=0 must be"),
+            ("replay_of: inverse, source_runs: true", "arm 'b': source_runs=True must be"),
+            ("replay_of: inverse, rule: threshold", "rule='threshold' with replay_of must be replay or shuffled"),
+            ("replay_of: inverse, rule: shuffled, source_runs: others", "rule='shuffled'"),
+            ("replay_of: inverse, seeds: 1", "arm 'b': with seeds=1"),
+            ("replay_of: inverse, source_runs: 1, seeds: 1", "arm 'b': with seeds=1"),
             (
-                "donor: single, donors: own, seeds: 2",
-                "seeds=2 must be a count from 1 to 1, of the seeds of its donor 'single'",
+                "replay_of: inverse, source_runs: own, seeds: 3",
+                "arm 'b': seeds=3 must be a count from 1 to 2, of the seeds of",
             ),
-            ("donor: fixed", "arm 'b': its donor 'fixed' has no rule, so there is nothing to replay"),
-            ("donor: inverse, epochs: 2", "arm 'b': epochs=2 differs from its donor's"),
-            ("donor: inverse, gain: x", "arm 'b': invalid parameter gain='x'"),
+            ("replay_of: inverse, source_runs: true, seeds: 1", "arm 'b': source_runs=True must be"),
+            (
+                "replay_of: single",
+                "arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds",
+            ),
+            (
+                "replay_of: single, source_runs: own, seeds: 2",
+                "seeds=2 must be a count from 1 to 1, of the seeds of 'single'",
+            ),
+            ("replay_of: fixed", "arm 'b': 'fixed' has no rule, so there is nothing to replay"),
+            ("replay_of: inverse, epochs: 2", "arm 'b': epochs=2 differs"),
+            ("replay_of: inverse, gain: x", "arm 'b': invalid parameter gain='x'"),
         ],
     )
     def test_impossible_controls(self, sweep, fields, words):
@@ -274,9 +280,9 @@ class TestRefusals:
 
     def test_a_run_never_replays_itself(self, sweep):
         with pytest.raises(
-            ConfigError, match="arm 'b': a run never replays itself, so donors='next' needs a donor with at least two seeds"
+            ConfigError, match="arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds"
         ):
-            sweep(HEAD + "arms: {inverse: {rule: proportional}, b: {donor: inverse}}")
+            sweep(HEAD + "arms: {inverse: {rule: proportional}, b: {replay_of: inverse}}")
 
     def test_settings_that_do_not_go_together_are_found_before_the_first_run(self, sweep):
         jobs = sweep(HEAD + "arms: {fine: {}, bad: {rule: threshold, signal: loss}}")
@@ -297,9 +303,9 @@ base: {SMALL}
 arms:
   killed: {{rule: relative, epochs: 8, memory: 5}}
   inverse: {{rule: proportional}}
-  inverse_yoked: {{donor: inverse}}
+  inverse_yoked: {{replay_of: inverse}}
   broken: {{rule: threshold, learning_rate: 1.0e+30, decrease: 1.0}}
-  broken_yoked: {{donor: broken}}
+  broken_yoked: {{replay_of: broken}}
 """
 
 
@@ -406,7 +412,7 @@ def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, schedu
 @pytest.mark.slow
 def test_the_quickstart_beside_every_run_of_a_sweep_by_two_workers(sweep):
     """What the guide to batches shows: notebooks at once that train the same extra seeds, one of them a replay's."""
-    arms = "arms: {inverse: {rule: proportional, learning_rate: 3e-4}, inverse_yoked: {donor: inverse}}\n"
+    arms = "arms: {inverse: {rule: proportional, learning_rate: 3e-4}, inverse_yoked: {replay_of: inverse}}\n"
     jobs = sweep("experiment: digits\nprofile: quick\nseeds: 2\nbase: {epochs: 1}\n" + arms)
     outcomes = run_sweep(jobs, workers=2, notebook=project_folder() / "notebooks" / "quickstart.ipynb")
     assert [outcome.error for outcome in outcomes] == [""] * 6
@@ -420,7 +426,7 @@ def test_no_scheduler_at_the_address(sweep):
 
 def test_published_runs_are_done_and_serve_as_donors(sweep, tmp_path):
     jobs = sweep(
-        GRID.replace("seeds: 3", "seeds: 2").replace("  inverse_mean_curve: {donor: inverse, donors: others}\n", "")
+        GRID.replace("seeds: 3", "seeds: 2").replace("  inverse_mean_curve: {replay_of: inverse, source_runs: others}\n", "")
     )
     inverse = [job for job in jobs if job.arm == "inverse"]
     publish([load_run(run(job.config.replace(root=str(tmp_path / "other")))) for job in inverse], "study")

@@ -21,7 +21,7 @@ arms:
   constant: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}
   fixed: {schedule: cosine}
   inverse: {rule: proportional, learning_rate: {low: 1e-4, high: 1e-2, log: true}, exponent: {low: -2, high: 0}}
-  inverse_yoked: {donor: inverse}
+  inverse_yoked: {replay_of: inverse}
 """
 
 

@@ -9,8 +9,7 @@ from uncertlr.config import RunConfig, preset
 from uncertlr.errors import RunError
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.store import load_run, read_trace
-from uncertlr.training import cuda_graphs as recorded
-from uncertlr.training import step as steps
+from uncertlr.training import cuda_graphs, step
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import evaluate, fit, train_epoch
 from uncertlr.training.run import run
@@ -48,8 +47,8 @@ def same(one, two):
 def test_steps_that_wait_for_a_recording_are_those_of_the_plain_loop(monkeypatch):
     """Same batches, same random numbers; a rate in float32 where float32 holds it."""
     plain = two_epochs(images("cpu"))
-    monkeypatch.setattr(steps, "can_record", lambda experiment: True)
-    monkeypatch.setattr(recorded, "WARM_UP", math.inf)
+    monkeypatch.setattr(step, "can_record", lambda experiment: True)
+    monkeypatch.setattr(cuda_graphs, "WARM_UP", math.inf)
     waiting = two_epochs(images("cpu"))
     assert waiting[0].recorded.taken == len(waiting[1]["step"])
     assert plain[0].recorded is None
@@ -62,8 +61,8 @@ def device(request, monkeypatch):
     """Where steps are recorded; on a processor they wait for it for ever."""
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     if request.param == "cpu":
-        monkeypatch.setattr(steps, "can_record", lambda experiment: True)
-        monkeypatch.setattr(recorded, "WARM_UP", math.inf)
+        monkeypatch.setattr(step, "can_record", lambda experiment: True)
+        monkeypatch.setattr(cuda_graphs, "WARM_UP", math.inf)
     return request.param
 
 
@@ -115,7 +114,7 @@ def test_a_recorded_reading_that_a_rule_refuses_stops_the_run_and_moves_no_rate(
 def test_recorded_steps_are_the_plain_ones_bit_for_bit(rule, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     replayed = two_epochs(images("cuda", **rule))
-    monkeypatch.setattr(recorded, "WARM_UP", math.inf)
+    monkeypatch.setattr(cuda_graphs, "WARM_UP", math.inf)
     plain = two_epochs(images("cuda", **rule))
     assert plain[0].recorded.recordings == {}
     assert replayed[0].recorded.recordings

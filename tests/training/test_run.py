@@ -19,9 +19,10 @@ from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.store import load_run
 from uncertlr.sweep import Job, check_jobs
-from uncertlr.training import objective as objectives
-from uncertlr.training import run as experiments
+from uncertlr.training import objective
+from uncertlr.training import run as run_module
 from uncertlr.training.build import build, load_config_data
+from uncertlr.training.rules import build_rule
 from uncertlr.training.run import find, run
 
 CNN = preset("digits", "quick", epochs=4, rule="threshold", threshold=0.9, decide_every=3, progress="quiet")
@@ -77,7 +78,7 @@ def test_the_trace_obeys_the_rule(finished):
     """Rate and factor at every step follow from the signals alone, one step late."""
     from uncertlr.schedulers import simulate
 
-    rule = experiments.build_rule(CNN, 21)
+    rule = build_rule(CNN, 21)
     factors = [1.0, *simulate(rule, finished.trace["signal"].astype(float).tolist())][:-1]
     assert finished.trace["factor"].tolist() == pytest.approx(factors)
     assert finished.trace["learning_rate"].tolist() == pytest.approx([CNN.learning_rate * factor for factor in factors])
@@ -85,7 +86,7 @@ def test_the_trace_obeys_the_rule(finished):
 
 
 def test_a_finished_run_is_not_trained_again(finished, monkeypatch):
-    monkeypatch.setattr(experiments, "load_config_data", lambda config: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "load_config_data", lambda config: pytest.fail("trained again"))
     assert run(CNN.replace(root=str(finished.paths.root))) == finished.paths
     assert find(CNN.replace(root=str(finished.paths.root))).summary == finished.summary
     assert find(CNN.replace(root=str(finished.paths.root), seed=9)) is None
@@ -93,8 +94,8 @@ def test_a_finished_run_is_not_trained_again(finished, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from uncertlr.training import step as steps
-from uncertlr.training import loop as training
+from uncertlr.training import loop
+from uncertlr.training import step as step_module
 from uncertlr.config import RunConfig
 from uncertlr.training.run import run
 import json
@@ -104,7 +105,7 @@ config, moment = RunConfig(**json.loads(sys.argv[1])), sys.argv[2]
 def die(*arguments, **keywords):
     os.kill(os.getpid(), signal.SIGKILL)
 
-real_step, real_checkpoint, taken = steps.train_step, training.save_checkpoint, [0]
+real_step, real_checkpoint, taken = step_module.train_step, loop.save_checkpoint, [0]
 
 def step(*arguments, **keywords):
     taken[0] += 1
@@ -119,10 +120,10 @@ def checkpoint(paths, epoch, state):
     if moment == "after checkpoint" and epoch == 3:
         die()
 
-steps.train_step, training.save_checkpoint = step, checkpoint
+step_module.train_step, loop.save_checkpoint = step, checkpoint
 if moment == "summary":
-    from uncertlr.training import run as experiments
-    experiments.summarize = die
+    from uncertlr.training import run as run_module
+    run_module.summarize = die
 run(config)
 """
 
@@ -185,14 +186,14 @@ def test_test_data_is_seen_only_when_asked(tmp_path):
 
 def test_a_diverged_run_fails_with_the_step_and_keeps_its_checkpoint(tmp_path, monkeypatch):
     config = CNN.replace(root=str(tmp_path))
-    real = objectives.cross_entropy
+    real = objective.cross_entropy
     calls = []
 
     def explode(logits, targets):
         calls.append(1)
         return real(logits, targets) * (float("nan") if len(calls) == 50 else 1.0)
 
-    monkeypatch.setattr(objectives, "cross_entropy", explode)
+    monkeypatch.setattr(objective, "cross_entropy", explode)
     with pytest.raises(RunError, match="epoch 3, step 8: .*; the checkpoint of epoch 2 is kept"):
         run(config)
     paths = paths_of(config)

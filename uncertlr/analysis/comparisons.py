@@ -5,39 +5,34 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
-from uncertlr.analysis.pairs import FRESH, donors_spread, mixed_pairs, rates_apart, without_pilot
-from uncertlr.analysis.study import COMPETITOR, CONSTANT, Study, study_of
+from uncertlr.analysis.pairs import FRESH, mixed_pairs, rates_apart, sources_spread, without_pilot
+from uncertlr.analysis.study import CONSTANT, Study
 from uncertlr.errors import ConfigError
-from uncertlr.sweep import Job
 
 Pair = tuple[str, str]
 """An arm, and the arm it is compared with."""
 
 
 def named_family(study: Study) -> list[Pair]:
-    """Every feedback arm against `cosine` and against `constant`, whether their runs are finished or not."""
-    return [(arm, other) for other in (CONSTANT, COMPETITOR) if other in study.arms for arm in study.feedback]
+    """Every arm with feedback against each baseline of the study, whether their runs are finished or not."""
+    return [(arm, other) for other in study.facts.baselines for arm in study.feedback]
 
 
 def causal_family(study: Study) -> list[Pair]:
     """Every feedback arm against each of its own controls: its kind of curve without feedback, or its level alone."""
-    levels = {arm: [study.level(arm)] if study.level(arm) else [] for arm in study.feedback}
-    return [(arm, control) for arm in study.feedback for control in (*study.controls(arm), *levels[arm])]
+    controls = {arm: [*study.controls(arm), study.matched_rate(arm)] for arm in study.feedback}
+    return [(arm, control) for arm, of_arm in controls.items() for control in of_arm if control]
 
 
 def schedule_family(study: Study) -> list[Pair]:
-    """What is fixed in advance: schedules and other rates against `constant`, feedback arms against their own rate."""
-    fixed = [(arm, CONSTANT) for arm in study.schedules if arm != CONSTANT and CONSTANT in study.arms]
+    """Schedules and other rates against the first baseline; arms with feedback against their own initial rate, constant."""
+    fixed = [(arm, study.baseline) for arm in study.schedules if arm != study.baseline and study.baseline]
     return fixed + [(arm, same) for arm in study.feedback if (same := study.same_rate(arm))]
 
 
-TWINS = {"report": ("sign_flip", "bold_driver"), "report_epoch": ("bold_driver_epoch",)}
-"""The report's rule and its twins: the other sign, and the training loss in place of uncertainty."""
-
-
-def twin_family(study: Study) -> list[Pair]:
-    """The report's rule against its twins: is the sign right, and is uncertainty the useful signal?"""
-    return [(arm, twin) for arm, twins in TWINS.items() for twin in twins if {arm, twin} <= set(study.arms)]
+def ablation_family(study: Study) -> list[Pair]:
+    """Arms against their ablations: is the sign right, and is uncertainty the useful signal?"""
+    return [(arm, ablation) for arm, ablations in study.facts.ablations.items() for ablation in ablations]
 
 
 def headline_comparisons(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,7 +57,7 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     Returns:
         Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low`` and ``high``, ``low, 90 %`` and
         ``high, 90 %``, ``p``, ``p, Holm``, ``p, equivalence``, ``word``; then what stands between the arms beside the rule:
-        ``apart`` (of a control, distance of the log rates), ``spread`` (of its donors' log rates), ``rate`` and
+        ``apart`` (of a control, distance of the log rates), ``spread`` (of its source runs' log rates), ``rate`` and
         ``rate against`` (the initial ones), ``same rate`` (see `same_rate_word`), ``pilot`` (its seeds), ``mixed`` (pairs on
         two kinds of processor), and what stands without the pilot (see `without_pilot`). With no pair the word is
         ``missing`` and the numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough
@@ -87,29 +82,23 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def verdict_table(jobs: Sequence[Job], baseline: str = CONSTANT, name: str = "sweep") -> pd.DataFrame:
+def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     """One row an arm with finished runs: seeds, mean accuracy, difference from the baseline with interval, p-values, word.
 
-    Feedback arms are adjusted within the named family where the baseline belongs to it; all other arms among themselves.
+    Arms with feedback are adjusted within the named family where the baseline belongs to it; all others among themselves.
     Arms that share fewer than two finished seeds with the baseline have no comparison; their cells are empty.
 
     Args:
-        jobs: a sweep's.
-        baseline: the arm to compare with.
-        name: of the sweep.
+        study: whose arms are compared.
+        baseline: the arm to compare with; empty for the study's first baseline.
 
     Raises:
-        ConfigError: the sweep has no such arm.
+        ConfigError: the study has no such arm.
     """
-    study = study_of(jobs, name)
+    baseline = baseline or study.baseline
     if baseline not in study.arms:
         raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
-    return arms_against(study, baseline)
-
-
-def arms_against(study: Study, baseline: str) -> pd.DataFrame:
-    """The table of `verdict_table` for a study that is read already."""
-    named = [pair for pair in named_family(study) if baseline in (CONSTANT, COMPETITOR) and pair[0] != baseline]
+    named = [pair for pair in named_family(study) if baseline in study.facts.baselines and pair[0] != baseline]
     apart = {arm for arm, other in named if other == baseline}
     rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in apart]
     table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
@@ -156,9 +145,9 @@ def same_rate_word(study: Study, arm: str, other: str) -> str:
         rates by design: where the other is the arm's own level, or both rates were chosen on validation.
     """
     if (
-        study.chosen
+        study.facts.chosen_on_validation
         or arm not in study.feedback
-        or other == study.level(arm)
+        or other == study.matched_rate(arm)
         or study.initial_rate(arm) == study.initial_rate(other)
     ):
         return ""
@@ -177,7 +166,7 @@ SHORT = ("pairs", "difference", "low", "high", "p", "p, Holm", "p, equivalence",
 
 def _beside(study: Study, arm: str, other: str) -> dict[str, object]:
     return {
-        "spread": donors_spread(study, other) if other in study.controls(arm) else float("nan"),
+        "spread": sources_spread(study, other) if other in study.controls(arm) else float("nan"),
         "rate": study.initial_rate(arm),
         "rate against": study.initial_rate(other),
         "same rate": same_rate_word(study, arm, other),

@@ -77,7 +77,7 @@ def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0)
     Args:
         differences: one a seed; at least two, and none missing.
         level: of the interval.
-        rotation: of the donors; see `standard_error`.
+        rotation: of the source runs; see `standard_error`.
     """
     values = _checked(differences, 2)
     half = stdtrit(len(values) - 1, (1 + level) / 2) * standard_error(values, rotation)
@@ -87,13 +87,14 @@ def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0)
 def standard_error(differences: Values, rotation: int = 0) -> float:
     """The standard error of the mean of paired differences.
 
-    A run that stands in one pair and is the donor in another makes the two differences depend on each other. Where
-    what the donor's curve is worth adds to a run's accuracy it makes them go against each other, and the ordinary error is
-    too large, which is safe. Where they go together it is too small; then twice their covariance is added to the variance.
+    A run that is in one pair and is the source run in another makes the two differences depend on each other. Where
+    the effect of the source run's curve adds to a run's accuracy it makes them go against each other, and the ordinary
+    error is too large, which is safe. Where they go together it is too small; then twice their covariance is added to
+    the variance.
 
     Args:
-        differences: one a seed in the order in which donors rotate; at least two.
-        rotation: how many places further in this order, in a ring, a pair's donor stands; 0 where no pairs share runs.
+        differences: one a seed in the order in which source runs rotate; at least two.
+        rotation: how many places further in this order, in a ring, a pair's source run is; 0 where no pairs share runs.
     """
     values = _checked(differences, 2)
     variance = values.var(ddof=1)
@@ -147,7 +148,7 @@ def equivalence_p_value(differences: Values, margin: float = MARGIN, rotation: i
     Args:
         differences: one a seed; at least two.
         margin: largest difference that counts as none.
-        rotation: of the donors; see `standard_error`.
+        rotation: of the source runs; see `standard_error`.
     """
     values = _checked(differences, 2)
     error = standard_error(values, rotation)
@@ -196,8 +197,8 @@ def sensitivity_to_rate(rates: Values, accuracies: Values) -> float:
     return float(values.std(ddof=1))
 
 
-def spread_between_donors(factors: Sequence[Values]) -> float:
-    """The standard deviation between donors of the log factor, averaged over the steps."""
+def spread_between_sources(factors: Sequence[Values]) -> float:
+    """The standard deviation between source runs of the log factor, averaged over the steps."""
     logs = np.log(np.asarray(factors, dtype=np.float64))
     return float(logs.std(axis=0, ddof=1).mean()) if len(logs) > 1 else 0.0
 
@@ -220,7 +221,7 @@ def compare(
     Args:
         family: for each comparison its paired differences of final accuracy.
         apart: for comparisons with a control, how far the log rates of the two lie apart.
-        rotations: of the donors, for comparisons whose pairs share them; of two tests the more cautious counts.
+        rotations: of the source runs, for comparisons whose pairs share them; of two tests the more cautious counts.
 
     Returns:
         The comparisons that have at least two pairs.

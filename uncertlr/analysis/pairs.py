@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from uncertlr.analysis.paired import paired_interval, spread_between_donors
-from uncertlr.analysis.study import Study, donors_of
+from uncertlr.analysis.paired import paired_interval, spread_between_sources
+from uncertlr.analysis.study import Study, source_runs_of
 from uncertlr.runs.store import Run
 from uncertlr.training.rules import whole_trace
-
-PROTOCOL_COMMITTED = "2026-11-23T19:09:11"
-"""UTC, of the protocol's first version (788cb05). Runs that began before it are the pilot's."""
 
 
 def shared_seeds(study: Study, arm: str, other: str) -> list[int]:
@@ -29,10 +26,10 @@ def rates_apart(study: Study, arm: str, other: str) -> float:
     return float(np.mean(distances)) if distances else float("nan")
 
 
-def donors_spread(study: Study, control: str) -> float:
+def sources_spread(study: Study, control: str) -> float:
     """Standard deviation between the log factors of the runs that a control replays; NaN for fewer than two."""
-    donors = donors_of(study, control)
-    return spread_between_donors([whole_trace(run)["factor"] for run in donors]) if len(donors) > 1 else float("nan")
+    sources = source_runs_of(study, control)
+    return spread_between_sources([whole_trace(run)["factor"] for run in sources]) if len(sources) > 1 else float("nan")
 
 
 def same_factors(study: Study, arm: str) -> bool:
@@ -48,11 +45,11 @@ def on_bound(study: Study, arm: str) -> tuple[int, int]:
 
 
 def pilot_seeds(study: Study, arm: str, other: str) -> list[int]:
-    """Seeds of a pair of which one run at least began before the protocol was committed."""
+    """Seeds of a pair of which one run at least began before the study's protocol was fixed."""
     return [
         seed
         for seed in shared_seeds(study, arm, other)
-        if min(study.arms[each][seed].record["began"] for each in (arm, other)) < PROTOCOL_COMMITTED
+        if min(study.arms[each][seed].record["began"] for each in (arm, other)) < study.facts.protocol_fixed
     ]
 
 

@@ -11,11 +11,13 @@ from uncertlr.errors import ConfigError
 from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import Run
 from uncertlr.sweep import Job, read_sweep
+from uncertlr.sweep.facts import Facts
+from uncertlr.sweep.grid import read_study_facts
 from uncertlr.training.run import find
 from uncertlr.training.summary import rail_warning
 
 CONSTANT, COMPETITOR = "constant", "cosine"
-"""Arms that the protocol's named family compares every feedback arm with."""
+"""Arms of the book's studies: a fixed learning rate, and the schedule that people use."""
 
 REPLAYS = ("replay", "shuffled")
 
@@ -36,11 +38,13 @@ class Study:
         name: of the sweep.
         jobs: every run that is planned.
         arms: the finished runs of each arm by seed; an arm without any is there and empty.
+        facts: what the sweep's file states about the study.
     """
 
     name: str
     jobs: tuple[Job, ...]
     arms: dict[str, dict[int, Run]]
+    facts: Facts = Facts()
 
     @property
     def finished(self) -> list[Run]:
@@ -53,16 +57,13 @@ class Study:
         return self.jobs[0].config.dataset
 
     @property
-    def chosen(self) -> bool:
-        """Whether settings were chosen on validation, here or on another set, so that arms differ in their rates by design.
-
-        A sweep says so by ``tuned`` or ``found`` in its name.
-        """
-        return bool({"tuned", "found"} & set(self.name.split("-")))
+    def baseline(self) -> str:
+        """The first of the study's baselines; an empty name where it has none."""
+        return self.facts.baselines[0] if self.facts.baselines else ""
 
     @property
     def feedback(self) -> list[str]:
-        """Arms whose rule listens while the run trains."""
+        """Arms whose rule observes a signal while the run trains."""
         return [arm for arm in self.arms if self._rule(arm) not in ("none", *REPLAYS)]
 
     @property
@@ -97,34 +98,33 @@ class Study:
         return len(self._jobs(arm))
 
     def controls(self, arm: str) -> list[str]:
-        """The arms that replay this arm's runs, or shuffle what they read."""
-        return [other for other in self.arms if self._rule(other) in REPLAYS and arm in self._donor_arms(other)]
+        """The arms that replay this arm's runs, or shuffle the signal that they observed."""
+        return [other for other in self.arms if self._rule(other) in REPLAYS and arm in self._source_arms(other)]
 
     def same_rate(self, arm: str) -> str:
-        """The arm with this arm's initial rate and nothing else, where that is not `constant`; else an empty name."""
+        """The arm with this arm's initial rate and nothing else, where that is not the baseline; else an empty name."""
         rate = self.initial_rate(arm)
         alike = [other for other in self.schedules if self.fixed_rate(other) and self.initial_rate(other) == rate]
-        return next((other for other in alike if other != CONSTANT), "")
+        return next((other for other in alike if other != self.baseline), "")
 
     def fixed_rate(self, arm: str) -> bool:
         """Whether an arm's rate stays where it starts."""
         return self._rule(arm) == "none" and self._jobs(arm)[0].config.schedule == "constant"
 
-    def level(self, arm: str) -> str:
-        """The arm without a rule at this arm's mean level, by its name, such as ``inverse_level``; else an empty name."""
-        name = f"{arm}_level"
-        return name if name in self.schedules else ""
+    def matched_rate(self, arm: str) -> str:
+        """The arm without feedback at this arm's mean learning rate, as the sweep states it; else an empty name."""
+        return self.facts.matched_rates.get(arm, "")
 
     def rotation(self, arm: str) -> int:
-        """How many seeds further the donor of a run stands, in a ring; 0 where an arm replays no run of this study."""
+        """How many seeds further in a ring the source run of a run is; 0 where an arm replays no run of this study."""
         jobs = self._jobs(arm)
-        donors = jobs[0].config.donors
-        if self._rule(arm) != "replay" or len(donors) != 1 or donors[0] not in self._by_id:
+        source_runs = jobs[0].config.donors
+        if self._rule(arm) != "replay" or len(source_runs) != 1 or source_runs[0] not in self._by_id:
             return 0
-        replayed = self._by_id[donors[0]]
+        replayed = self._by_id[source_runs[0]]
         ring = sorted(job.config.seed for job in self._jobs(replayed.arm))
-        own, donor = (ring.index(job.config.seed) for job in (jobs[0], replayed))
-        return (donor - own) % len(ring)
+        own, source = (ring.index(job.config.seed) for job in (jobs[0], replayed))
+        return (source - own) % len(ring)
 
     def of_seed(self, seed: int) -> "Study":
         """The same study with the finished runs of one seed."""
@@ -157,22 +157,22 @@ class Study:
     def _jobs(self, arm: str) -> list[Job]:
         return self._by_arm.get(arm, [])
 
-    def _donor_arms(self, arm: str) -> set[str]:
-        donors = self._jobs(arm)[0].config.donors
-        return {self._by_id[donor].arm for donor in donors if donor in self._by_id}
+    def _source_arms(self, arm: str) -> set[str]:
+        source_runs = self._jobs(arm)[0].config.donors
+        return {self._by_id[run_id].arm for run_id in source_runs if run_id in self._by_id}
 
     def _rule(self, arm: str) -> str:
         return self._jobs(arm)[0].config.rule
 
 
-def study_of(jobs: Sequence[Job], name: str = "sweep") -> Study:
+def study_of(jobs: Sequence[Job], name: str = "sweep", facts: Facts | None = None) -> Study:
     """The finished runs of a sweep's jobs, published or local, by arm and seed; trains nothing."""
     arms: dict[str, dict[int, Run]] = {}
     for job in jobs:
         of_seed = arms.setdefault(job.arm, {})
         if (run := find(job.config)) is not None:
             of_seed[job.config.seed] = run
-    return Study(name, tuple(jobs), arms)
+    return Study(name, tuple(jobs), arms, facts or Facts())
 
 
 def read_study(sweep: str, root: str = "", profile: str = "") -> Study:
@@ -191,10 +191,10 @@ def read_study(sweep: str, root: str = "", profile: str = "") -> Study:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in named.parent.glob("*.yaml")))
         raise ConfigError(f"no sweep {sweep!r}; name one of {known}, or a YAML file")
-    return study_of(read_sweep(path, root, profile), path.stem)
+    return study_of(read_sweep(path, root, profile), path.stem, read_study_facts(path))
 
 
-def donors_of(study: Study, arm: str) -> list[Run]:
+def source_runs_of(study: Study, arm: str) -> list[Run]:
     """The finished runs that an arm's finished runs replay, each once."""
     names = {name for run in study.arms[arm].values() for name in run.config.donors}
     return [run for run in study.finished if run.config.run_id in names]

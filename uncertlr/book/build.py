@@ -42,7 +42,7 @@ NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
 }
 """The parameters that each profile injects. A notebook's own defaults are the published `standard` runs.
 
-The slowest notebook stands first: they are executed in this order, and so both workers end at about the same time.
+The slowest notebook comes first: they are executed in this order, so that both workers end at about the same time.
 """
 
 
@@ -107,7 +107,7 @@ def execute(name: str, profile: str) -> Path:
 
 
 def _refuse(source: Path, target: Path, error: StaleResults) -> Path:
-    """A page without results, which says why; the strict build fails on what is stale, so it stands in no finished book."""
+    """A page without results, which says why; the strict build fails on what is stale, so it is in no finished book."""
     notebook = json.loads(source.read_text(encoding="utf-8"))
     said = {"cell_type": "markdown", "id": "refused", "metadata": {}, "source": f":::{{danger}}\n{error}\n:::"}
     notebook["cells"] = [notebook["cells"][0], said]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from uncertlr.analysis.comparisons import TWINS, causal_family, comparisons, named_family, schedule_family
+from uncertlr.analysis.comparisons import causal_family, comparisons, named_family, schedule_family
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM
 from uncertlr.analysis.pairs import on_bound, same_factors
 from uncertlr.analysis.scores import rate
@@ -16,7 +16,7 @@ OPENINGS = {
 }
 
 ABOUT = {
-    "sign_flip": "the report's rule upside down",
+    "report_inverted": "the report's rule upside down",
     "relative": "a threshold that follows the readings",
     "inverse": "a rate that rises as uncertainty falls",
     "proportional": "a rate that falls with uncertainty",
@@ -92,7 +92,7 @@ def _by_design(study: Study) -> str:
     causal = comparisons(study, causal_family(study))
     lines = []
     for arm, rows in causal[causal["pairs"] > 0].groupby("arm", sort=False):
-        level = study.level(str(arm))
+        level = study.matched_rate(str(arm))
         curves = [row for _, row in rows.iterrows() if row["against"] != level]
         said = [f"against another seed's curve (`{row['against']}`) it {result(row)}" for row in curves]
         said += [f"{AT_LEVEL} it {result(row)}" for _, row in rows.iterrows() if row["against"] == level]
@@ -101,7 +101,9 @@ def _by_design(study: Study) -> str:
 
 
 def _reports_rule(study: Study, named: pd.DataFrame) -> str:
-    rows = _with_pairs(named, CONSTANT, [arm for arm in TWINS if arm in study.arms]).set_index("arm", drop=False)
+    rows = _with_pairs(named, CONSTANT, [arm for arm in study.facts.ablations if arm in study.arms]).set_index(
+        "arm", drop=False
+    )
     if rows.empty:
         return "It has no finished pair with a fixed rate yet."
     fixed = f" Its baseline is a fixed rate of {rate(study.initial_rate(CONSTANT))}; points are of test accuracy."
@@ -110,7 +112,7 @@ def _reports_rule(study: Study, named: pd.DataFrame) -> str:
 
 
 def _others(study: Study, named: pd.DataFrame) -> str:
-    rest = [arm for arm in study.feedback if arm not in TWINS]
+    rest = [arm for arm in study.feedback if arm not in study.facts.ablations]
     rows = _with_pairs(named, CONSTANT, rest)
     waiting = [f"`{arm}`" for arm in rest if arm not in set(rows["arm"])]
     lines = [_other(study, row) for _, row in rows.iterrows()]

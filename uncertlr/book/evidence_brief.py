@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from uncertlr.analysis.comparisons import TWINS, causal_family, comparisons, named_family, schedule_family
+from uncertlr.analysis.comparisons import causal_family, comparisons, named_family, schedule_family
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM
 from uncertlr.analysis.pairs import same_factors
 from uncertlr.analysis.scores import rate
@@ -70,7 +70,7 @@ def _rule_in_brief(study: Study, named: pd.DataFrame) -> str:
 
 
 def _others_in_brief(study: Study, named: pd.DataFrame) -> str:
-    rows = named[(named["against"] == CONSTANT) & ~named["arm"].isin(TWINS)]
+    rows = named[(named["against"] == CONSTANT) & ~named["arm"].isin(study.facts.ablations)]
     return f"are held against the same rate. {_each_in_brief(study, rows, ABOUT)}" if len(rows) else ""
 
 
@@ -139,7 +139,7 @@ def _by_design_in_brief(study: Study) -> str:
         level = [
             f"{AT_LEVEL} it {plain(row)}"
             for _, row in rows.iterrows()
-            if row["against"] == study.level(str(arm)) and row["word"] != "descriptive"
+            if row["against"] == study.matched_rate(str(arm)) and row["word"] != "descriptive"
         ]
         said = "; ".join([f"held against other seeds' curves, {CONCLUDED[concluded(study, str(arm), causal)]}", *level])
         lines.append(f"{BY_DESIGN} (`{arm}`): {said}.")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from uncertlr.analysis.comparisons import TWINS, causal_family, comparisons, schedule_family
+from uncertlr.analysis.comparisons import causal_family, comparisons, schedule_family
 from uncertlr.analysis.paired import LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
 from uncertlr.analysis.pairs import rates_apart, same_factors, shared_seeds
 from uncertlr.analysis.scores import rate
@@ -46,7 +46,7 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
     """
     table = comparisons(study, causal_family(study))
     answers: dict[str, list[str]] = {}
-    twins = {twin for each in TWINS.values() for twin in each}
+    twins = {twin for each in study.facts.ablations.values() for twin in each}
     for arm in study.feedback:
         if arm in twins:
             continue
@@ -60,7 +60,11 @@ def feedback_answers(study: Study) -> dict[str, list[str]]:
             answers[arm] = [f"`{arm}` has no control in this study, so the question is open for it."]
         several = len(_partners(study, arm, table)) > 1
         lines = [f"`{arm}`: {conclusion(study, arm, table)}"] if several else []
-        told = [other for other in rows["against"] if other != study.level(arm) and not (several and study.rotation(other))]
+        told = [
+            other
+            for other in rows["against"]
+            if other != study.matched_rate(arm) and not (several and study.rotation(other))
+        ]
         rows = rows[rows["against"].isin(told)]
         absent = [f"`{row['against']}`" for _, row in rows.iterrows() if row["word"] == "missing"]
         there = rows[rows["word"] != "missing"]
@@ -134,7 +138,7 @@ def moved_by_listening(study: Study, arm: str, causal: pd.DataFrame) -> str:
         arm: that listens.
         causal: `comparisons` of the causal family.
     """
-    replays = (causal["arm"] == arm) & (causal["against"] != study.level(arm))
+    replays = (causal["arm"] == arm) & (causal["against"] != study.matched_rate(arm))
     there = causal[replays & ~causal["word"].isin(["missing", "descriptive"])]
     alike = not there.empty and set(there["word"]) == {"uninformative"}
     return _percent(there["apart"].max()) if alike else ""

@@ -137,7 +137,7 @@ def _listens(study: Study, arm: str, table: pd.DataFrame) -> str:
 def _what(study: Study, arm: str, other: str) -> str:
     if other in study.controls(arm):
         return f"its own kind of curve (`{other}`)"
-    if other == study.level(arm):
+    if other == study.matched_rate(arm):
         return f"its schedule at its own mean level (`{other}`)"
     return f"the tuned `{other}`"
 

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from uncertlr.analysis.comparisons import TWINS, comparisons, named_family
+from uncertlr.analysis.comparisons import comparisons, named_family
 from uncertlr.analysis.paired import ALPHA, LEAST_APART, MARGIN, SEEDS_FOR_A_CLAIM
 from uncertlr.analysis.pairs import FRESH
 from uncertlr.analysis.scores import rate
@@ -85,7 +85,7 @@ def primary_answer(study: Study) -> str:
     """The comparison that the protocol names first, from the study of the report's own plan."""
     row = comparisons(study, [PRIMARY]).iloc[0]
     text = f"{claim(row)} These are runs of {study.title}, {_setting(study)}."
-    if study.chosen:
+    if study.facts.chosen_on_validation:
         return text
     where = tuned(study.dataset)
     there = f"they are on {where} only" if where else "no tuned run is finished"
@@ -103,7 +103,7 @@ def limits(study: Study) -> list[str]:
         lines.append(
             f"The runs are of {len(machines)} kinds of processor ({listed(machines)}), whose sums round differently."
         )
-    if not study.chosen:
+    if not study.facts.chosen_on_validation:
         rates = "rates and dials are the report's or the protocol's"
         aside = (
             "what tuning makes of them stands in a section of its own"
@@ -116,7 +116,7 @@ def limits(study: Study) -> list[str]:
 
 def ours(study: Study) -> str:
     """What the report leaves open and the study had to choose: the threshold and the bounds of the report's rule."""
-    found = [job.config for job in study.jobs if job.arm in TWINS and job.config.rule == "threshold"]
+    found = [job.config for job in study.jobs if job.arm in study.facts.ablations and job.config.rule == "threshold"]
     settings = sorted({(config.threshold, config.min_factor, config.max_factor) for config in found})
     if not settings:
         return ""

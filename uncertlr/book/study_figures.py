@@ -12,16 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
-from uncertlr.analysis.comparisons import arms_against, headline_comparisons
+from uncertlr.analysis.comparisons import headline_comparisons, verdict_table
 from uncertlr.analysis.factorial import cell_scores, factors_of
 from uncertlr.analysis.paired import MARGIN, paired_interval
 from uncertlr.analysis.scores import rate
-from uncertlr.analysis.study import CONSTANT, Study, study_of
+from uncertlr.analysis.study import CONSTANT, Study
 from uncertlr.analysis.survival import share_not_yet_there
 from uncertlr.analysis.tables import EVERY_STEP, within
-from uncertlr.analysis.times import arrivals, target_accuracy
+from uncertlr.analysis.times import target_accuracy, times_to_target
 from uncertlr.errors import ConfigError
-from uncertlr.sweep import Job
 
 Draw = Callable[[Axes, str, str], object]
 """Draws an arm in a colour."""
@@ -33,7 +32,7 @@ TITLE = 32
 """Letters in a line above a panel: more would widen the figure, and shrink its text on a phone."""
 
 
-def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT, name: str = "sweep") -> dict[str, Figure]:
+def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
     """Figures by name, of the arms that have finished runs.
 
     ``differences``: from the baseline, with intervals and words. ``arrival``: Kaplan-Meier curves of the epochs until the
@@ -41,20 +40,19 @@ def evidence_figures(jobs: Sequence[Job], baseline: str = CONSTANT, name: str = 
     ``profiles``: the share of runs that score at least so much.
 
     Args:
-        jobs: a sweep's.
-        baseline: the arm to compare with.
-        name: of the sweep.
+        study: whose arms are drawn.
+        baseline: the arm to compare with; empty for the study's first baseline.
 
     Raises:
         ConfigError: the sweep has no such arm, or no finished run of it.
     """
-    study = study_of(jobs, name)
+    baseline = baseline or study.baseline
     if baseline not in study.arms:
         raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
     if not study.arms[baseline]:
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()
-    table = arms_against(study, baseline)
+    table = verdict_table(study, baseline)
     table.index = pd.Index([in_words(study, arm) for arm in table.index])
     label = f"test accuracy minus {baseline}'s (percentage points)"
     return {
@@ -177,7 +175,7 @@ def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     last = max(run.config.epochs for run in study.finished)
 
     def draw(ax: Axes, arm: str, colour: str) -> None:
-        found = arrivals(study, arm, target).values()
+        found = times_to_target(study, arm, target).values()
         curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
         band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
         plots.survival(ax, curve.times, curve.shares, last, colour, **band)

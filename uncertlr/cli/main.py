@@ -76,7 +76,7 @@ def _terminable() -> Iterator[None]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    about = "Learning rates that listen to predictive uncertainty."
+    about = "Learning rates set by predictive uncertainty."
     parser = argparse.ArgumentParser("uncertlr", description=about, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

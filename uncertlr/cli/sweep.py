@@ -66,15 +66,13 @@ def add_commands(commands: Any) -> None:
 
 def _evidence(options: argparse.Namespace) -> None:
     from uncertlr.analysis.comparisons import causal_family, comparisons, sentences, verdict_table
-    from uncertlr.analysis.study import study_of
+    from uncertlr.analysis.study import read_study
     from uncertlr.book.evidence_words import claims
-    from uncertlr.sweep import read_sweep
 
-    jobs = read_sweep(options.grid, options.root, options.profile)
-    table = verdict_table(jobs, options.baseline, options.grid.stem)
+    study = read_study(str(options.grid), options.root, options.profile)
+    table = verdict_table(study, options.baseline)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
     print(*sentences(table, options.baseline), sep="\n")
-    study = study_of(jobs, options.grid.stem)
     if causal := causal_family(study):
         print("Against the same curves without feedback:")
         print(claims(comparisons(study, causal)).replace("`", "").replace("**", ""))
@@ -86,7 +84,7 @@ def _evidence(options: argparse.Namespace) -> None:
     if options.figures:
         from uncertlr.book.study_figures import evidence_figures, save_figures
 
-        print(*save_figures(evidence_figures(jobs, options.baseline, options.grid.stem), options.figures), sep="\n")
+        print(*save_figures(evidence_figures(study, options.baseline), options.figures), sep="\n")
 
 
 def _sweep(options: argparse.Namespace) -> None:
@@ -145,7 +143,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     paths = [RunPaths(root, run_id) for run_id in options.run_ids]
     for each in paths:
         if not each.complete:
-            restore_published(each)  # so that it is told what a published run lacks
+            restore_published(each)  # so that the error says what a published run lacks
     found = compare_estimators([load_run(each) for each in paths])
     print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
     if options.json:

@@ -33,7 +33,7 @@ class Outcome:
 
 
 def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
-    """One run, on a worker; what goes wrong is told, not raised, so that the others go on.
+    """One run, on a worker; what goes wrong is returned, not raised, so that the others go on.
 
     Another process may be at the same run, such as a worker whose sweep was killed: it is waited for.
     """

@@ -19,7 +19,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
     Args:
         config: what was run.
         metrics: a row an epoch and split.
-        trace: the readings of every step.
+        trace: what was observed at every step.
         evaluations: of the last weights on ``val``, and where the test set may be seen on ``test`` and ``test_best``.
     """
     val = metrics[metrics["split"] == "val"]
@@ -52,7 +52,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
 
 
 def describe_rate(config: RunConfig, trace: Arrays) -> Row:
-    """What the rule did: the rate's range and spread, shares of steps on each bound, of readings above a fixed threshold."""
+    """What the rule did: the rate's range and spread, shares of steps on each bound and above a fixed threshold."""
     rate, factor = trace["learning_rate"], trace["factor"]
     positive = rate[rate > 0]
     row: Row = {
@@ -62,8 +62,8 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
         "log_rate_sd": float(np.log(positive).std()) if positive.size else 0.0,
     }
     if config.rule == "threshold":
-        read = trace["signal"][np.isfinite(trace["signal"])]
-        row["above_threshold"] = float((read > config.threshold).mean())
+        signal = trace["signal"][np.isfinite(trace["signal"])]
+        row["above_threshold"] = float((signal > config.threshold).mean())
     if config.rule != "none":
         row["at_floor"] = float(np.isclose(factor, config.min_factor, rtol=1e-9).mean())
         row["at_ceiling"] = float(np.isclose(factor, config.max_factor, rtol=1e-9).mean())

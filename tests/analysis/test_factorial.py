@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from uncertlr.analysis.effects import complete_seeds, factorial_effects
+from uncertlr.analysis.factorial import complete_seeds, factorial_effects
 
 FACTORS = ["a", "b", "c"]
 
