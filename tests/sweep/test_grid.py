@@ -146,7 +146,7 @@ class TestReading:
         ]
 
     def test_a_stretched_control_may_have_another_length_than_its_donor(self, sweep):
-        arms = "arms: {a: {rule: relative}, b: {donor: a, epochs: 2, stretch: true}}\n"
+        arms = "arms: {a: {rule: relative}, b: {replay_of: a, epochs: 2, stretch: true}}\n"
         runs = {(job.arm, job.config.seed): job.config for job in sweep(HEAD + arms + "seeds: 2")}
         assert runs["b", 0].donors == [runs["a", 1].run_id]
         assert (runs["b", 0].epochs, runs["b", 0].stretch) == (2, True)
