@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    design = Design()
+    design, environment = Design(), provenance.environment("cpu")
     trials = trials_of("constant", {}, {"learning_rate": RATES}, TRIALS).values()
     constant = tune_constant(design, [trial["learning_rate"] for trial in trials], TUNING_SEEDS)
     found = summarize(repeat_study(design, options.repetitions, constant, workers=options.workers))
     print(json.dumps({name: value for name, value in found.items() if name != "rows"}, indent=1))
-    about = {"environment": provenance.environment("cpu"), "design": asdict(design), "constant_rate": constant}
+    about = {"environment": environment, "design": asdict(design), "constant_rate": constant}
     if options.output:
         options.output.write_text(json.dumps({**about, **found}, indent=1) + "\n", encoding="utf-8")
 

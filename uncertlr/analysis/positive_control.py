@@ -1,10 +1,10 @@
 """A positive control: a problem in which feedback must help, so that a study which cannot see that would be found out.
 
 A network classifies a stream of fresh examples with noisy labels. At a random step of each run the classes of the clusters
-are drawn anew. A high learning rate adapts to that, a low one averages the noise out, and only the run itself shows when the
-change comes: its predictive entropy rises. A power law of that entropy is compared with replays of other runs' factors, whose
-changes come at other steps. Scheduler, rule, estimator and statistics are those of the other studies. In a *planted null* the
-method follows the signal of another run, so that no difference may be found.
+are drawn anew. A high learning rate adapts to that, a low one averages the noise out, and only the run itself shows when
+the change comes: its predictive entropy rises. A power law of that entropy is compared with replays of other runs' factors,
+whose changes come at other steps. Scheduler, rule, estimator and statistics are those of the other studies. In a *planted
+null* the method follows the signal of another run, so that no difference may be found.
 """
 
 from collections.abc import Mapping, Sequence
