@@ -28,16 +28,17 @@ if TYPE_CHECKING:
     from uncertlr.schedulers import Replay as Replay
     from uncertlr.schedulers import Threshold as Threshold
     from uncertlr.schedulers import UncertaintyLR as UncertaintyLR
+    from uncertlr.schedulers import load_schedule as load_schedule
     from uncertlr.training.run import find as find
     from uncertlr.training.run import run as run
 
 __version__ = "0.1.0"
 
-_SCHEDULERS = ("BoldDriver", "Integral", "PowerLaw", "RelativeThreshold", "Replay", "Threshold", "UncertaintyLR")
+_RULES = ("BoldDriver", "Integral", "PowerLaw", "RelativeThreshold", "Replay", "Threshold")
 _ESTIMATORS = ("AnalyticDropout", "Deterministic", "Ensemble", "Laplace", "MCDropout", "Prediction", "Variational")
 
 _API: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(_SCHEDULERS, ("uncertlr.schedulers", "")),
+    **dict.fromkeys((*_RULES, "UncertaintyLR", "load_schedule"), ("uncertlr.schedulers", "")),
     **dict.fromkeys(_ESTIMATORS, ("uncertlr.estimators", "")),
     "expected_calibration_error": ("uncertlr.metrics", ""),
     "RunConfig": ("uncertlr.config", "experiments"),

@@ -28,7 +28,7 @@ EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 RULE_FIELDS = (
     *("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every", "flip"),
     *("relative_to", "scale", "quantile", "memory", "exponent", "reference", "warm_up", "smoothing", "set_point", "gain"),
-    "donors",
+    *("donors", "stretch"),
 )
 """Fields that only the rule reads."""
 
@@ -124,6 +124,7 @@ class RunConfig(BaseModel):
     set_point: Share = Field(0.5, description="integral rule: the reading to steer to")
     gain: float = Field(0.01, description="integral rule: change of the log rate a reading, for a unit of error")
     donors: list[str] = Field([], description="replay and shuffled rules: names of the runs whose traces are used")
+    stretch: bool = Field(False, description="replay rule: fit a trace of another length to this run by interpolation")
 
     seed: Count = Field(0, description="fixes initial weights, batch order, augmentation, split and samples")
     evaluate_test: bool = Field(True, description="evaluate the test set, once, after training")
