@@ -271,5 +271,5 @@ def _row(comparison: Comparison) -> dict[str, object]:
     return {
         "points": round(100 * comparison.difference.estimate, 4),
         "p_holm": comparison.adjusted,
-        "word": comparison.outcome,
+        "outcome": comparison.outcome,
     }
