@@ -81,17 +81,7 @@ print(scheduler.get_last_lr()[0])
 
 @pytest.mark.slow
 def test_ten_steps_with_torch_and_numpy_alone(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        str(tmp_path),
-    ]
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     source = tmp_path / "source"
     tracked = subprocess.run(
         ["git", "-C", str(project_folder()), "ls-files", "uncertlr", "pyproject.toml", "README.md", "LICENSE"],
