@@ -174,10 +174,11 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields(where: str, value: Any) -> dict[str, Any]:
-    """A mapping of fields of RunConfig, by the names that are stored."""
+    """Fields of RunConfig by the names that are stored; `source_runs` is a key of the sweep, which may name no run."""
     fields = _mapping(where, value)
+    own = {name: fields[name] for name in fields if name == "source_runs"}
     try:
-        return stored_names(fields)
+        return stored_names(without(fields, *own)) | own
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 
