@@ -150,6 +150,6 @@ def _points(effect: Comparison) -> list[object]:
         100 * difference.low,
         100 * difference.high,
         effect.p_value,
-        float("nan") if effect.word == "descriptive" else effect.adjusted,
-        effect.word,
+        float("nan") if effect.outcome == "descriptive" else effect.adjusted,
+        effect.outcome,
     ]

@@ -132,16 +132,17 @@ def quotes(notebook: Path) -> dict[str, list[str]]:
         ClaimError: a claims cell whose page or quote is not a plain string.
     """
     found: dict[str, list[str]] = {}
-    pages: dict[str, str] = {}
+    page_of: dict[str, str] = {}
     for cell in _cells(notebook):
         if cell["cell_type"] != "code" or TAG not in cell["metadata"].get("tags", []):
             continue
-        for node in ast.walk(ast.parse("".join(cell["source"]))):
-            if isinstance(node, ast.Assign) and _called(node.value) == "Claims" and isinstance(node.targets[0], ast.Name):
-                pages[node.targets[0].id] = _literal(notebook, node.value)
-        for node in ast.walk(ast.parse("".join(cell["source"]))):
-            if isinstance(node, ast.Call) and _called(node) == "check" and isinstance(node.func, ast.Attribute):
-                page = pages.get(getattr(node.func.value, "id", ""), "")
+        tree = ast.parse("".join(cell["source"]))
+        for name, value in _assigned(tree):
+            if _called(value) == "Claims":
+                page_of[name] = _literal(notebook, value)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "check":
+                page = page_of.get(getattr(node.func.value, "id", ""), "")
                 if page:
                     found.setdefault(page, []).append(_literal(notebook, node))
     return found
@@ -188,6 +189,11 @@ def claims_by_page(notebooks: Iterable[Path]) -> Mapping[str, list[str]]:
         for page, of_page in quotes(notebook).items():
             pages.setdefault(page, []).extend(_plain(quote) for quote in of_page)
     return pages
+
+
+def claimed_pages(notebook: Path) -> list[Path]:
+    """The files of the pages that a notebook's claims are checked on, in order of their names."""
+    return [_source(page) for page in sorted(quotes(notebook))]
 
 
 def _agrees(printed: str, value: float) -> bool:
@@ -241,6 +247,16 @@ def _result_sections(page: str) -> list[str]:
         elif level:
             sections[-1].append(line)
     return ["\n".join(lines) for lines in sections]
+
+
+def _assigned(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Names and what they are assigned, also several at once."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+            several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs = zip(target.elts, value.elts, strict=False) if several else [(target, value)]  # type: ignore[attr-defined]
+            yield from ((name.id, each) for name, each in pairs if isinstance(name, ast.Name))
 
 
 def _called(node: ast.AST) -> str:

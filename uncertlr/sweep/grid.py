@@ -174,11 +174,11 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields(where: str, value: Any) -> dict[str, Any]:
-    """Fields of RunConfig by the names that are stored; `source_runs` is a key of the sweep, which may name no run."""
+    """A mapping of fields of RunConfig, by the names that are stored; the source runs of a control keep theirs."""
     fields = _mapping(where, value)
-    own = {name: fields[name] for name in fields if name == "source_runs"}
+    source_runs = {name: fields[name] for name in ("source_runs",) if name in fields}
     try:
-        return stored_names(without(fields, *own)) | own
+        return stored_names(without(fields, "source_runs")) | source_runs
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 
