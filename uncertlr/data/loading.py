@@ -143,7 +143,7 @@ def known_kind(name: str, kind: str = "auto") -> str:
     path = Path(name)
     if path.is_file():
         raise DataError(f"{name} is a file; name the folder that holds it and the set's other files")
-    if not path.is_dir():
+    if not name or not path.is_dir():
         raise DataError(_unknown(name))
     return kind
 
