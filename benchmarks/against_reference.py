@@ -13,10 +13,11 @@ from reference_loop import build_network, step_losses, train
 
 from uncertlr.config import RunConfig, preset
 from uncertlr.data import load_data, train_batches
-from uncertlr.experiments import build, load_config_data, run
-from uncertlr.runs import load_run
-from uncertlr.streams import derive_seed
-from uncertlr.training import train_epoch
+from uncertlr.runs.store import load_run
+from uncertlr.seeding import derive_seed
+from uncertlr.training.build import build, load_config_data
+from uncertlr.training.loop import train_epoch
+from uncertlr.training.run import run
 
 
 def largest_difference(config: RunConfig, steps: int = 20) -> float:

@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from uncertlr import provenance
 from uncertlr.data import Batch
 from uncertlr.estimators import AnalyticDropout, Deterministic, Ensemble, MCDropout, Variational, fit_laplace
 from uncertlr.models import CNN, LSTMClassifier, MeanField
-from uncertlr.objectives import forward
+from uncertlr.runs import provenance
+from uncertlr.training.objective import forward
 
 CASES = {
     "cnn": (lambda dropout: CNN(32, 3, 10, dropout=dropout), lambda: torch.randn(64, 3, 32, 32), 10),

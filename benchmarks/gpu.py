@@ -13,13 +13,15 @@ from typing import Any
 
 import torch
 
-from uncertlr import provenance, recorded
 from uncertlr.config import RESULT_VERSION, preset
-from uncertlr.experiments import build, load_config_data, run
-from uncertlr.files import write_json
-from uncertlr.published import results_folder
-from uncertlr.runs import load_run
-from uncertlr.steps import READINGS, Experiment, epoch_steps
+from uncertlr.runs import provenance
+from uncertlr.runs.archive import results_folder
+from uncertlr.runs.files import write_json
+from uncertlr.runs.store import load_run
+from uncertlr.training import cuda_graphs
+from uncertlr.training.build import build, load_config_data
+from uncertlr.training.run import run
+from uncertlr.training.step import READINGS, Experiment, epoch_steps
 
 ARMS: dict[str, dict[str, Any]] = {"fixed rate": {}, "report's rule": {"rule": "threshold"}}
 TURNS, STEPS = 12, 40
@@ -51,7 +53,7 @@ def step_times() -> dict[str, Any]:
     data = load_config_data(preset("cifar10", device="cuda"))
     subjects = {}
     for arm, changes in ARMS.items():
-        for kind, warm_up in (("plain", sys.maxsize), ("recorded", recorded.WARM_UP)):
+        for kind, warm_up in (("plain", sys.maxsize), ("recorded", cuda_graphs.WARM_UP)):
             experiment = build(preset("cifar10", device="cuda", **changes), data)
             subjects[f"{arm}, {kind}"] = _stepper(experiment, warm_up)
     times: dict[str, list[float]] = {name: [] for name in subjects}
@@ -77,13 +79,13 @@ def _stepper(experiment: Experiment, warm_up: int) -> Any:
     steps = _endless(experiment)
 
     def take() -> float:
-        usual, recorded.WARM_UP = recorded.WARM_UP, warm_up
+        usual, cuda_graphs.WARM_UP = cuda_graphs.WARM_UP, warm_up
         torch.cuda.synchronize()
         started = time.perf_counter()
         for _ in range(STEPS):
             next(steps)(True, readings)
         torch.cuda.synchronize()
-        recorded.WARM_UP = usual
+        cuda_graphs.WARM_UP = usual
         return 1_000 * (time.perf_counter() - started) / STEPS
 
     return take

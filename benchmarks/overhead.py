@@ -20,11 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from uncertlr import provenance, training
 from uncertlr.config import RunConfig, preset
-from uncertlr.experiments import run
-from uncertlr.published import publish
-from uncertlr.runs import Run, load_run
+from uncertlr.runs import provenance
+from uncertlr.runs.archive import publish
+from uncertlr.runs.store import Run, load_run
+from uncertlr.training import loop
+from uncertlr.training.run import run
 
 EPOCHS = (5, 10)
 
@@ -41,7 +42,7 @@ class Passes:
     def __init__(self) -> None:
         self.seconds = self.cpu_seconds = 0.0
         for name in ("train_epoch", "evaluate"):
-            setattr(training, name, self.timed(getattr(training, name)))
+            setattr(loop, name, self.timed(getattr(loop, name)))
 
     def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, its time added up."""

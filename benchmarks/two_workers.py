@@ -18,8 +18,8 @@ from pathlib import Path
 
 from distributed import LocalCluster
 
-from uncertlr import provenance
 from uncertlr.config import preset
+from uncertlr.runs import provenance
 from uncertlr.sweep import Job, run_sweep
 
 TARGET = 1.85

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
 from uncertlr.config import preset
-from uncertlr.experiments import find
+from uncertlr.training.run import find
 
 ARMS = {
     "fixed rate": {},

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from uncertlr.config import EXECUTION_FIELDS, preset
-from uncertlr.experiments import run
-from uncertlr.files import save_arrays, write_json
-from uncertlr.published import publish
-from uncertlr.runs import RunPaths, load_run
+from uncertlr.runs.archive import publish
+from uncertlr.runs.files import save_arrays, write_json
+from uncertlr.runs.paths import RunPaths
+from uncertlr.runs.store import load_run
+from uncertlr.training.run import run
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("repeatable")
@@ -26,18 +27,19 @@ torch.set_num_threads(1)
 EVIDENCE_GRID = """
 experiment: digits
 profile: quick
+baselines: [constant, cosine]
 seeds: 10
 arms:
   constant: {}
   constant_low: {learning_rate: 3.0e-4}
   cosine: {schedule: cosine}
   report: {rule: threshold}
-  sign_flip: {rule: threshold, flip: true}
-  bold_driver: {rule: bold_driver, signal: loss}
+  sign_flip: {rule: threshold, flip: true, ablation_of: report}
+  bold_driver: {rule: bold_driver, signal: loss, ablation_of: report}
   inverse: {rule: proportional, learning_rate: 3.0e-4}
-  inverse_yoked: {donor: inverse}
-  inverse_mean_curve: {donor: inverse, donors: others}
-  inverse_shuffled: {donor: inverse, rule: shuffled}
+  inverse_yoked: {replay_of: inverse}
+  inverse_mean_curve: {replay_of: inverse, source_runs: others}
+  inverse_shuffled: {replay_of: inverse, rule: shuffled}
 """
 
 

@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.costs import __main__ as command
 from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_floor
+from uncertlr.book.costs import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.config import preset
-from uncertlr.costs import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.data import Split, train_batches
-from uncertlr.experiments import build, load_config_data
 from uncertlr.models import CNN, LSTMClassifier
-from uncertlr.training import train_epoch
+from uncertlr.training.build import build, load_config_data
+from uncertlr.training.loop import train_epoch
 
 
 def test_tasks_take_turns_and_the_warm_up_is_dropped():

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from uncertlr.runs import project_folder
+from uncertlr.runs.paths import project_folder
 
 PROJECT = project_folder()
 

@@ -81,7 +81,7 @@ class RunConfig(BaseModel):
     beta1: Annotated[float, Ge(0), Lt(1)] = Field(0.9, description="decay of Adam's first moment")
     beta2: Annotated[float, Ge(0), Lt(1)] = Field(0.999, description="decay of Adam's second moment")
     eps: Rate = Field(1e-7, description="epsilon of Adam")
-    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+    schedule: Literal["constant", "cosine", "warmup_cosine", "one_cycle"] = Field(
         "constant", description="course of the rate fixed in advance; the rule's factor multiplies it"
     )
 

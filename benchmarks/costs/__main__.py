@@ -21,10 +21,10 @@ from typing import Any
 
 from benchmarks.costs.clock import Effort
 from benchmarks.costs.peers import interpreter, versions
-from uncertlr import provenance
-from uncertlr.costs import FILE, FILE_OF_WHOLE_EPOCHS, GROUPS, costs_table, read_costs
-from uncertlr.files import write_json
-from uncertlr.published import results_folder
+from uncertlr.book.costs import FILE, FILE_OF_WHOLE_EPOCHS, GROUPS, costs_table, read_costs
+from uncertlr.runs import provenance
+from uncertlr.runs.archive import results_folder
+from uncertlr.runs.files import write_json
 
 WITH_PEERS = ("signal", "trainers", "bootstrap")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.costs.clock import Effort, lap, seconds_row
-from uncertlr.runs import project_folder
+from uncertlr.runs.paths import project_folder
 
 
 def measure(effort: Effort) -> dict[str, Any]:

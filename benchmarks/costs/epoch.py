@@ -14,8 +14,8 @@ from benchmarks.costs import floors, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import Batch, DataSet, steps_per_epoch, train_batches
 from uncertlr.metrics import cross_entropy
-from uncertlr.runs import RunPaths
-from uncertlr.training import fit
+from uncertlr.runs.paths import RunPaths
+from uncertlr.training.loop import fit
 
 EXAMPLES = {"cifar10": 6_400, "imdb": 1_280}
 """A part of the epoch; the whole one has 45,000 pictures or 22,500 reviews."""

@@ -9,8 +9,8 @@ from benchmarks.costs import floors, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import DataSet, Split, eval_batches
 from uncertlr.estimators import Deterministic, MCDropout, Prediction
-from uncertlr.steps import Experiment
-from uncertlr.training import evaluate
+from uncertlr.training.loop import evaluate
+from uncertlr.training.step import Experiment
 
 EXAMPLES, SAMPLES = 10_000, 100
 

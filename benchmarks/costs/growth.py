@@ -11,9 +11,9 @@ from uncertlr.config import preset
 from uncertlr.data import Batch, train_batches
 from uncertlr.estimators import AnalyticDropout, MCDropout
 from uncertlr.estimators.modes import sampling_modes
-from uncertlr.experiments import build_network
 from uncertlr.metrics import class_probs, predictive_entropy
 from uncertlr.schedulers import read_signal
+from uncertlr.training.build import build_network
 
 SAMPLES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 BATCHES = [8, 16, 32, 64, 128, 256]

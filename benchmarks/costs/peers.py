@@ -11,7 +11,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
-from uncertlr.runs import project_folder
+from uncertlr.runs.paths import project_folder
 
 LIBRARIES = ("torch-uncertainty", "baal", "lightning", "transformers", "accelerate", "torchmetrics", "netcal", "torchvision")
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")

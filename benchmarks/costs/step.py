@@ -9,7 +9,7 @@ from benchmarks.costs import floors, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.metrics import class_probs
 from uncertlr.schedulers import read_signal
-from uncertlr.steps import train_step
+from uncertlr.training.step import train_step
 
 TARGETS = {"cifar10": {"mc_dropout": 1.05, "analytic_dropout": 1.02}, "imdb": {"mc_dropout": 1.03, "analytic_dropout": 1.02}}
 ROUNDS = {"cifar10": 400, "imdb": 120}

@@ -5,11 +5,11 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from uncertlr.allocator import keep_freed_memory
 from uncertlr.config import RunConfig, preset
 from uncertlr.data import Batch, DataSet, Split, load_data
-from uncertlr.experiments import build
-from uncertlr.steps import Experiment
+from uncertlr.training.allocator import keep_freed_memory
+from uncertlr.training.build import build
+from uncertlr.training.step import Experiment
 
 BATCH = 64
 SAMPLES = 32

@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from uncertlr.published import stale_results
+from uncertlr.runs.archive import stale_results
 
 EXECUTED = "book/executed/"
 PROVENANCE = "book/provenance"

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from uncertlr.figure_data import OPEN_LIST, csv_of
-from uncertlr.listing import list_runs
-from uncertlr.published import results_folder, stale_results
+from uncertlr.book.figure_data import OPEN_LIST, csv_of
+from uncertlr.runs.archive import results_folder, stale_results
+from uncertlr.runs.index import list_runs
 
 RUN = re.compile(r'<code class="run">(.*?)</code>')
 LINE = re.compile(r'<div class="figure-data" data-figure="([^"]+)">(.*?)href="data:', re.DOTALL)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from uncertlr.published import LIMIT_BYTES
+from uncertlr.runs.archive import LIMIT_BYTES
 
 FILE = "overhead.json"
 RUNS = 10_000

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from uncertlr.analysis.scores import arm_name
 from uncertlr.sweep import read_sweep
-from uncertlr.tables import arm_name
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from uncertlr import published
+from uncertlr.book.figure_data import curves_table, figure_data
 from uncertlr.config import preset
-from uncertlr.experiments import run
-from uncertlr.figure_data import curves_table, figure_data
-from uncertlr.files import write_json
-from uncertlr.published import publish, results_folder
-from uncertlr.runs import load_run
+from uncertlr.runs import archive
+from uncertlr.runs.archive import publish, results_folder
+from uncertlr.runs.files import write_json
+from uncertlr.runs.store import load_run
+from uncertlr.training.run import run
 
 sphinx_app = pytest.importorskip("sphinx.application")
 EXTENSION = Path(__file__).resolve().parents[2] / "book" / "_ext"
@@ -148,12 +148,12 @@ def test_where_binder_finds_a_notebook(repository, address, monkeypatch):
 
 def test_pages_say_loudly_that_results_are_stale_and_the_build_warns(project, monkeypatch):
     assert "stale" not in build(project)[0]
-    monkeypatch.setattr(published, "RESULT_VERSION", 2)
-    published._inspect.cache_clear()
+    monkeypatch.setattr(archive, "RESULT_VERSION", 2)
+    archive._inspect.cache_clear()
     page, provenance, said = build(project)
     for text in (page, provenance):
         assert re.search(r'<div class="stale-results admonition danger">.*?These results are refused', text, re.DOTALL)
         assert "results/study.parquet holds results of version 1, but this library makes version 2." in text
     assert said.count("it is refused") == 2  # the Parquet file, and the JSON
     monkeypatch.undo()
-    published._inspect.cache_clear()
+    archive._inspect.cache_clear()

@@ -117,7 +117,8 @@ def test_names_that_do_not_tell_the_splits_are_refused(write_files, text_feature
 
 
 def card(train, test):
-    return f"---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: {train}\n  - split: test\n    path: {test}\n---\n"
+    entries = "".join(f"  - split: {split}\n    path: {path}\n" for split, path in (("train", train), ("test", test)))
+    return f"---\nconfigs:\n- config_name: default\n  data_files:\n{entries}---\n"
 
 
 def test_the_card_says_which_files_belong_to_a_split(write_files, text_features):

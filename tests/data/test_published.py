@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from uncertlr.data import load_data
-from uncertlr.runs import project_folder
+from uncertlr.runs.paths import project_folder
 
 
 def published_fingerprints(name):

@@ -7,10 +7,10 @@ from torch import nn
 from uncertlr.config import preset
 from uncertlr.data import eval_batches
 from uncertlr.estimators import Deterministic, MCDropout, Variational, fit_laplace
-from uncertlr.experiments import build, load_config_data
 from uncertlr.metrics import categorical_entropy
 from uncertlr.models import MeanField
-from uncertlr.training import train_epoch
+from uncertlr.training.build import build, load_config_data
+from uncertlr.training.loop import train_epoch
 
 CONFIG = preset("toy_reviews", train_examples=1_800, epochs=10, device="cpu")
 

@@ -18,12 +18,14 @@ import pyarrow.parquet
 import sklearn.datasets
 import torch
 
-from uncertlr import cli, objectives, steps
+from uncertlr.cli import main as cli
 from uncertlr.config import RunConfig, preset
-from uncertlr.experiments import build, load_config_data
-from uncertlr.files import load_arrays, load_state, read_json
-from uncertlr.listing import list_runs
-from uncertlr.runs import RunPaths, load_run, read_predictions
+from uncertlr.runs.files import load_arrays, load_state, read_json
+from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import RunPaths
+from uncertlr.runs.store import load_run, read_predictions
+from uncertlr.training import objective, step
+from uncertlr.training.build import build, load_config_data
 
 NOBODY = 65534
 PRELOADED = (pyarrow.parquet, sklearn.datasets)  # else every child would import them anew
@@ -117,17 +119,17 @@ def _die_while_writing(pattern: str, count: int, how: str) -> None:
     os.fsync, os.replace = dying_sync, dying_replace
 
 
-def _lose_the_loss(step: int) -> None:
-    real, calls = steps.forward, [0]
+def _lose_the_loss(at: int) -> None:
+    real, calls = step.forward, [0]
 
-    def forward(*arguments) -> objectives.Forward:
+    def forward(*arguments) -> objective.Forward:
         found = real(*arguments)
         calls[0] += 1
-        if calls[0] == step:
+        if calls[0] == at:
             found.loss.data.fill_(float("nan"))
         return found
 
-    steps.forward = forward
+    step.forward = forward
 
 
 def assert_every_file_is_whole(paths: RunPaths) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.faults.children import tiny
-from uncertlr.experiments import run
+from uncertlr.training.run import run
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.children import Child, assert_every_file_is_whole, assert_same_results, tiny
-from uncertlr.files import read_json
-from uncertlr.runs import paths_of
+from uncertlr.runs.files import read_json
+from uncertlr.runs.paths import paths_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the faults are done as Linux allows")]
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.faults.children import Child, assert_every_file_is_whole, assert_same_results, tiny
-from uncertlr.runs import paths_of
+from uncertlr.runs.paths import paths_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the faults are done as Linux allows")]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from tests.faults.children import tiny
-from uncertlr.experiments import run
+from uncertlr.training.run import run
 
 torch.set_num_threads(1)
 with tempfile.TemporaryDirectory() as folder:

@@ -1,18 +1,18 @@
 """The table of comparisons of every published study, as the library computes it from `results/`.
 
-``python -m tests.golden.comparisons`` writes it anew, after a change that is meant to change it, such as newly published runs.
+``python -m tests.golden.comparisons`` writes it anew, after newly published runs.
 """
 
 from pathlib import Path
 
 import pandas as pd
 
-from uncertlr.runs import project_folder
-from uncertlr.study import Study, read_study
-from uncertlr.verdicts import causal_family, comparisons, named_family, schedule_family, twin_family
+from uncertlr.analysis.comparisons import ablation_family, causal_family, comparisons, named_family, schedule_family
+from uncertlr.analysis.study import Study, read_study
+from uncertlr.runs.paths import project_folder
 
 STORED = Path(__file__).with_name("comparisons.csv")
-FAMILIES = {"named": named_family, "causal": causal_family, "schedules": schedule_family, "twins": twin_family}
+FAMILIES = {"named": named_family, "causal": causal_family, "schedules": schedule_family, "ablations": ablation_family}
 
 
 def table() -> pd.DataFrame:

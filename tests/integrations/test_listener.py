@@ -15,7 +15,7 @@ from uncertlr.integrations import find_scheduler, listen, stop_listening
 from uncertlr.integrations.outputs import refuse_probabilities
 from uncertlr.models import CNN, LSTMClassifier
 from uncertlr.schedulers import Threshold, UncertaintyLR, read_signal
-from uncertlr.streams import generator
+from uncertlr.seeding import generator
 
 
 class Attributes(nn.Module):

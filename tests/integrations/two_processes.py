@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from uncertlr.estimators import MCDropout
 from uncertlr.integrations import find_scheduler, listen
 from uncertlr.schedulers import Threshold, UncertaintyLR, read_signal
-from uncertlr.streams import generator
+from uncertlr.seeding import generator
 
 
 def main(how: str, folder: str) -> None:

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, OneCycleLR, SequentialLR
 
-from uncertlr.schedulers import SCHEDULES, cosine, one_cycle
+from uncertlr.schedulers import SCHEDULES, cosine, one_cycle, warmup_cosine
 
 STEPS = 40
 
@@ -31,6 +31,16 @@ def test_one_cycle_is_torchs():
     scheduler = OneCycleLR(optimizer, max_lr=1.0, total_steps=STEPS + 1, cycle_momentum=False)
     theirs = rates(scheduler, optimizer)
     assert [one_cycle(STEPS + 1)(step) for step in range(STEPS)] == pytest.approx(theirs)
+
+
+def test_warmup_cosine_is_torchs_two_schedules_in_sequence():
+    optimizer = sgd()
+    warm_up = STEPS // 20
+    rise = LinearLR(optimizer, start_factor=1 / warm_up, total_iters=warm_up - 1)
+    fall = CosineAnnealingLR(optimizer, STEPS - warm_up)
+    theirs = rates(SequentialLR(optimizer, [rise, fall], [warm_up]), optimizer)
+    assert [warmup_cosine(STEPS)(step) for step in range(STEPS)] == pytest.approx(theirs)
+    assert warmup_cosine(STEPS)(STEPS) == 0.0
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
 from uncertlr.data.types import DataSet, Split
-from uncertlr.streams import generator
+from uncertlr.seeding import generator
 
 POOL = 50
 """Batches' worth of texts that are sorted by length together."""

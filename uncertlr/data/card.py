@@ -62,7 +62,8 @@ def configuration(card: dict[str, Any], folder: Path) -> dict[str, Any]:
             f"the card of {folder} has the configurations {names}; mark one with 'default: true', or name a folder that "
             "holds the files of one"
         )
-    return (chosen or found or [{}])[0]
+    picked: dict[str, Any] = (chosen or found or [{}])[0]
+    return picked
 
 
 def split_patterns(data_files: Any, folder: Path) -> dict[str, list[str]]:

@@ -36,13 +36,14 @@ def read_schema(path: Path) -> pa.Schema:
         DataError: the file cannot be opened, or its footer cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                raise DataError(f"{path} is a pointer of Git LFS in place of the file: fetch it with git lfs pull")
+        file = path.open("rb")  # Arrow itself opens no path that is not UTF-8
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
     try:
-        return pq.read_schema(path)
+        with file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise DataError(f"{path} is a pointer of Git LFS in place of the file: fetch it with git lfs pull")
+            return pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
         cause = " ".join(str(error).split())[:300]
         raise DataError(

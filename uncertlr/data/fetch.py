@@ -69,7 +69,7 @@ def load_files(
     _silence()
     wanted = [columns.inputs, columns.labels]
     features = datasets.Features.from_arrow_schema(pa.schema([(column, arrow_type(schema, column)) for column in wanted]))
-    counts = {split: [pq.read_metadata(path).num_rows for path in paths] for split, paths in layout.splits.items()}
+    counts = {split: [_rows(path) for path in paths] for split, paths in layout.splits.items()}
     for split, rows in counts.items():
         refuse_empty(split, sum(rows), name)
     filled = {
@@ -99,10 +99,16 @@ def refuse_empty(split: str, rows: int, name: str) -> None:
         raise DataError(f"{name}: the {split} split has no rows; add some{mend}")
 
 
+def _rows(path: Path) -> int:
+    with path.open("rb") as file:
+        return int(pq.read_metadata(file).num_rows)
+
+
 def _first_unreadable(layout: Layout, columns: list[str]) -> Path | None:
     for path in layout.read:
         try:
-            pq.read_table(path, columns=columns)
+            with path.open("rb") as file:
+                pq.read_table(file, columns=columns)
         except (pa.ArrowException, OSError):
             return path
     return None

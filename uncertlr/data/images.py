@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from uncertlr.errors import DataError
 
@@ -25,12 +25,12 @@ def decode(content: bytes) -> np.ndarray:
         UnfitImage: its pixels are not eight opaque bits a channel.
         Exception: whatever Pillow raises for bytes that are no image.
     """
-    image = Image.open(io.BytesIO(content))
+    image: Image.Image = Image.open(io.BytesIO(content))
     _refuse_other_depths(image)
     image.load()
-    if image.getexif().get(Image.ExifTags.Base.Orientation) is not None:
+    if image.getexif().get(ExifTags.Base.Orientation) is not None:
         image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+    if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
         raise UnfitImage("has transparent pixels: put it on a background first, as in Image.alpha_composite")
     return np.asarray(image.convert("L" if image.mode in GREY else "RGB"), dtype=np.uint8)
 

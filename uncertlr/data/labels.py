@@ -93,7 +93,7 @@ def _by_name(
         own = part.names or ()
         if values.max(initial=0) >= len(own):
             raise DataError(
-                f"{name}: {part.where} has the label {values.max()} in column {column!r}, but names {len(own)} classes, from 0 on"
+                f"{name}: {part.where} has the label {values.max()} in column {column!r}, but names {len(own)} classes"
             )
         indices.append(np.array([place[each] for each in own], dtype=np.int64)[values])
     return _checked(names, indices, column, name)
@@ -135,8 +135,8 @@ def _names_of_numbers(labels: np.ndarray, column: str, name: str) -> tuple[str, 
     expected = np.arange(len(distinct))
     if (gaps := expected[distinct != expected]).size:
         raise DataError(
-            f"{name}: the labels of column {column!r} run from {distinct[0]} to {distinct[-1]}, but class {gaps[0]} is in no "
-            "row; number the classes from 0 without gaps, or declare them as a datasets.ClassLabel"
+            f"{name}: the labels of column {column!r} run from {distinct[0]} to {distinct[-1]}, but class {gaps[0]} is in "
+            "no row; number the classes from 0 without gaps, or declare them as a datasets.ClassLabel"
         )
     return tuple(str(index) for index in expected)
 

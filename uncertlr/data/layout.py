@@ -229,6 +229,6 @@ def _refuse_missing_shards(files: Sequence[Path]) -> None:
     for (folder, prefix, count), numbers in found.items():
         if missing := sorted(set(range(count)) - numbers):
             raise DataError(
-                f"{folder} holds {len(numbers)} of the {count} files of {prefix}: fetch {prefix}-{missing[0]:05}-of-{count:05} "
-                "and any other that is missing"
+                f"{folder} holds {len(numbers)} of the {count} files of {prefix}: fetch "
+                f"{prefix}-{missing[0]:05}-of-{count:05} and any other that is missing"
             )

@@ -16,7 +16,7 @@ from uncertlr.data.sources import HUB, folder_stamp, read_source
 from uncertlr.data.text import UNKNOWN_TOKEN, Corpus, build_tokenizer, choose_vocabulary, encode, split_words
 from uncertlr.data.types import DataSet, Source, Split
 from uncertlr.errors import DataError
-from uncertlr.streams import generator
+from uncertlr.seeding import generator
 
 EMBEDDED = {"digits": digits, "toy_reviews": toy_reviews}
 
@@ -111,8 +111,8 @@ def _tell_unsuited_texts(name: str, lengths: np.ndarray, val_tokens: np.ndarray)
     share = np.count_nonzero(val_tokens == UNKNOWN_TOKEN) / words if words else 0.0
     if share > UNKNOWN_SHARE:
         warnings.warn(
-            f"{name}: {share:.0%} of the words of validation are unknown words, in no training text or too rare; in a script "
-            "without spaces, put spaces between the words first, else take more training texts or a larger vocab_size",
+            f"{name}: {share:.0%} of the words of validation are unknown words, in no training text or too rare; put spaces "
+            "between the words of a script without spaces, else take more training texts or a larger vocab_size",
             UserWarning,
             stacklevel=3,
         )
@@ -239,4 +239,5 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(asked, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     where = f"there is no folder {name!r}; " if asked != name else ""
-    return f"unknown data set {asked!r}; {hint}{where}choose {', '.join(known)}, or an existing folder in the hub's Parquet layout"
+    choices = f"choose {', '.join(known)}, or an existing folder in the hub's Parquet layout"
+    return f"unknown data set {asked!r}; {hint}{where}{choices}"

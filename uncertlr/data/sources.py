@@ -102,9 +102,7 @@ def _local_copy(name: str) -> Layout | None:
         return None
     folder = Path(data).expanduser() / name
     if not holds_parquet(folder):
-        raise DataError(
-            f"UNCERTLR_DATA={data} has no {name!r}: expected Parquet files in {folder}, in the layout of the Hugging Face hub"
-        )
+        raise DataError(f"UNCERTLR_DATA={data} has no {name!r}: expected Parquet files in {folder}, in the hub's layout")
     return find_layout(folder)
 
 
@@ -160,7 +158,7 @@ def _decode(tables: Tables, request: Request) -> Arrays:
     columns, name = tables.columns, request.name
     class_names, labels = _labels_of_splits(tables, name)  # first, since images take long
     read = _images if columns.kind == "image" else _texts
-    inputs = {
+    inputs: dict[str, list[Any]] = {
         split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}")
         for split, rows in tables.splits.items()
     }

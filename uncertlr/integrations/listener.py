@@ -15,7 +15,7 @@ from uncertlr.estimators.modes import stochastic_layers
 from uncertlr.integrations.outputs import check_shape, logits_of, refuse_probabilities, warn_of_one_logit
 from uncertlr.integrations.silence import Silence
 from uncertlr.schedulers import SIGNALS, UncertaintyLR, read_signal
-from uncertlr.streams import generator
+from uncertlr.seeding import generator
 
 # Weak on both sides: the hooks on a model keep its listener alive, and nothing else needs to.
 _listeners: "WeakKeyDictionary[nn.Module, ref[Listener]]" = WeakKeyDictionary()

@@ -3,7 +3,7 @@
 from uncertlr.schedulers.controllers import Integral, Proportional
 from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs
 from uncertlr.schedulers.rules import Rule, State, Threshold, simulate, simulate_loop
-from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle
+from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle, warmup_cosine
 from uncertlr.schedulers.signals import SIGNALS, Uncertainty, read_signal, signal_maximum
 from uncertlr.schedulers.thresholds import BoldDriver, Flipped, RelativeThreshold
 from uncertlr.schedulers.uncertainty_lr import UncertaintyLR
@@ -32,4 +32,5 @@ __all__ = [
     "signal_maximum",
     "simulate",
     "simulate_loop",
+    "warmup_cosine",
 ]

@@ -16,6 +16,16 @@ def cosine(total_steps: int) -> Schedule:
     return lambda step: 0.5 * (1.0 + math.cos(math.pi * min(step, total_steps) / total_steps))
 
 
+def warmup_cosine(total_steps: int) -> Schedule:
+    """Linear rise to 1 over the first 5 % of the steps (Goyal et al. 2017), then half a cosine to 0 over the others.
+
+    The first step has the factor 1 over the number of warm-up steps, the last of these has 1.
+    """
+    warm_up = max(1, round(0.05 * total_steps))
+    falling = cosine(max(1, total_steps - warm_up))
+    return lambda step: (step + 1) / warm_up if step < warm_up else falling(step - warm_up)
+
+
 def one_cycle(total_steps: int) -> Schedule:
     """Cosine rise from 1/25 to 1 over the first 30 % of the steps, then cosine fall to 1/250,000 (Smith & Topin 2018).
 
@@ -32,4 +42,9 @@ def one_cycle(total_steps: int) -> Schedule:
     return factor
 
 
-SCHEDULES: dict[str, Callable[[int], Schedule]] = {"constant": constant, "cosine": cosine, "one_cycle": one_cycle}
+SCHEDULES: dict[str, Callable[[int], Schedule]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "warmup_cosine": warmup_cosine,
+    "one_cycle": one_cycle,
+}

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from uncertlr.data import known_kind
 from uncertlr.errors import ConfigError, DataError
-from uncertlr.experiments import build_estimators, disk_errors, network_name, refuse_other_data, resolve_device
-from uncertlr.listing import run_states
-from uncertlr.published import restore_published
-from uncertlr.rules_from_config import build_rule
-from uncertlr.runs import RunPaths, paths_of
-from uncertlr.sweep.carry_out import Outcome, executed_notebook
+from uncertlr.runs.archive import restore_published
+from uncertlr.runs.index import run_states
+from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.sweep.cluster import LOOPBACK, Resources, local_cluster, running_cluster
 from uncertlr.sweep.gathering import Gathering, Report
 from uncertlr.sweep.grid import Job
+from uncertlr.sweep.worker import Outcome, executed_notebook
+from uncertlr.training.build import build_estimators, network_name, resolve_device
+from uncertlr.training.rules import build_rule
+from uncertlr.training.run import disk_errors, refuse_other_data
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uncertlr.errors import RunError
-from uncertlr.runs import paths_of, read_record
-from uncertlr.sweep.carry_out import Outcome, carry_out
+from uncertlr.runs.paths import paths_of
+from uncertlr.runs.store import read_record
 from uncertlr.sweep.cluster import Resources
 from uncertlr.sweep.grid import Job
+from uncertlr.sweep.worker import Outcome, carry_out
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -13,10 +13,23 @@
       inverse: {rule: proportional, learning_rate: 3e-4}
       tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
       sign_flip: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
-      inverse_yoked: {donor: inverse}                        # replays the next seed's run of inverse
-      inverse_yoked_3: {donor: inverse, donors: 3}           # replays the run of the third seed from its own
-      inverse_mean_curve: {donor: inverse, donors: others}   # replays the geometric mean of all other seeds' runs
-      inverse_shuffled: {donor: inverse, rule: shuffled}     # the rule on the same seed's readings, shuffled
+      inverse_yoked: {replay_of: inverse}                    # replays the next seed's run of inverse
+      inverse_yoked_3: {replay_of: inverse, source_runs: 3}  # replays the run of the third seed from its own
+      inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
+      inverse_shuffled: {replay_of: inverse, rule: shuffled} # the rule on the same seed's signal values, shuffled
+      replay_of_one: {rule: replay, source_runs: [RUN]}      # replays this one run, of any sweep, on every seed
+      inverse_level: {learning_rate: 6e-4, matched_rate_of: inverse}  # a fixed rate at the mean level of inverse
+
+Keys that change no run state facts about the study, see `uncertlr.sweep.facts.Facts`:
+
+.. code-block:: yaml
+
+    protocol_fixed: 2026-11-23T19:09:11   # UTC; runs that began earlier belong to the pilot
+    chosen_on_validation: true            # the arms' settings were chosen on validation
+    baselines: [constant, cosine]         # arms that every arm with feedback is compared with
+    arms:
+      report: {rule: threshold}
+      sign_flip: {rule: threshold, flip: true, ablation_of: report}
 """
 
 import difflib
@@ -31,9 +44,10 @@ import yaml
 from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.controls import control_runs, first_seeds, without
+from uncertlr.sweep.facts import ARM_FACTS, SWEEP_FACTS, Facts, read_facts
 from uncertlr.sweep.trials import spread
 
-KEYS = ("experiment", "profile", "seeds", "base", "product", "trials", "arms")
+KEYS = ("experiment", "profile", *SWEEP_FACTS, "seeds", "base", "product", "trials", "arms")
 
 
 @dataclass(frozen=True)
@@ -70,14 +84,14 @@ def read_sweep(path: Path, root: str = "", profile: str = "", device: str = "aut
     try:
         grid = spread({**grid, **({"profile": profile} if profile else {})})
         jobs = _expand(grid, {"root": root, "device": device, "progress": "quiet"})
-        _refuse_twins(jobs)
+        _refuse_same_runs(jobs)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return jobs
 
 
 def read_grid(path: Path) -> dict[str, Any]:
-    """A sweep's mapping, checked, with everything filled in that may be left out; arms and ranges as they stand.
+    """A sweep's mapping, checked, everything filled in that may be left out; arms and ranges as they stand, facts apart.
 
     Raises:
         ConfigError: what the file gets wrong, with its name.
@@ -87,6 +101,16 @@ def read_grid(path: Path) -> dict[str, Any]:
         return _checked(grid)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def read_study_facts(path: Path) -> Facts:
+    """What a sweep's file states about its study beside the runs.
+
+    Raises:
+        ConfigError: as `read_grid`.
+    """
+    facts: Facts = read_grid(path)["facts"]
+    return facts
 
 
 class _Loader(yaml.SafeLoader):
@@ -124,7 +148,7 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
         if not grid.get(key):
             raise ConfigError(f"{key!r} is missing")
     dataset = grid["experiment"]
-    if not isinstance(dataset, str) or (dataset not in PRESETS and not Path(dataset).is_dir()):
+    if not isinstance(dataset, str) or (dataset not in PRESETS and not Path(dataset).expanduser().is_dir()):
         raise ConfigError(f"experiment={dataset!r} is no data set; choose {', '.join(PRESETS)}, or an existing folder")
     base, product, arms = (_mapping(key, grid.get(key)) for key in ("base", "product", "arms"))
     _refuse_reserved("base", base)
@@ -134,7 +158,7 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"product: {field}={values!r} must be a list of at least one value")
     arms = {name: _mapping(f"arm {name!r}", fields) for name, fields in arms.items()}
     for name, fields in arms.items():
-        _refuse_reserved(f"arm {name!r}", without(fields, "donors", "seeds"))
+        _refuse_reserved(f"arm {name!r}", without(fields, "source_runs", "seeds"))
         if both := sorted(set(fields) & set(product)):
             raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; it can stand in one place only")
     profile = grid.get("profile", "exact")
@@ -143,7 +167,9 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     seeds, trials = _seeds(grid.get("seeds", 1)), grid.get("trials", 0)
     if type(trials) is not int or trials < 0 or (trials == 0 and "trials" in grid):
         raise ConfigError(f"trials={trials!r} must be a count of at least 1")
-    given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials}
+    facts = read_facts(grid, arms)
+    arms = {name: without(fields, *ARM_FACTS) for name, fields in arms.items()}
+    given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials, "facts": facts}
     return {"experiment": dataset, "profile": profile, **given}
 
 
@@ -175,7 +201,7 @@ def _refuse_unknown(what: str, names: Any, known: Any) -> None:
 
 
 def _refuse_reserved(where: str, fields: dict[str, Any]) -> None:
-    homes = {"dataset": "'experiment'", "seed": "'seeds'", "donors": "an arm that names its donor"}
+    homes = {"dataset": "'experiment'", "seed": "'seeds'", "source_runs": "an arm with 'replay_of'"}
     homes["seeds"] = "the sweep itself, or an arm that runs on fewer,"
     homes |= dict.fromkeys(EXECUTION_FIELDS, "the command line, since it is no part of what a run is,")
     for name in fields:
@@ -184,10 +210,10 @@ def _refuse_reserved(where: str, fields: dict[str, Any]) -> None:
 
 
 def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
-    own = {name: fields for name, fields in grid["arms"].items() if "donor" not in fields}
+    own = {name: fields for name, fields in grid["arms"].items() if "replay_of" not in fields}
     seeds_of = {name: first_seeds(f"arm {name!r}", fields, grid["seeds"]) for name, fields in own.items()}
     arms = {name: {**grid["base"], **without(fields, "seeds")} for name, fields in own.items()}
-    controls = {name: fields for name, fields in grid["arms"].items() if "donor" in fields}
+    controls = {name: fields for name, fields in grid["arms"].items() if "replay_of" in fields}
     jobs = []
     for values in itertools.product(*grid["product"].values()):
         point = dict(zip(grid["product"], values, strict=True))
@@ -205,17 +231,23 @@ def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
 
 
 def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfig:
-    if "donors" in values:
-        raise ConfigError(f"arm {name!r}: donors={values['donors']!r} needs 'donor', the arm whose runs are replayed")
+    source_runs = values.pop("source_runs", None)
+    if source_runs is not None and not (isinstance(source_runs, list) and values.get("rule") in ("replay", "shuffled")):
+        raise ConfigError(
+            f"arm {name!r}: source_runs={source_runs!r} needs 'replay_of', the arm whose runs are replayed, or, as a list "
+            "of runs, rule: replay"
+        )
+    if source_runs:
+        values["donors"] = source_runs
     try:
         return preset(grid["experiment"], grid["profile"], **values)
     except ConfigError as error:
         raise ConfigError(f"arm {name!r}: {error}") from None
 
 
-def _refuse_twins(jobs: list[Job]) -> None:
+def _refuse_same_runs(jobs: list[Job]) -> None:
     seen: dict[str, Job] = {}
     for job in jobs:
-        twin = seen.setdefault(job.run_id, job)
-        if twin is not job:
-            raise ConfigError(f"arms {twin.arm!r} and {job.arm!r} describe the same run of seed {job.config.seed}")
+        first = seen.setdefault(job.run_id, job)
+        if first is not job:
+            raise ConfigError(f"arms {first.arm!r} and {job.arm!r} describe the same run of seed {job.config.seed}")

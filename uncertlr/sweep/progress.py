@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from uncertlr.listing import list_runs, median_seconds, run_states
-from uncertlr.runs import paths_of
-from uncertlr.sweep.carry_out import Outcome
+from uncertlr.runs.index import list_runs, median_seconds, run_states
+from uncertlr.runs.paths import paths_of
 from uncertlr.sweep.gathering import Report
 from uncertlr.sweep.grid import Job
+from uncertlr.sweep.worker import Outcome
 
 
 def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:

@@ -46,7 +46,7 @@ def spread(grid: dict[str, Any]) -> dict[str, Any]:
     for name, fields in grid["arms"].items():
         if name in tried:
             arms |= trials_of(name, fields, tried[name], grid["trials"])
-        elif fields.get("donor") not in list(tried):
+        elif fields.get("replay_of") not in list(tried):
             arms[name] = fields
     return {**grid, "arms": arms}
 

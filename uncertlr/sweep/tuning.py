@@ -10,10 +10,11 @@ import yaml
 
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError, RunError
-from uncertlr.experiments import find
-from uncertlr.runs import paths_of, read_record
+from uncertlr.runs.paths import paths_of
+from uncertlr.runs.store import read_record
 from uncertlr.sweep.grid import Job, read_grid, read_sweep
 from uncertlr.sweep.trials import trials_of, tried_arms
+from uncertlr.training.run import find
 
 
 def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataFrame:

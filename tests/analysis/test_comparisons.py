@@ -1,0 +1,262 @@
+"""The words of the evidence change with the data."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from uncertlr.analysis import pairs, study
+from uncertlr.analysis.comparisons import (
+    ablation_family,
+    causal_family,
+    comparisons,
+    named_family,
+    same_rate_word,
+    schedule_family,
+    sentences,
+    verdict_table,
+)
+from uncertlr.analysis.study import read_study, study_of
+from uncertlr.book.evidence_words import claim
+from uncertlr.config import preset
+from uncertlr.errors import ConfigError
+from uncertlr.sweep import Job, read_sweep
+from uncertlr.sweep.facts import Facts
+from uncertlr.training.run import run
+
+
+@dataclass
+class Planted:
+    """A finished run with a planted accuracy and a planted trace."""
+
+    config: object
+    accuracy: float
+    arm: str = ""
+    factor: np.ndarray = field(default_factory=lambda: np.ones(3))
+    record: dict = field(default_factory=lambda: {"began": "2026-11-24T00:00:00+00:00", "processor": "one"})
+
+    @property
+    def summary(self):
+        return {"test": {"accuracy": self.accuracy}, "val": {}}
+
+
+def of(jobs):
+    """A study in which the arms `constant` and `cosine` are baselines, as far as they are there."""
+    arms = {job.arm for job in jobs}
+    baselines = tuple(arm for arm in ("constant", "cosine") if arm in arms)
+    facts = Facts("2026-11-23T19:09:11", baselines=baselines, ablations={"report": ("sign_flip", "bold_driver")})
+    return study_of(jobs, facts=facts)
+
+
+def jobs_and_runs(effects, seeds=10, spread=0.002):
+    rng = np.random.default_rng(0)
+    jobs, runs = [], {}
+    for seed in range(seeds):
+        base = 0.6 + rng.normal(0, 0.01)
+        for index, (arm, effect) in enumerate({"constant": 0.0, **effects}.items()):
+            config = preset("digits", seed=seed, learning_rate=1e-3 * (1 + index))
+            jobs.append(Job(arm, config))
+            runs[config.run_id] = Planted(config, base + (rng.normal(effect, spread) if arm != "constant" else 0.0))
+    return jobs, runs
+
+
+@pytest.fixture
+def plant(monkeypatch):
+    def planted(runs):
+        monkeypatch.setattr(study, "find", lambda config: runs.get(config.run_id))
+        monkeypatch.setattr(pairs, "whole_trace", lambda each: {"factor": each.factor})
+
+    return planted
+
+
+def test_each_planted_truth_gets_its_word(plant):
+    jobs, runs = jobs_and_runs({"better": 0.03, "worse": -0.03, "same": 0.0})
+    plant(runs)
+    table = verdict_table(of(jobs))
+    assert table["word"].to_dict() == {"constant": "", "better": "helps", "worse": "harms", "same": "equivalent"}
+    assert table.loc["better", "difference"] == pytest.approx(3.0, abs=0.3)
+    assert table.loc["better", "low"] < 3.0 < table.loc["better", "high"]
+    assert [line.split(" (")[0] for line in sentences(table)] == [
+        "better against constant: helps",
+        "worse against constant: harms",
+        "same against constant: equivalent",
+    ]
+
+
+def test_the_same_arms_with_swapped_results_swap_their_words(plant):
+    jobs, runs = jobs_and_runs({"one": 0.03, "other": -0.03})
+    plant(runs)
+    before = verdict_table(of(jobs))["word"]
+    jobs, runs = jobs_and_runs({"one": -0.03, "other": 0.03})
+    plant(runs)
+    after = verdict_table(of(jobs))["word"]
+    assert (before["one"], before["other"]) == (after["other"], after["one"]) == ("helps", "harms")
+
+
+def test_noise_is_not_shown_and_few_seeds_are_descriptive(plant):
+    jobs, runs = jobs_and_runs({"noisy": 0.0}, spread=0.03)
+    plant(runs)
+    assert verdict_table(of(jobs))["word"]["noisy"] == "not shown"
+    jobs, runs = jobs_and_runs({"better": 0.05}, seeds=3)
+    plant(runs)
+    assert verdict_table(of(jobs))["word"]["better"] == "descriptive"
+
+
+@pytest.fixture
+def jobs(tmp_path, evidence_grid):
+    path = tmp_path / "grid.yaml"
+    path.write_text(evidence_grid)
+    return read_sweep(path)
+
+
+def finished(jobs, effects, donors=0.5, noise=0.001):
+    rng = np.random.default_rng(3)
+    runs = {}
+    for job in jobs:
+        value = 0.6 + 0.001 * job.config.seed + effects.get(job.arm, 0.0) + rng.normal(0, noise)
+        runs[job.run_id] = Planted(job.config, value, job.arm, np.exp(rng.normal(0, donors, 20)))
+    return runs
+
+
+def test_families_are_named_whether_runs_are_finished_or_not(jobs):
+    empty = of(jobs)
+    feedback = ["report", "sign_flip", "bold_driver", "inverse"]
+    assert empty.feedback == feedback
+    assert named_family(empty) == [(arm, other) for other in ("constant", "cosine") for arm in feedback]
+    controls = ["inverse_yoked", "inverse_mean_curve", "inverse_shuffled"]
+    assert causal_family(empty) == [("inverse", control) for control in controls]
+    assert schedule_family(empty) == [("constant_low", "constant"), ("cosine", "constant"), ("inverse", "constant_low")]
+    assert ablation_family(empty) == [("report", "sign_flip"), ("report", "bold_driver")]
+    table = comparisons(empty, named_family(empty))
+    assert set(table["word"]) == {"missing"}
+    assert set(table["planned"]) == {10}
+
+
+def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_rate(plant, jobs):
+    """Both beat the constant rate: the listening gains nothing over its own curve."""
+    plant(finished(jobs, {"inverse": 0.03, "inverse_yoked": 0.03, "inverse_mean_curve": 0.0, "inverse_shuffled": 0.05}))
+    found = of(jobs)
+    named = comparisons(found, named_family(found)).set_index(["arm", "against"])["word"]
+    assert named["inverse", "constant"] == "helps"
+    causal = comparisons(found, causal_family(found)).set_index("against")["word"]
+    assert causal.to_dict() == {"inverse_yoked": "equivalent", "inverse_mean_curve": "helps", "inverse_shuffled": "harms"}
+
+
+@pytest.mark.parametrize("seeds", [2, 10])
+def test_a_control_too_like_its_arm_is_uninformative_whatever_its_kind(plant, jobs, seeds):
+    """With however many pairs: a replay of another run, of a mean curve, or of shuffled readings."""
+    runs = finished(jobs, {"inverse": 0.03}, donors=0.001)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed < seeds})
+    found = of(jobs)
+    causal = comparisons(found, causal_family(found)).set_index("against")
+    assert set(causal["word"]) == {"uninformative"}
+    assert causal["pairs"].tolist() == [seeds] * 3
+    assert (causal["apart"] < 0.05).all()
+    assert causal.loc["inverse_yoked", "spread"] < 0.05 or seeds < 3
+    assert np.isnan(causal["p, Holm"]).all() == (seeds < 10)
+
+
+def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.factor = np.full(5, {"inverse": 2.0}.get(each.arm, 1.0))
+    plant(runs)
+    assert pairs.rates_apart(of(jobs), "inverse", "inverse_yoked") == pytest.approx(np.log(2))
+    assert pairs.rates_apart(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
+
+
+def test_the_same_factors_in_every_run_are_no_feedback(plant, jobs):
+    runs = finished(jobs, {})
+    plant(runs)
+    assert not pairs.same_factors(of(jobs), "report")
+    for each in runs.values():
+        each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else each.factor
+    assert pairs.same_factors(of(jobs), "report")
+    assert pairs.on_bound(of(jobs), "report") == (10, 0)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed == 0})
+    assert not pairs.same_factors(of(jobs), "report")
+
+
+def test_an_arm_from_another_rate_is_held_against_that_rate(plant, jobs):
+    for low, word in ((0.03, "equivalent"), (0.0, "helps"), (0.06, "harms")):
+        plant(finished(jobs, {"inverse": 0.03, "constant_low": low}))
+        found = of(jobs)
+        table = comparisons(found, named_family(found)).set_index(["arm", "against"])["same rate"]
+        assert (table["inverse", "constant"], table["report", "constant"]) == (word, "")
+        said = [line for line in sentences(verdict_table(of(jobs))) if "another rate" in line]
+        assert [line.split(" against")[0] for line in said] == ["inverse"]
+        assert said[0].endswith(f"against which, fixed: {word}")
+    plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.arm != "constant_low"})
+    found = of(jobs)
+    assert comparisons(found, [("inverse", "constant")]).loc[0, "same rate"] == "missing"
+    assert same_rate_word(of([job for job in jobs if job.arm != "constant_low"]), "inverse", "cosine") == "not planned"
+
+
+def test_pilot_and_processors_are_told(plant, jobs):
+    runs = finished(jobs, {"report": -0.05})
+    for each in runs.values():
+        early = each.config.seed < 3 and each.arm == "report"
+        each.record = {"began": "2026-11-23T17:00:00+00:00" if early else "2026-11-24T00:00:00+00:00"}
+        each.record["processor"] = "other" if early else "one"
+    plant(runs)
+    found = of(jobs)
+    row = comparisons(found, [("report", "constant")]).iloc[0]
+    assert (row["pilot"], row["mixed"], row["pairs, fresh"]) == ("0 1 2", 3, 7)
+    scores = {arm: list(found.scores(arm).values())[3:] for arm in ("report", "constant")}
+    assert row["difference, fresh"] == pytest.approx(100 * np.mean(np.subtract(scores["report"], scores["constant"])))
+    assert "Seeds 0, 1 and 2: a run in training or finished before the protocol was committed; without them -" in claim(row)
+    assert "3 of 10 pairs ran on two kinds of processor" in claim(row)
+    other = comparisons(found, [("inverse", "constant")]).iloc[0]
+    assert (other["pilot"], other["mixed"]) == ("", 0)
+
+
+def test_the_whole_named_family_is_counted(plant, jobs):
+    """Eight comparisons: the smallest exact p-value of ten pairs, 2 in 1024, is multiplied by eight."""
+    effects = {arm: 0.05 + 0.01 * index for index, arm in enumerate(("report", "sign_flip", "bold_driver", "inverse"))}
+    plant(finished(jobs, effects))
+    found = of(jobs)
+    table = comparisons(found, named_family(found))
+    assert table["p, Holm"].tolist() == pytest.approx([8 * 2 / 2**10] * 8)
+    only = verdict_table(of(jobs))
+    assert only.loc["report", "p, Holm"] == pytest.approx(8 * 2 / 2**10)
+    assert only.loc["cosine", "p, Holm"] > 2 / 2**10
+
+
+def test_one_pair_is_shown_without_an_interval(plant, jobs):
+    plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.config.seed == 0})
+    found = of(jobs)
+    row = comparisons(found, named_family(found)).iloc[0]
+    assert (row["word"], row["pairs"], np.isnan(row["low"]), np.isfinite(row["difference"])) == (
+        "descriptive",
+        1,
+        True,
+        True,
+    )
+    assert set(verdict_table(of(jobs))["word"]) == {""}
+
+
+def test_a_study_by_name_by_path_and_by_no_name(tmp_path, evidence_grid):
+    (tmp_path / "mine.yaml").write_text(evidence_grid)
+    assert read_study(str(tmp_path / "mine.yaml")).name == "mine"
+    assert read_study("cifar10-standard").title == "CIFAR-10 (20,000 images, 12 epochs)"
+    assert read_study("imdb-exact").title.startswith("IMDB (all reviews, ")
+    assert read_study("cifar10-standard").planned("inverse_yoked") == 10
+    with pytest.raises(ConfigError, match=r"no sweep 'cifar11'; name one of .*cifar10-standard"):
+        read_study("cifar11")
+
+
+def test_another_baseline_and_none(plant):
+    jobs, runs = jobs_and_runs({"better": 0.03})
+    plant(runs)
+    assert verdict_table(of(jobs), "better")["word"]["constant"] == "harms"
+    with pytest.raises(ConfigError, match=r"no arm 'cosine' to compare with; it has constant, better"):
+        verdict_table(of(jobs), "cosine")
+
+
+def test_real_runs_are_found_and_missing_ones_left_out():
+    config = preset("digits", "quick", epochs=1, progress="quiet")
+    run(config)
+    found = of([Job("constant", config), Job("report", config.replace(rule="threshold"))])
+    assert list(found.arms["constant"]) == [0]
+    assert found.arms["report"] == {}
+    assert [each.config.run_id for each in found.finished] == [config.run_id]

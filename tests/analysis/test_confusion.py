@@ -1,0 +1,98 @@
+"""What is taken for what, and how unsure a network is there."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from uncertlr.analysis.confusion import Confusion, confusion_table, confusion_words, tabulate
+from uncertlr.book import examples
+from uncertlr.book.examples import confusion_of, store_examples
+from uncertlr.config import preset
+from uncertlr.runs.files import read_json, write_json
+from uncertlr.runs.store import load_run
+from uncertlr.training.run import run
+
+NAMES = ("cat", "dog", "hen")
+
+
+@pytest.fixture
+def confusion():
+    """Of three cats one is a dog to the network, both dogs are dogs; no hen."""
+    rows = pd.DataFrame({"label": [0, 0, 0, 1, 1], "predicted": [0, 0, 1, 1, 1]})
+    return tabulate(rows.assign(predictive_entropy=np.log(3) * np.array([0.2, 0.4, 0.8, 0.1, 0.3])), NAMES)
+
+
+def test_cells_are_counted_and_their_entropies_averaged(confusion):
+    assert confusion.classes == NAMES
+    np.testing.assert_array_equal(confusion.counts, [[2, 1, 0], [0, 2, 0], [0, 0, 0]])
+    none = np.nan
+    np.testing.assert_allclose(confusion.entropy, [[0.3, 0.8, none], [none, 0.2, none], [none, none, none]])
+    np.testing.assert_allclose(confusion.shares, [[2 / 3, 1 / 3, 0], [0, 1, 0], [none, none, none]])
+
+
+def test_the_table_has_a_row_a_pair_that_occurs(confusion):
+    table = confusion_table(confusion)
+    assert table[["label", "predicted", "examples"]].to_numpy().tolist() == [
+        ["cat", "cat", 2],
+        ["cat", "dog", 1],
+        ["dog", "dog", 2],
+    ]
+    np.testing.assert_allclose(table["share"], [2 / 3, 1 / 3, 1])
+    np.testing.assert_allclose(table["entropy_over_maximum"], [0.3, 0.8, 0.2])
+
+
+def test_the_words_are_of_all_errors_and_of_the_commonest(confusion):
+    assert confusion_words(confusion) == (
+        "Entropy, on average and as a share of its maximum: 80% of the errors, 25% where the network is right. The "
+        "commonest error is cat taken for dog, 1 of 3: 80%, and 30% where cat is recognized."
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ([0, 1, 2, 3, 4, 5, 7, 6], "go together (rank correlation +0.98 over 8 classes)"),
+        ([7, 6, 5, 4, 3, 2, 0, 1], "run against each other (rank correlation -0.98 over 8 classes)"),
+        ([4, 5, 6, 7, 0, 1, 2, 3], "show no clear relation (rank correlation -0.52 over 8 classes)"),
+    ],
+)
+def test_the_words_say_whether_errors_and_entropy_go_together(order, words):
+    errors = np.arange(8)
+    counts = np.diag(10 - errors) + np.roll(np.diag(errors), 1, axis=1)
+    entropy = np.array(order)[:, None] / 10 + np.zeros((8, 8))
+    assert words in confusion_words(Confusion(tuple("abcdefgh"), counts, entropy))
+
+
+def test_a_network_that_errs_nowhere():
+    assert confusion_words(Confusion(NAMES, np.eye(3, dtype=int), np.eye(3))) == "No example is taken for another class."
+
+
+def test_a_class_that_is_never_recognized_and_the_only_one_with_examples():
+    words = confusion_words(Confusion(NAMES, np.array([[0, 4, 0], [0, 0, 0], [0, 0, 0]]), np.full((3, 3), 0.5)))
+    assert words.endswith("50% of the errors. The commonest error is cat taken for dog, 4 of 4: 50%.")
+
+
+def test_a_run_has_the_confusions_of_its_test_set_and_stored_ones_need_no_data(monkeypatch):
+    trained = load_run(run(preset("digits", "quick", epochs=1, train_examples=200, progress="quiet")))
+    own = confusion_of(trained)
+    assert own.classes == tuple(str(digit) for digit in range(10))
+    assert own.counts.sum() == trained.record["examples"]["test"]
+    assert np.trace(own.counts) / own.counts.sum() == pytest.approx(trained.summary["test"]["mc_accuracy"])
+    assert np.nansum(own.entropy * own.counts) / own.counts.sum() * np.log(10) == pytest.approx(
+        trained.predictions.query("split == 'test'")["predictive_entropy"].mean(), rel=1e-5
+    )
+    path = store_examples(trained)
+    monkeypatch.setattr(examples, "load_config_data", lambda config: pytest.fail("asked for data"))
+    stored = confusion_of(trained)
+    assert stored.classes == own.classes
+    np.testing.assert_array_equal(stored.counts, own.counts)
+    np.testing.assert_allclose(stored.entropy, own.entropy, atol=5e-5)
+    write_json(path, {name: value for name, value in read_json(path).items() if name != "confusion"})
+    np.testing.assert_array_equal(confusion_of(trained).entropy, own.entropy)
+    trained.paths.predictions.unlink()
+    assert confusion_of(trained) is None
+
+
+def test_a_run_that_is_not_tested_has_the_confusions_of_its_validation_set():
+    trained = load_run(run(preset("digits", "quick", epochs=1, train_examples=200, evaluate_test=False, progress="quiet")))
+    assert confusion_of(trained).counts.sum() == trained.record["examples"]["val"]

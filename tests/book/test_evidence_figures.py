@@ -1,0 +1,109 @@
+"""The figures of a sweep, from runs that really ran."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from uncertlr import plots
+from uncertlr.analysis.comparisons import causal_family, comparisons
+from uncertlr.analysis.study import read_study, study_of
+from uncertlr.analysis.tables import rates_data
+from uncertlr.analysis.times import target_accuracy
+from uncertlr.book.study_figures import against_controls, cell_means, evidence_figures, rates_figure, save_figures
+from uncertlr.cli import main
+from uncertlr.config import preset
+from uncertlr.errors import ConfigError
+from uncertlr.runs.store import load_run
+from uncertlr.sweep import Job, read_sweep
+from uncertlr.sweep.facts import Facts
+from uncertlr.training.run import run
+
+QUICK = {"epochs": 2, "train_examples": 300, "progress": "quiet"}
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    root, found = str(tmp_path_factory.mktemp("runs")), []
+    for seed in range(2):
+        fixed = preset("digits", "quick", seed=seed, root=root, **QUICK)
+        found += [Job("constant", fixed), Job("report", fixed.replace(rule="threshold"))]
+    for job in found:
+        run(job.config)
+    return [*found, Job("never ran", found[0].config.replace(seed=99))]
+
+
+def of(jobs):
+    return study_of(jobs, facts=Facts(baselines=("constant",)))
+
+
+def test_every_arm_with_runs_is_drawn(jobs):
+    figures = evidence_figures(of(jobs))
+    assert set(figures) == {"differences", "arrival", "curves", "profiles"}
+    (text,) = figures["differences"].axes[0].texts
+    assert text.get_text().splitlines()[0] == "rule, every step (report)"
+    shown = [ax for ax in figures["curves"].axes if ax.get_visible()]
+    assert [ax.get_title() for ax in shown] == ["rule, every step\nreport, n = 2"]
+    assert "(grey: fixed rate of 1e-3)" in figures["curves"].get_supxlabel()
+    accuracies = load_run(run(jobs[1].config)).validation["accuracy"].tolist()
+    assert accuracies in [line.get_ydata().tolist() for line in shown[0].get_lines()]
+
+
+def test_the_target_is_the_median_of_the_last_accuracies(jobs):
+    runs = [load_run(run(job.config)) for job in jobs if job.arm == "constant"]
+    last = [each.validation["accuracy"].iloc[-1] for each in runs]
+    assert target_accuracy(of(jobs)) == pytest.approx(sum(last) / 2)
+
+
+def test_a_baseline_without_runs_is_refused(jobs):
+    with pytest.raises(ConfigError, match="no run of the baseline 'never ran'"):
+        evidence_figures(of(jobs), "never ran")
+
+
+def test_the_command_writes_them(jobs, tmp_path, capsys):
+    grid = tmp_path / "grid.yaml"
+    text = "experiment: digits\nprofile: quick\nseeds: 2\nbaselines: [constant]\nbase: {epochs: 2, train_examples: 300}\n"
+    grid.write_text(text + "arms:\n  constant: {}\n  report: {rule: threshold}\n")
+    root = jobs[0].config.root
+    assert main(["evidence", str(grid), "--root", root, "--figures", str(tmp_path / "new" / "figures")]) == 0
+    written = [Path(line) for line in capsys.readouterr().out.splitlines() if line.endswith(".svg")]
+    assert {path.stem for path in written} == {"differences", "arrival", "curves", "profiles"}
+    assert all(path.read_text().lstrip().startswith("<?xml") for path in written)
+
+
+def test_a_folder_that_cannot_be_written_is_named(jobs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="choose another folder"):
+        save_figures(evidence_figures(of(jobs)), tmp_path / "file")
+
+
+def test_two_replays_of_one_arm_are_named_apart(plant_runs, tmp_path):
+    sweep = tmp_path / "grid.yaml"
+    arms = "constant: {}, own: {rule: threshold}, own_yoked: {replay_of: own}, own_yoked_3: {replay_of: own, source_runs: 3}"
+    sweep.write_text(f"experiment: digits\nprofile: quick\nseeds: 5\narms: {{{arms}}}\n")
+    plant_runs(read_sweep(sweep), lambda arm, seed: 0.6 + 0.01 * seed)
+    study = read_study(str(sweep))
+    ((_, rows),) = against_controls(study, comparisons(study, causal_family(study))).items()
+    assert list(rows.index) == ["next seed's curve (own_yoked)", "third next seed's curve (own_yoked_3)"]
+    titles = [ax.get_title().splitlines()[0] for ax in rates_figure(study, ["own", "own_yoked", "own_yoked_3"]).axes[:3]]
+    assert titles == ["rule, every step", "next seed's curve", "third next seed's curve"]
+    alone = study.of_seed(7)
+    assert [list(runs) for runs in alone.arms.values()] == [[]] * 4
+    alone, window = study.of_seed(3), (2, 5)
+    (panel,) = (ax for ax in rates_figure(alone, ["own_yoked"], "own", window).axes if ax.get_visible())
+    grey, coloured = panel.lines
+    assert grey.get_color() == plots.INK
+    assert coloured.get_color() != plots.INK
+    data = rates_data(alone, ["own", "own_yoked"], 60, window)
+    assert data["step"].between(*window).all()
+    assert set(data["seed"]) == {3}
+    for line, (_, rows) in zip((grey, coloured), data.groupby("arm"), strict=True):
+        assert line.get_xdata().tolist() == rows["step"].tolist()
+
+
+def test_cells_show_their_intervals_and_empty_ones_nothing():
+    ax = Figure().subplots()
+    cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3"]
+    assert ax.get_legend_handles_labels()[1] == ["0.001"]

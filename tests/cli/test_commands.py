@@ -1,0 +1,140 @@
+"""Every command that the README and the book show is tried: carried out, in a smaller form where it would take long."""
+
+import importlib
+import itertools
+import json
+import re
+import shlex
+
+import datasets
+import numpy as np
+import papermill
+import pytest
+from click.testing import CliRunner
+from papermill.cli import _resolve_type
+from papermill.cli import papermill as papermill_command
+from PIL import Image
+
+from uncertlr.cli import main
+from uncertlr.config import preset
+from uncertlr.runs.paths import project_folder
+from uncertlr.sweep import read_sweep
+from uncertlr.training.run import run
+
+datasets.disable_progress_bars()
+PROJECT = project_folder()
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "book").glob("*.md"))]
+BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SMALL = ["--epochs", "1", "--train-examples", "200", "--progress", "quiet"]
+TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], hidden_size=16, progress="quiet")
+
+
+def commands():
+    """All commands, each once, without the environment before and the comment behind."""
+    lines = [line for page in PAGES for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
+    return dict.fromkeys(
+        re.sub(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?|\s+#.*$", "", line).strip() for line in lines if line.strip()
+    )
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The project's folder, as the commands expect; the published results, which they show."""
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+
+
+def own_set(folder, input_column, label_column):
+    """A folder of random pictures in the hub's layout."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)) for _ in range(300)]
+    features = datasets.Features({input_column: datasets.Image(), label_column: datasets.ClassLabel(names=["a", "b"])})
+    rows = datasets.Dataset.from_dict({input_column: pictures, label_column: [0, 1] * 150}, features=features)
+    rows.to_parquet(folder / "train-00000-of-00001.parquet")
+    return str(folder)
+
+
+def finished_sweep(folder):
+    """A sweep of one run, which is done."""
+    run(TINY)
+    base = TINY.model_dump(include={"epochs", "train_examples", "channels", "hidden_size"})
+    grid = {"experiment": "digits", "profile": "quick", "base": base, "arms": {"constant": {}}}
+    (folder / "grid.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    return str(folder / "grid.yaml")
+
+
+def finished_trials(folder):
+    """A sweep of two trials, which are done."""
+    base = TINY.model_dump(include={"epochs", "train_examples", "channels", "hidden_size"}) | {"evaluate_test": False}
+    arms = {"constant": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}}
+    grid = {"experiment": "digits", "profile": "quick", "base": base, "trials": 2, "arms": arms}
+    (folder / "trials.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    for job in read_sweep(folder / "trials.yaml"):
+        run(job.config)
+
+
+def small(arguments, elsewhere, monkeypatch):
+    """The same command with little to do, and with real names in place of RUN_ID, NAME and files to write."""
+    command = arguments[0]
+    if "path/to/folder" in arguments:
+        columns = [arguments[arguments.index(flag) + 1] for flag in ("--input-column", "--label-column")]
+        return [own_set(elsewhere / "set", *columns) if word == "path/to/folder" else word for word in arguments] + SMALL
+    if command == "run" and "--help" not in arguments:
+        return ["run", "toy_reviews" if arguments[1] == "imdb" else "digits", *arguments[2:], *SMALL]
+    if command == "sweep":
+        return [*arguments, "--dry-run"]
+    if command == "tune":
+        finished_trials(elsewhere)
+        return [str(elsewhere / word) if word.endswith(".yaml") else word for word in arguments]
+    if "--sweep" in arguments:
+        monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
+        return [finished_sweep(elsewhere) if word.endswith(".yaml") else word for word in arguments]
+    if command in ("evaluate", "results"):
+        monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
+        seeds = itertools.count()
+        return [run(TINY.replace(seed=next(seeds))).run_id if word == "RUN_ID" else word for word in arguments]
+    return [str(elsewhere / word) if word.endswith(".csv") else word for word in arguments]
+
+
+def test_there_are_commands_of_every_kind():
+    assert len(commands()) > 15
+    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask"}
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])
+def test_make_commands_have_a_target(command):
+    makefile = (PROJECT / "Makefile").read_text("utf-8")
+    assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("uncertlr ")])
+def test_our_own_commands_succeed(command, here, tmp_path, monkeypatch, capsys):
+    arguments = small(shlex.split(command)[1:], tmp_path, monkeypatch)
+    if "--help" in arguments:
+        with pytest.raises(SystemExit, match="0"):
+            main(arguments)
+    else:
+        assert main(arguments) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("dask ")])
+def test_dask_is_given_options_that_it_knows(command):
+    name, *arguments = shlex.split(command)[1:]
+    importlib.import_module(f"distributed.cli.dask_{name}").main.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("papermill ")])
+def test_papermill_is_given_notebooks_and_parameters_that_exist(command, here):
+    words = shlex.split(command)[1:]
+    if words[0] == "--help-notebook":
+        result = CliRunner().invoke(papermill_command, words)
+        assert result.exit_code == 0
+        assert "learning_rate: float" in result.output
+        return
+    source, target, *options = words
+    given = {name: _resolve_type(value) for flag, name, value in zip(*[iter(options)] * 3, strict=True) if flag == "-p"}
+    assert target.endswith(".ipynb")
+    assert given.keys() <= papermill.inspect_notebook(source).keys()
+    assert preset("cifar10").replace(**given).model_dump(include=set(given)) == given

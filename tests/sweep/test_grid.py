@@ -1,0 +1,511 @@
+"""Grids of runs: what a file means, what is refused before anything starts, and what workers make of it."""
+
+import argparse
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from uncertlr.analysis.study import study_of
+from uncertlr.cli.sweep import add_commands
+from uncertlr.config import parameter_cell, preset
+from uncertlr.errors import ConfigError, RunError
+from uncertlr.runs.archive import publish
+from uncertlr.runs.paths import paths_of, project_folder
+from uncertlr.runs.store import load_run
+from uncertlr.sweep import Job, Outcome, check_jobs, executed_notebook, missing_jobs, read_sweep, run_sweep, with_fixed_rates
+from uncertlr.sweep.progress import failures, plan, sweep_progress
+from uncertlr.training.run import run
+
+SMALL = "{epochs: 1, train_examples: 200, channels: [4, 8], hidden_size: 16, num_samples: 4}"
+GRID = f"""
+experiment: digits
+profile: quick
+seeds: 3
+base: {SMALL}
+arms:
+  inverse_yoked: {{replay_of: inverse}}
+  constant:
+  inverse: {{rule: proportional, learning_rate: 3e-4, min_factor: 0.1}}
+  inverse_mean_curve: {{replay_of: inverse, source_runs: others}}
+  inverse_shuffled: {{replay_of: inverse, rule: shuffled}}
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Reads a sweep from text."""
+
+    def read(text, **options):
+        path = tmp_path / "grid.yaml"
+        path.write_text(text, encoding="utf-8")
+        return read_sweep(path, **options)
+
+    return read
+
+
+FEW = {"one_cycle", "sign_flip", "inverse_shuffled", "bold_driver_epoch"}
+FEW |= {"proportional", "proportional_yoked", "proportional_mean_curve"}
+
+
+def by_name(jobs):
+    return {(job.arm, job.config.seed): job.config for job in jobs}
+
+
+def command(*arguments):
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    options = parser.parse_args(list(map(str, arguments)))
+    options.command(options)
+
+
+class TestReading:
+    def test_arms_are_run_configs_seed_by_seed(self, sweep):
+        jobs = sweep(GRID)
+        assert [(job.config.seed, job.arm) for job in jobs[:6]] == [
+            (0, "inverse_yoked"),
+            (0, "constant"),
+            (0, "inverse"),
+            (0, "inverse_mean_curve"),
+            (0, "inverse_shuffled"),
+            (1, "inverse_yoked"),
+        ]
+        small = {"train_examples": 200, "channels": [4, 8], "hidden_size": 16, "num_samples": 4}
+        constant = preset("digits", "quick", epochs=1, seed=2, **small)
+        assert by_name(jobs)["constant", 2].run_id == constant.run_id
+        inverse = constant.replace(rule="proportional", learning_rate=3e-4, min_factor=0.1)
+        assert by_name(jobs)["inverse", 2].run_id == inverse.run_id
+
+    def test_controls_are_their_donors_runs_steered_by_other_traces(self, sweep):
+        runs = by_name(sweep(GRID))
+        ids = [runs["inverse", seed].run_id for seed in range(3)]
+        for seed in range(3):
+            like = runs["inverse", seed]
+            assert runs["inverse_yoked", seed] == like.replace(rule="replay", donors=[ids[(seed + 1) % 3]])
+            others = [ids[other] for other in range(3) if other != seed]
+            assert runs["inverse_mean_curve", seed] == like.replace(rule="replay", donors=others)
+            assert runs["inverse_shuffled", seed] == like.replace(rule="shuffled", donors=[ids[seed]])
+
+    def test_a_seed_replays_the_next_higher_one_and_the_highest_the_lowest(self, sweep):
+        jobs = sweep(GRID.replace("seeds: 3", "seeds: [7, 3, 5]"))
+        runs = by_name(jobs)
+        assert [runs["inverse_yoked", seed].donors for seed in (3, 5, 7)] == [
+            [runs["inverse", seed].run_id] for seed in (5, 7, 3)
+        ]
+        assert study_of(jobs).rotation("inverse_yoked") == 1
+
+    def test_a_donor_may_stand_any_number_of_seeds_further(self, sweep):
+        grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n"
+        jobs = sweep(grid)
+        runs = by_name(jobs)
+        assert [runs["inverse_yoked_3", seed].donors for seed in range(5)] == [
+            [runs["inverse", (seed + 3) % 5].run_id] for seed in range(5)
+        ]
+        study = study_of(jobs)
+        arms = ("inverse", "inverse_yoked", "inverse_yoked_3", "inverse_mean_curve", "inverse_shuffled")
+        assert [study.rotation(arm) for arm in arms] == [0, 1, 3, 0, 0]
+        assert set(study.controls("inverse")) == set(arms[1:])
+
+    def test_an_arm_may_run_on_fewer_seeds(self, sweep):
+        few = GRID.replace("constant:", "constant: {seeds: 2}").replace("rule: shuffled", "rule: shuffled, seeds: 1")
+        few = few.replace("source_runs: others", "source_runs: others, seeds: 2")
+        product = "product: {epochs: [1, 3]}\n"
+        without_epochs = [grid.replace("epochs: 1, ", "") + product for grid in (few, GRID)]
+        for grid, whole in ((few, GRID), without_epochs):
+            runs, all_runs = by_name(sweep(grid)), by_name(sweep(whole))
+            left_out = {("constant", 2), ("inverse_mean_curve", 2), ("inverse_shuffled", 1), ("inverse_shuffled", 2)}
+            kept = {key for key in all_runs if (key[0].split()[0], key[1]) not in left_out}
+            assert runs == {key: all_runs[key] for key in kept}
+
+    def test_a_control_of_one_seed_knows_its_ring(self, sweep):
+        arms = "arms: {two: {rule: threshold, seeds: 2}, one: {replay_of: two, source_runs: others, seeds: 1}}\nseeds: 3\n"
+        assert study_of(sweep(HEAD + arms)).rotation("one") == 1  # the donor's second seed, on which the control has no run
+
+    def test_controls_have_their_donors_seeds_and_form_a_ring_of_these(self, sweep):
+        jobs = sweep(GRID.replace("seeds: 3", "seeds: [4, 6, 9, 7]").replace("min_factor: 0.1", "min_factor: 0.1, seeds: 3"))
+        runs = by_name(jobs)
+        assert {seed for arm, seed in runs if arm == "constant"} == {4, 6, 9, 7}
+        assert {seed for arm, seed in runs if arm != "constant"} == {4, 6, 9}
+        assert runs["inverse_yoked", 9].donors == [runs["inverse", 4].run_id]
+        assert runs["inverse_mean_curve", 9].donors == [runs["inverse", seed].run_id for seed in (4, 6)]
+        study = study_of(jobs)
+        assert [study.planned(arm) for arm in ("constant", "inverse", "inverse_yoked")] == [4, 3, 3]
+        assert study.rotation("inverse_yoked") == 1
+
+    def test_a_product_multiplies_the_arms_and_donors_stay_within_a_point(self, sweep):
+        jobs = sweep(GRID.replace("epochs: 1, ", "") + "product: {epochs: [1, 3], decide_every: [0, 5]}\n")
+        assert len(jobs) == len({job.run_id for job in jobs}) == 4 * 15
+        runs = by_name(jobs)
+        yoked, donor = runs["inverse_yoked epochs=3 decide_every=5", 0], runs["inverse epochs=3 decide_every=5", 1]
+        assert yoked.epochs == 3
+        assert yoked.donors == [donor.run_id]
+
+    def test_profile_root_and_device_come_from_the_caller(self, sweep):
+        text = "experiment: cifar10\nprofile: quick\narms: {constant: {}}\n"
+        (job,) = sweep(text, root="elsewhere", profile="standard", device="cpu")
+        assert job.config == preset("cifar10", "standard", root="elsewhere", device="cpu", progress="quiet")
+        assert job.run_id == preset("cifar10", "standard").run_id
+
+    @pytest.mark.parametrize("path", sorted((project_folder() / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
+    def test_the_projects_own_sweeps_are_sound(self, path):
+        jobs = read_sweep(path)
+        recorded = read_sweep(path.with_name("cifar10-recipe-sources.yaml")) if path.stem.endswith("-recipe") else []
+        known = {job.run_id for job in (*jobs, *recorded)}
+        assert all(set(job.config.donors) <= known - {job.run_id} for job in jobs)
+        check_jobs(jobs)
+        arms = {job.arm for job in jobs}
+        if path.stem.endswith("-standard"):
+            assert {"constant", "cosine", "report", "report_epoch", "relative", "inverse", "inverse_yoked"} <= arms
+            counts = Counter(job.arm for job in jobs)
+            few = {arm for arm, count in counts.items() if count < 10}
+            assert few == (FEW if path.stem == "imdb-standard" else set())
+            assert {counts[arm] for arm in few} <= {5}
+
+
+HEAD = "experiment: digits\nprofile: quick\n"
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (HEAD + "arms: {a: {epoch: 3}}", "arm 'a': unknown parameter 'epoch'; did you mean 'epochs'?"),
+            (HEAD + "arms: {a: {rule: magic}}", "arm 'a': invalid parameter rule='magic'"),
+            (HEAD + "base: {dropout: high}\narms: {a: {}}", "arm 'a': invalid parameter dropout='high'"),
+            (HEAD + "arms: {a: {}, b: {rule: none}}", "arms 'a' and 'b' describe the same run of seed 0"),
+            (HEAD + "arms:\n  a: {}\n  a: {rule: threshold}", "line 5: not a sweep in YAML: 'a' stands twice"),
+            (HEAD + "arms: {a: {epochs: 1, epochs: 2}}", "'epochs' stands twice"),
+            (HEAD + "arms: {no: {}}", "arms: the name False is not text; put it in quotes"),
+            (HEAD + "arms: {a: 3}", "arm 'a': 3 must be a mapping"),
+            (HEAD + "arms: [a]", "arms: ['a'] must be a mapping"),
+            (HEAD + "arms: {}", "'arms' is missing"),
+            ("arms: {a: {}}", "'experiment' is missing"),
+            ("experiment: digitz\narms: {a: {}}", "experiment='digitz' is no data set; choose cifar10"),
+            (HEAD.replace("quick", "fast") + "arms: {a: {}}", "grid.yaml: unknown profile 'fast'; choose one of quick"),
+            (HEAD.replace("quick", "[quick]") + "arms: {a: {}}", "unknown profile ['quick']"),
+            (HEAD.replace("quick", "") + "arms: {a: {}}", "unknown profile None"),
+            (HEAD + "arms: {? [a, b] : {}}", "line 3: not a sweep in YAML: a name must be text"),
+            (HEAD + "arm: {a: {}}", "unknown key 'arm'; did you mean 'arms'?"),
+            (HEAD + "arms: {a: {}}\nseeds: 0", "seeds=0 must be a count of at least 1"),
+            (HEAD + "arms: {a: {}}\nseeds: true", "seeds=True must be a count"),
+            (HEAD + "arms: {a: {}}\nseeds: [0, -1]", "seeds=[0, -1] must be"),
+            (HEAD + "arms: {a: {}}\nseeds: [1, 1]", "a seed stands twice"),
+            (HEAD + "arms: {a: {}}\nproduct: {epochs: 3}", "product: epochs=3 must be a list"),
+            (HEAD + "arms: {a: {}}\nproduct: {epochs: [1, 0]}", "arm 'a': invalid parameter epochs=0"),
+            (HEAD + "arms: {a: {epochs: 1}}\nproduct: {epochs: [1]}", "arm 'a': epochs is varied by the product"),
+            (HEAD + "arms: {a: {seed: 1}}", "arm 'a': 'seed' belongs in 'seeds'"),
+            (HEAD + "base: {threads: 2}\narms: {a: {}}", "base: 'threads' belongs in the command line"),
+            (
+                HEAD + "arms: {a: {seeds: 4}}\nseeds: 3",
+                "arm 'a': seeds=4 must be a count from 1 to 3, of the seeds of the sweep",
+            ),
+            (HEAD + "arms: {a: {seeds: 0}}", "arm 'a': seeds=0 must be a count"),
+            (HEAD + "arms: {a: {seeds: [0]}}", "arm 'a': seeds=[0] must be a count"),
+            (HEAD + "base: {seeds: 1}\narms: {a: {}}", "base: 'seeds' belongs in the sweep itself, or an arm"),
+            (HEAD + "product: {seeds: [1]}\narms: {a: {}}", "product: 'seeds' belongs in the sweep itself"),
+            (HEAD + "arms: {a: {source_runs: others}}", "arm 'a': source_runs='others'"),
+            (HEAD + "arms: {a: {source_runs: [some-run]}}", "arm 'a': source_runs=['some-run']"),
+            (HEAD + "arms: {a: {}\nseeds", "not a sweep in YAML"),
+            ("- a\n- b", "not a sweep; it must be a mapping"),
+            ("a: !!python/object/apply:os.getcwd []", "not a sweep in YAML: could not determine a constructor"),
+        ],
+    )
+    def test_what_makes_no_sense_is_named_with_the_file(self, sweep, text, words):
+        with pytest.raises(ConfigError) as caught:
+            sweep(text)
+        assert "grid.yaml" in str(caught.value)
+        assert words in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ("replay_of: invers", "no arm 'invers'; did you mean 'inverse'?"),
+            ("replay_of: b", "no arm 'b'"),
+            ("replay_of: [inverse]", "no arm ['inverse']; did you mean 'inverse'?"),
+            ("replay_of: inverse, signal_every: 2", "arm 'b': signal_every=2 differs"),
+            ("replay_of: inverse, source_runs: all", "arm 'b': source_runs='all' must be one of next, others, own"),
+            (
+                "replay_of: inverse, source_runs: 2",
+                "arm 'b': source_runs=2 must be one of next, others, own, or how many seeds further",
+            ),
+            ("replay_of: inverse, source_runs: 0", "arm 'b': source_runs=0 must be"),
+            ("replay_of: inverse, source_runs: true", "arm 'b': source_runs=True must be"),
+            ("replay_of: inverse, rule: threshold", "rule='threshold' with replay_of must be replay or shuffled"),
+            ("replay_of: inverse, rule: shuffled, source_runs: others", "rule='shuffled'"),
+            ("replay_of: inverse, seeds: 1", "arm 'b': with seeds=1"),
+            ("replay_of: inverse, source_runs: 1, seeds: 1", "arm 'b': with seeds=1"),
+            (
+                "replay_of: inverse, source_runs: own, seeds: 3",
+                "arm 'b': seeds=3 must be a count from 1 to 2, of the seeds of",
+            ),
+            ("replay_of: inverse, source_runs: true, seeds: 1", "arm 'b': source_runs=True must be"),
+            (
+                "replay_of: single",
+                "arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds",
+            ),
+            (
+                "replay_of: single, source_runs: own, seeds: 2",
+                "seeds=2 must be a count from 1 to 1, of the seeds of 'single'",
+            ),
+            ("replay_of: fixed", "arm 'b': 'fixed' has no rule, so there is nothing to replay"),
+            ("replay_of: inverse, epochs: 2", "arm 'b': epochs=2 differs"),
+            ("replay_of: inverse, gain: x", "arm 'b': invalid parameter gain='x'"),
+        ],
+    )
+    def test_impossible_controls(self, sweep, fields, words):
+        donors = "inverse: {rule: proportional}, single: {rule: threshold, seeds: 1}, fixed: {}"
+        arms = f"arms: {{{donors}, b: {{{fields}}}}}\n"
+        with pytest.raises(ConfigError) as caught:
+            sweep(HEAD + arms + "seeds: 2")
+        assert words in str(caught.value)
+
+    def test_a_run_never_replays_itself(self, sweep):
+        with pytest.raises(
+            ConfigError, match="arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds"
+        ):
+            sweep(HEAD + "arms: {inverse: {rule: proportional}, b: {replay_of: inverse}}")
+
+    def test_settings_that_do_not_go_together_are_found_before_the_first_run(self, sweep):
+        jobs = sweep(HEAD + "arms: {fine: {}, bad: {rule: threshold, signal: loss}}")
+        with pytest.raises(ConfigError, match="arm 'bad': signal='loss' has no maximum"):
+            run_sweep(jobs)
+        assert not paths_of(jobs[0].config).directory.exists()
+
+    def test_a_file_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"cannot read the sweep .*none.yaml: No such file"):
+            read_sweep(tmp_path / "none.yaml")
+
+
+WORKED = f"""
+experiment: digits
+profile: quick
+seeds: 2
+base: {SMALL}
+arms:
+  killed: {{rule: relative, epochs: 8, memory: 5}}
+  inverse: {{rule: proportional}}
+  inverse_yoked: {{replay_of: inverse}}
+  broken: {{rule: threshold, learning_rate: 1.0e+30, decrease: 1.0}}
+  broken_yoked: {{replay_of: broken}}
+"""
+
+
+@pytest.fixture
+def swept(tmp_path):
+    """A sweep by two workers, one of which is killed at the first checkpoint of a run."""
+    (tmp_path / "grid.yaml").write_text(WORKED, encoding="utf-8")
+    jobs = read_sweep(tmp_path / "grid.yaml", root=str(tmp_path / "swept"))
+    target = paths_of(by_name(jobs)["killed", 1])
+
+    def kill():
+        while not list(target.checkpoints.glob("*.pt")):
+            time.sleep(0.01)
+        os.kill(json.loads(target.record.read_text())["owner"]["pid"], signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    reported = []
+    outcomes = run_sweep(jobs, workers=2, report=lambda job, outcome: reported.append((job, outcome)))
+    return jobs, outcomes, reported
+
+
+@pytest.mark.slow
+def test_a_sweep_by_two_workers_of_which_one_is_killed(swept, tmp_path):
+    jobs, outcomes, reported = swept
+    runs = by_name(jobs)
+    assert sorted(outcome.run_id for outcome in outcomes) == sorted(job.run_id for job in jobs)
+    assert [(job.run_id, outcome) for job, outcome in reported] == [(each.run_id, each) for each in outcomes]
+    failures_stop_only_the_runs_that_replay_them(runs, jobs, outcomes)
+    a_run_at_fault_is_tried_once_and_one_whose_worker_died_goes_on(runs)
+    results_equal_a_serial_sweeps_bit_for_bit(jobs, tmp_path)
+    failed = {outcome.run_id for outcome in outcomes if outcome.error}
+    assert {job.run_id for job in missing_jobs(jobs)} == failed
+    assert run_sweep([job for job in jobs if job.run_id not in failed], workers=2) == []
+
+
+def failures_stop_only_the_runs_that_replay_them(runs, jobs, outcomes):
+    errors = {outcome.run_id: outcome.error for outcome in outcomes if outcome.error}
+    broken = [runs["broken", seed] for seed in range(2)]
+    assert set(errors) == {runs[arm, seed].run_id for arm in ("broken", "broken_yoked") for seed in range(2)}
+    for seed in range(2):
+        assert "diverged" in errors[broken[seed].run_id]
+        assert errors[runs["broken_yoked", seed].run_id] == f"needs {broken[1 - seed].run_id}, which failed"
+    text = failures(jobs, outcomes)
+    assert f"broken seed 0 ({broken[0].run_id}): " in text
+    assert text.count("\n") == 3
+
+
+def a_run_at_fault_is_tried_once_and_one_whose_worker_died_goes_on(runs):
+    broken = json.loads(paths_of(runs["broken", 0]).record.read_text())
+    assert (broken["status"], broken["resumed"]) == ("FAILED", [])
+    killed = load_run(paths_of(runs["killed", 1]))
+    assert killed.record["status"] == "COMPLETED"
+    assert len(killed.record["resumed"]) == 1
+
+
+def results_equal_a_serial_sweeps_bit_for_bit(jobs, root):
+    clocks = ["seconds", "elapsed"]
+    for job in sorted((job for job in jobs if "broken" not in job.arm), key=lambda job: bool(job.config.donors)):
+        ours, serial = load_run(paths_of(job.config)), load_run(run(job.config.replace(root=str(root))))
+        rows = [each.metrics.drop(columns=clocks) for each in (ours, serial)]
+        pd.testing.assert_frame_equal(*rows, check_exact=True)
+        pd.testing.assert_frame_equal(ours.predictions, serial.predictions, check_exact=True)
+        for name, values in serial.trace.items():
+            np.testing.assert_array_equal(ours.trace[name], values, err_msg=f"{job.arm} {name}")
+
+
+@pytest.fixture
+def scheduler():
+    """A Dask cluster that somebody else started."""
+    from distributed import LocalCluster
+
+    here = {
+        "protocol": "tcp://",
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
+        "worker_dashboard_address": "127.0.0.1:0",
+    }
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, memory_limit=0, **here) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, scheduler, tmp_path):
+    jobs = sweep(HEAD + f"base: {SMALL}\narms: {{report: {{rule: threshold, learning_rate: 2e-3}}}}")
+    cells = [
+        nbformat.v4.new_code_cell(parameter_cell(preset("digits"))),
+        nbformat.v4.new_code_cell("print(rule, learning_rate)"),
+    ]
+    cells[0].metadata.tags = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "study.ipynb")
+    outcomes = run_sweep(jobs, scheduler=scheduler, notebook=tmp_path / "study.ipynb")
+    assert [outcome.error for outcome in outcomes] == ["", ""]
+    fixed, report = with_fixed_rates(jobs)
+    assert (fixed.arm, fixed.config.rule, fixed.config.learning_rate) == ("fixed rate", "none", 2e-3)
+    for job, words in ((fixed, "none 0.002"), (report, "threshold 0.002")):
+        assert load_run(paths_of(job.config)).summary["run_id"] == job.run_id
+        executed = nbformat.read(executed_notebook(job.config), as_version=4)
+        assert executed.cells[-1].outputs[0]["text"].strip() == words
+    assert run_sweep(jobs, notebook=tmp_path / "study.ipynb") == []
+    executed_notebook(report.config).unlink()
+    assert missing_jobs([fixed, report], tmp_path / "study.ipynb") == [report]
+
+
+@pytest.mark.slow
+def test_the_quickstart_beside_every_run_of_a_sweep_by_two_workers(sweep):
+    """What the guide to batches shows: notebooks at once that train the same extra seeds, one of them a replay's."""
+    arms = "arms: {inverse: {rule: proportional, learning_rate: 3e-4}, inverse_yoked: {replay_of: inverse}}\n"
+    jobs = sweep("experiment: digits\nprofile: quick\nseeds: 2\nbase: {epochs: 1}\n" + arms)
+    outcomes = run_sweep(jobs, workers=2, notebook=project_folder() / "notebooks" / "quickstart.ipynb")
+    assert [outcome.error for outcome in outcomes] == [""] * 6
+    assert all(executed_notebook(job.config).is_file() for job in jobs)
+
+
+def test_no_scheduler_at_the_address(sweep):
+    with pytest.raises(RunError, match="no Dask scheduler answers at 'nowhere://here'"):
+        run_sweep(sweep(GRID), scheduler="nowhere://here")
+
+
+def test_published_runs_are_done_and_serve_as_donors(sweep, tmp_path):
+    jobs = sweep(
+        GRID.replace("seeds: 3", "seeds: 2").replace("  inverse_mean_curve: {replay_of: inverse, source_runs: others}\n", "")
+    )
+    inverse = [job for job in jobs if job.arm == "inverse"]
+    publish([load_run(run(job.config.replace(root=str(tmp_path / "other")))) for job in inverse], "study")
+    assert [job.arm for job in missing_jobs(jobs)].count("inverse") == 0
+    assert len(missing_jobs(jobs)) == 6
+    assert [line.split()[-1] for line in plan(jobs, [], 1).splitlines()[1:9] if line.startswith("inverse ")] == [
+        "published"
+    ] * 2
+
+
+def test_dry_run_prints_the_runs_their_states_and_an_estimate(tmp_path, capsys):
+    (tmp_path / "grid.yaml").write_text(GRID, encoding="utf-8")
+    command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2")
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["arm", "seed", "run", "state"]
+    assert "15 of 15 runs to do; their time is unknown: no finished run of digits, 1 epochs, 200 examples, estimator" in out
+    jobs = read_sweep(tmp_path / "grid.yaml")
+    run(by_name(jobs)["constant", 0])
+    command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[1:16]] == ["missing", "done", *["missing"] * 13]
+    assert lines[-1].startswith("14 of 15 runs to do; about 00:")
+    assert not paths_of(jobs[0].config).directory.exists()
+
+
+def test_progress_says_count_time_left_and_failures(capsys):
+    job = Job("inverse", preset("digits", seed=4))
+    with sweep_progress(3) as report:
+        report(job, Outcome(job.run_id, 12.34))
+        report(job, Outcome(job.run_id, 0.0, "out of memory"))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("1/3  inverse seed 4  12.3 s  (")
+    assert first.endswith("00:00 left, 0 failed)")
+    assert second.startswith("2/3  inverse seed 4  failed: out of memory  (")
+    assert second.endswith("left, 1 failed)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--workers", 0], "--workers 0: at least one is needed"),
+        (["--notebook", "none.ipynb"], "--notebook none.ipynb: there is no such file"),
+    ],
+)
+def test_options_that_make_no_sense(arguments, words):
+    with pytest.raises(ConfigError, match=words):
+        command("sweep", "grid.yaml", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("head", "arms", "words"),
+    [
+        ("cifar10", "{a: {model: lstm}}", r"grid.yaml: arm 'a': model='lstm' does not fit image data; use model='auto'"),
+        ("imdb", "{a: {}, b: {model: mlp}}", r"grid.yaml: arm 'b': model='mlp' does not fit text data"),
+        ("digits", "{a: {dropout: 0}}", r"grid.yaml: arm 'a': estimator='mc_dropout' needs dropout > 0"),
+    ],
+)
+def test_a_sweep_that_cannot_run_is_refused_by_file_and_arm(tmp_path, head, arms, words):
+    (tmp_path / "grid.yaml").write_text(f"experiment: {head}\nprofile: quick\narms: {arms}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        command("sweep", tmp_path / "grid.yaml", "--dry-run")
+
+
+def test_failures_are_listed_and_the_command_fails(tmp_path, capsys, monkeypatch):
+    (tmp_path / "grid.yaml").write_text(GRID, encoding="utf-8")
+    jobs = read_sweep(tmp_path / "grid.yaml")
+    ended = [Outcome(jobs[0].run_id, 1.0, "out of memory"), Outcome(jobs[1].run_id, 1.0)]
+    monkeypatch.setattr("uncertlr.sweep.run_sweep", lambda *arguments, **options: ended)
+    with pytest.raises(RunError, match="1 of 2 runs failed"):
+        command("sweep", tmp_path / "grid.yaml")
+    captured = capsys.readouterr()
+    assert captured.err == f"inverse_yoked seed 0 ({jobs[0].run_id}): out of memory\n"
+    assert captured.out == "15 runs, 0 of them done\n"
+
+
+def test_runs_lists_filters_and_exports(tmp_path, capsys):
+    config = preset("digits", "quick", epochs=1, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
+    command("runs")
+    assert capsys.readouterr().out == "no runs\n"
+    run(config)
+    command("runs", "--dataset", "digits", "--rule", "none", "--status", "completed")
+    assert config.run_id in capsys.readouterr().out
+    command("runs", "--rule", "threshold")
+    assert capsys.readouterr().out == "no runs\n"
+    command("runs", "--csv", tmp_path / "runs.csv")
+    row = pd.read_csv(tmp_path / "runs.csv").iloc[0]
+    assert (row["run_id"], row["status"], row["channels"]) == (config.run_id, "completed", "4 8")
+    assert row["test_accuracy"] == load_run(paths_of(config)).summary["test"]["accuracy"]
+    with pytest.raises(ConfigError, match="unknown status 'done'"):
+        command("runs", "--status", "done")
+    with pytest.raises(ConfigError, match="invalid parameter rule='magic'"):
+        command("runs", "--rule", "magic")
+    with pytest.raises(ConfigError, match="--csv .*: "):
+        command("runs", "--csv", tmp_path / "none" / "runs.csv")

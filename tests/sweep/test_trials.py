@@ -1,0 +1,139 @@
+"""Trials of settings: where they lie, what is refused, and what is chosen among finished ones."""
+
+import argparse
+import math
+
+import pytest
+import yaml
+
+from uncertlr.cli.sweep import add_commands
+from uncertlr.errors import ConfigError, RunError
+from uncertlr.sweep import read_sweep, run_sweep, trials_table, tuned_sweep
+from uncertlr.training.run import find
+
+TRIALS = """
+experiment: digits
+profile: quick
+seeds: [7]
+base: {epochs: 1, train_examples: 200, channels: [4, 8], hidden_size: 16, num_samples: 4, evaluate_test: false}
+trials: 3
+arms:
+  constant: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}
+  fixed: {schedule: cosine}
+  inverse: {rule: proportional, learning_rate: {low: 1e-4, high: 1e-2, log: true}, exponent: {low: -2, high: 0}}
+  inverse_yoked: {replay_of: inverse}
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Writes a sweep and says where."""
+
+    def write(text=TRIALS):
+        path = tmp_path / "trials.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_an_arm_with_ranges_stands_as_its_trials(sweep):
+    jobs = read_sweep(sweep())
+    constant, inverse = ([job for job in jobs if job.arm.startswith(f"{arm}, trial ")] for arm in ("constant", "inverse"))
+    assert [job.arm for job in jobs if job not in constant + inverse] == ["fixed"]  # the yoked arm waits for the choice
+    rates = [job.config.learning_rate for job in constant]
+    assert rates == [1e-3, 3.16e-3, 3.16e-4]
+    assert [job.config.learning_rate for job in inverse] == rates
+    assert [job.config.exponent for job in inverse] == [-1.0, -1.5, -0.5]
+
+
+def test_points_fill_both_the_range_and_the_plane(sweep):
+    text = TRIALS.replace("trials: 3", "trials: 15")
+    jobs = [job.config for job in read_sweep(sweep(text)) if job.arm.startswith("inverse")]
+    shares = sorted(math.log10(config.learning_rate / 1e-4) / 2 for config in jobs)
+    assert shares == pytest.approx([k / 16 for k in range(1, 16)], abs=2e-3)
+    quarters = {(config.learning_rate < 1e-3, config.exponent < -1) for config in jobs}
+    assert len(quarters) == 4
+
+
+def test_a_whole_number_stays_one(sweep):
+    text = TRIALS.replace("fixed: {schedule: cosine}", "wide: {hidden_size: {low: 8, high: 32}}")
+    assert [job.config.hidden_size for job in read_sweep(sweep(text)) if job.arm.startswith("wide")] == [20, 26, 14]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("trials: 3", "", "arm 'constant' names a range; say with 'trials'"),
+        ("trials: 3", "trials: 0", "trials=0 must be a count of at least 1"),
+        ("trials: 3", "trials: 3\nproduct: {batch_size: [32, 64]}", "leave 'product' out"),
+        ("fixed: {schedule: cosine}", "fixed: {schedule: cosine, seeds: 1}", "arm 'fixed': .* leave its 'seeds' out"),
+        ("low: -2, high: 0", "low: 0, high: -2", "low below high"),
+        ("low: -2, high: 0", "low: -2, high: 0, log: true", "low above 0"),
+        ("low: -2, high: 0", "low: -2", "needs the numbers low and high"),
+        ("low: -2, high: 0", "low: -2, hi: 0", "a range has low, high, log, not 'hi'"),
+        ("low: -2, high: 0", "low: -2, high: 0, log: 1", "log true"),
+        ("exponent: {low: -2, high: 0}", "batch_size: {low: 0, high: 1}", "batch_size"),
+    ],
+)
+def test_what_makes_no_sense_is_named(sweep, old, new, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_sweep(sweep(TRIALS.replace(old, new)))
+    assert "trials.yaml" in str(caught.value)
+
+
+def test_trials_without_a_range(sweep):
+    with pytest.raises(ConfigError, match="trials=3, but no arm names a range"):
+        read_sweep(sweep("experiment: digits\ntrials: 3\narms: {constant: {}}\n"))
+
+
+def test_nothing_is_chosen_before_all_is_done_or_with_the_test_set_in_sight(sweep, tmp_path):
+    with pytest.raises(RunError, match="constant, trial 1, seed 7, is not finished; run: uncertlr sweep"):
+        trials_table(sweep(), str(tmp_path / "runs"))
+    table = trials_table(sweep(), str(tmp_path / "runs"), partial=True)
+    assert len(table) == 6
+    assert table["accuracy"].isna().all()
+    assert not table["chosen"].any()
+    assert not table["done"].any()
+    with pytest.raises(ConfigError, match="put evaluate_test: false under 'base'"):
+        trials_table(sweep(TRIALS.replace(", evaluate_test: false", "")), str(tmp_path / "runs"))
+    with pytest.raises(ConfigError, match="nothing to choose"):
+        trials_table(sweep("experiment: digits\narms: {constant: {}}\n"), str(tmp_path / "runs"))
+
+
+@pytest.mark.slow
+def test_the_best_on_validation_goes_on_with_fresh_seeds(sweep, tmp_path, capsys):
+    text = TRIALS.replace(
+        "fixed: {schedule: cosine}", "wild: {rule: threshold, learning_rate: {low: 1e-3, high: 1e+35, log: true}}"
+    )
+    path, root = sweep(text), str(tmp_path / "runs")
+    outcomes = run_sweep(read_sweep(path, root))
+    assert {outcome.error.partition(":")[0] for outcome in outcomes if outcome.error}  # some of the wild ones diverge
+    table = trials_table(path, root)
+    jobs = {job.arm: find(job.config) for job in read_sweep(path, root)}
+    for arm, trials in table.groupby("arm"):
+        runs = {number: jobs[f"{arm}, trial {number}"] for number in (1, 2, 3)}
+        assert all(run.summary["test"] is None for run in runs.values() if run)
+        scores = {
+            number: (run.summary["val"]["accuracy"], -run.summary["val"]["loss"]) for number, run in runs.items() if run
+        }
+        (chosen,) = trials.loc[trials["chosen"], "trial"]
+        assert chosen == max(scores, key=scores.get)
+        assert trials["accuracy"].isna().sum() == 3 - len(scores)
+    assert table["accuracy"].isna().any()
+    assert table["done"].all()
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    options = parser.parse_args(["tune", str(path), "--root", root, "--output", str(tmp_path / "tuned.yaml")])
+    options.command(options)
+    assert "carry it out with: uncertlr sweep" in capsys.readouterr().out
+    judged = {job.arm: job.config for job in read_sweep(tmp_path / "tuned.yaml") if job.config.seed == 8}
+    chosen = table[table["chosen"]].set_index("arm")["settings"]
+    assert set(judged) == {"constant", "wild", "inverse", "inverse_yoked"}
+    for arm, settings in chosen.items():
+        assert {field: getattr(judged[arm], field) for field in settings} == settings
+    assert all(config.evaluate_test for config in judged.values())
+    assert {job.config.seed for job in read_sweep(tmp_path / "tuned.yaml")} == set(range(8, 18))
+    with pytest.raises(ConfigError, match="seed 7 is one of the trials'"):
+        tuned_sweep(path, [7], root)
+    assert yaml.safe_load(tuned_sweep(path, [100, 101], root))["seeds"] == [100, 101]

@@ -1,0 +1,52 @@
+"""Imports go one way: a package may import those of the layers below it, and itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import uncertlr
+
+LAYERS = [
+    {"errors", "seeding", "metrics", "schedulers", "models"},
+    {"estimators", "config", "data"},
+    {"integrations", "runs"},
+    {"training"},
+    {"sweep"},
+    {"analysis"},
+    {"plots"},
+    {"book"},
+    {"cli"},
+]
+PACKAGE = Path(uncertlr.__file__).parent
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or path.stem[0] != "_"]
+
+
+def imported(source: str) -> set[str]:
+    """The packages of uncertlr that a module imports, wherever the import stands."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {f"{getattr(node, 'module', '') or ''}.{alias.name}".strip(".") for node in nodes for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("uncertlr.")}
+
+
+def breaches(package: str, source: str) -> set[str]:
+    below = {"errors", "__version__"}.union(*LAYERS[: next(depth for depth, layer in enumerate(LAYERS) if package in layer)])
+    return imported(source) - below - {package}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    assert breaches(path.relative_to(PACKAGE).parts[0].removesuffix(".py"), path.read_text(encoding="utf-8")) == set()
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "breach"),
+    [
+        ("schedulers", "from uncertlr.estimators import MCDropout", "estimators"),
+        ("metrics", "def f():\n    import uncertlr.training.loop", "training"),
+        ("runs", "from uncertlr import book", "book"),
+        ("plots", "from uncertlr.nowhere import x", "nowhere"),
+    ],
+)
+def test_a_breach_is_seen(package, source, breach):
+    assert breaches(package, source) == {breach}

@@ -1,0 +1,141 @@
+"""Render the book: execute the notebooks with papermill, then build the site with execution off."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from uncertlr.config import preset
+from uncertlr.errors import RunError, StaleResults
+from uncertlr.runs.archive import results_folder
+from uncertlr.runs.files import write_atomically
+from uncertlr.runs.paths import project_folder
+from uncertlr.sweep.notebook import execute_notebook
+
+NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
+    "uncertainty": {"quick": {}, "standard": {}, "full": {}},
+    "verdict": {"quick": {}, "standard": {}, "full": {}},
+    "your_own_model": {"quick": {}, "standard": {}, "full": {}},
+    "calibration": {"quick": {}, "standard": {}, "full": {}},
+    "quickstart": {"quick": {}, "standard": {}, "full": {}},
+    "feedback": {"quick": {}, "standard": {}, "full": {}},
+    "cifar10": {
+        "quick": {},
+        "standard": {},
+        "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"}),
+    },
+    "imdb": {
+        "quick": {},
+        "standard": {},
+        "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"}),
+    },
+    "controls": {"quick": {}, "standard": {}, "full": {}},
+    "costs": {"quick": {}, "standard": {}, "full": {}},
+    "code_changes": {"quick": {}, "standard": {}, "full": {}},
+}
+"""The parameters that each profile injects. A notebook's own defaults are the published `standard` runs.
+
+The slowest notebook stands first: they are executed in this order, and so both workers end at about the same time.
+"""
+
+
+def build_book(profile: str = "quick") -> Path:
+    """Execute what has changed, build the site strictly, and say where it is.
+
+    Args:
+        profile: ``quick`` and ``standard`` render the published runs and train what is missing of them; ``full`` asks for
+            the runs on all data, which train for hours where they are not published.
+
+    Returns:
+        The site's first page.
+
+    Raises:
+        RunError: a notebook failed, or the site could not be built without a warning.
+    """
+    project = project_folder()
+    if not (project / "_config.yml").is_file():
+        raise RunError("the book is built from a checkout of the project; there is none here")
+    with ProcessPoolExecutor(max_workers=2, initializer=_one_thread) as pool:
+        list(pool.map(execute, NOTEBOOKS, [profile] * len(NOTEBOOKS)))
+    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    options = ["--path-output", str(project / "book"), "-W", "-n", "--keep-going", "-q"]
+    result = subprocess.run([*jupyter_book, "build", str(project), *options])
+    if result.returncode:
+        raise RunError("the site was not built: see the warnings above; each must be mended")
+    return project / "book" / "_build" / "html" / "index.html"
+
+
+def _one_thread() -> None:
+    """Two notebooks on two cores leave none for a second thread: it would only wait, and burn what the other one needs."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def execute(name: str, profile: str) -> Path:
+    """Execute one notebook into book/executed/, unless that has been done with the same sources.
+
+    Raises:
+        ConfigError: a parameter that the notebook does not have.
+        RunError: a cell failed.
+    """
+    source = project_folder() / "notebooks" / f"{name}.ipynb"
+    target = project_folder() / "book" / "executed" / f"{name}.ipynb"
+    parameters = NOTEBOOKS[name][profile]
+    key = _key(source, parameters)
+    if target.is_file() and json.loads(target.read_text(encoding="utf-8"))["metadata"].get("uncertlr") == key:
+        return target
+    print(f"executing {source.name}", flush=True)
+    try:
+        execute_notebook(source, target, parameters, save_every_cell=False)
+    except StaleResults as error:
+        return _refuse(source, target, error)
+    notebook = json.loads(target.read_text(encoding="utf-8"))
+    notebook["metadata"]["uncertlr"] = key
+    notebook["metadata"].pop("papermill", None)
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("papermill", None)
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["metadata"]["tags"].append("hide-input")
+    write_atomically(target, json.dumps(notebook, indent=1).encode())
+    return target
+
+
+def _refuse(source: Path, target: Path, error: StaleResults) -> Path:
+    """A page without results, which says why; the strict build fails on what is stale, so it stands in no finished book."""
+    notebook = json.loads(source.read_text(encoding="utf-8"))
+    said = {"cell_type": "markdown", "id": "refused", "metadata": {}, "source": f":::{{danger}}\n{error}\n:::"}
+    notebook["cells"] = [notebook["cells"][0], said]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, json.dumps(notebook, indent=1).encode())
+    return target
+
+
+def zip_site(index: Path) -> Path:
+    """Pack a built site into one file beside it; unpacked anywhere, it opens from its own folder.
+
+    Args:
+        index: the site's first page, as `build_book` gives it.
+    """
+    site = index.parent
+    name = "uncertlr-book"
+    with tempfile.TemporaryDirectory(dir=site.parent) as scratch:
+        shutil.copytree(site, Path(scratch) / name)
+        packed = shutil.make_archive(str(Path(scratch) / "packed"), "zip", scratch, name)
+        return Path(packed).replace(site.parent / f"{name}.zip")
+
+
+def _key(source: Path, parameters: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for path in [source, *_sorted(Path(__file__).parents[1].rglob("*.py")), *_sorted(results_folder().glob("*.*"))]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sorted(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=str)

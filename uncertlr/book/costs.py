@@ -1,0 +1,290 @@
+"""The measured costs of ``make bench`` and ``python -m benchmarks.gpu``: read, and set out; nothing here measures."""
+
+import json
+import math
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from uncertlr.errors import RunError
+
+FILE, FILE_OF_WHOLE_EPOCHS = "costs.json", "costs_whole_epochs.json"
+GROUPS = ("step", "epoch", "signal", "trainers", "bootstrap", "evaluation", "growth", "startup", "book")
+"""What is measured together; ``make bench GROUPS="step book"`` measures these anew."""
+CLOCKS = ("processor", "wall")
+EPOCHS, STEPS = 50, 50 * math.ceil(45_000 / 64)
+"""Of a run of the report's plan on CIFAR-10: all training images, batches of 64."""
+SWEEP_RUNS = 60
+GPU_TARGETS = {"cifar10": 20.0, "imdb": 100.0, "sweep": 360.0}
+"""Seconds, set for an NVIDIA H200: a run of 50 epochs, the same on IMDB, and a sweep of 60 runs on CIFAR-10."""
+
+
+def read_costs(path: Path) -> dict[str, Any]:
+    """What ``python -m benchmarks.costs`` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        ``groups``: name to a dict with ``rows`` (one a target), ``times`` (one a task), ``load_average``, ``environment``,
+        ``peers``, and ``error`` where the group could not be measured.
+
+    Raises:
+        RunError: there is no such file, or it is of another kind.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}; make bench writes it") from None
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path} is damaged ({error}); make bench writes it anew") from None
+    if not isinstance(found, dict) or not isinstance(found.get("groups"), dict):
+        raise RunError(f"{path} holds no costs; make bench writes them")
+    return found
+
+
+def met(row: dict[str, Any]) -> bool | None:
+    """Whether a row's value, by its own clock, reaches its target; None where it has no target."""
+    value = row[row["clock"]]["value"]
+    if "at_most" in row:
+        return bool(value <= row["at_most"])
+    return bool(value >= row["at_least"]) if "at_least" in row else None
+
+
+def costs_table(found: dict[str, Any], brief: bool = False) -> pd.DataFrame:
+    """A row a target: what, the target, the median with its quartiles, met or not, and the wall's clock beside.
+
+    Args:
+        found: of `read_costs`.
+        brief: the first row of each group only.
+    """
+    rows: list[dict[str, str | int]] = []
+    for name in GROUPS:
+        group = found["groups"].get(name, {"rows": [], "error": f"make bench GROUPS={name} does it"})
+        if "error" in group:
+            rows.append({"what": name, "measured": f"not measured: {group['error']}"})
+        rows += [_table_row(row) for row in group["rows"][: 1 if brief else None]]
+    columns = ["what", "target", "measured", "quartiles", "met", "wall clock", "rounds"]
+    blank: dict[str, str | int] = dict.fromkeys(columns, "")
+    return pd.DataFrame([blank | row for row in rows])
+
+
+def times_table(found: dict[str, Any], *groups: str) -> pd.DataFrame:
+    """A row a task: milliseconds of the processor with their quartiles, on the wall, and the floor with its arithmetic.
+
+    Args:
+        found: of `read_costs`.
+        groups: names; one that was not measured has no rows.
+    """
+    measured = [found["groups"].get(name, {}).get("times", {}).items() for name in groups]
+    rows = {}
+    for task, times in chain(*measured):
+        processor, floor = times["processor"], times.get("floor")
+        low, high = (1_000 * value for value in processor["spread"])
+        rows[task] = {
+            "ms": _number(1_000 * processor["seconds"]),
+            "quartiles": f"{_number(low)} to {_number(high)}",
+            "wall, ms": _number(1_000 * times["wall"]["seconds"]),
+            "floor, ms": _number(1_000 * floor["seconds"]) if floor else "",
+            "operations": f"{floor['operations']:.2g}" if floor else "",
+            "bytes": f"{floor['bytes']:.2g}" if floor else "",
+        }
+    columns = ["ms", "quartiles", "wall, ms", "floor, ms", "operations", "bytes"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def circumstances(found: dict[str, Any]) -> pd.DataFrame:
+    """A row a group: when and on what it was measured, and how many processes wanted a core meanwhile (mean over a minute).
+
+    Args:
+        found: of `read_costs`.
+    """
+    rows = {}
+    for name, group in found["groups"].items():
+        environment, load = group["environment"], group["load_average"]
+        rows[name] = {
+            "measured (UTC)": group["ended"].replace("+00:00", "").replace("T", " "),
+            "processor": f"{environment['processor']}, {environment['cores']} cores",
+            "load at start and end": f"{load['start'][0]:.1f}, {load['end'][0]:.1f}",
+            "share of rounds": f"{group['effort']['share']:g}",
+            "torch": environment["versions"]["torch"],
+        }
+    return pd.DataFrame(rows).T
+
+
+def provisional(found: dict[str, Any]) -> list[str]:
+    """Groups during which more processes wanted a core than there are: on such a machine clocks on the wall say little.
+
+    Args:
+        found: of `read_costs`.
+    """
+    return [
+        name
+        for name, group in found["groups"].items()
+        if max(group["load_average"]["start"][0], group["load_average"]["end"][0]) > group["environment"]["cores"]
+    ]
+
+
+@dataclass(frozen=True)
+class SharedGPU:
+    """Runs that shared a GPU, from the first start to the last end without a gap.
+
+    Attributes:
+        runs: how many.
+        steps: of all of them.
+        seconds: on the wall, loading and evaluation included.
+        at_once: how many ran at a time, on average.
+    """
+
+    runs: int
+    steps: int
+    seconds: float
+    at_once: float
+
+    @property
+    def sweep_seconds(self) -> float:
+        """What a sweep of the report's plan on CIFAR-10 would take at the same steps a second."""
+        return SWEEP_RUNS * STEPS * self.seconds / self.steps
+
+
+def shared_gpu(runs: pd.DataFrame, processor: str) -> SharedGPU | None:
+    """The largest group of finished runs on CIFAR-10 that overlap on GPUs of a name; None where there is none.
+
+    What else ran there is not seen, so the pace is at least this.
+
+    Args:
+        runs: of `uncertlr.runs.index.list_runs`.
+        processor: the GPU's name.
+    """
+    runs = runs[(runs["processor"] == processor) & (runs["dataset"] == "cifar10") & runs["steps"].notna()]
+    if runs.empty:
+        return None
+    times = runs.assign(**{name: pd.to_datetime(runs[name]) for name in ("began", "ended")}).sort_values("began")
+    group = (times["began"] > times["ended"].cummax().shift()).cumsum()
+    times = times[group == group.mode()[0]]
+    seconds = (times["ended"].max() - times["began"].min()).total_seconds()
+    at_once = (times["ended"] - times["began"]).sum().total_seconds() / seconds
+    return SharedGPU(len(times), int(times["steps"].sum()), seconds, at_once)
+
+
+def gpu_steps_table(gpu: dict[str, Any]) -> pd.DataFrame:
+    """Milliseconds of a step with their quartiles, a row an arm: plain, recorded, and the ratios. Both arms read.
+
+    Args:
+        gpu: what ``python -m benchmarks.gpu`` wrote.
+    """
+    arms, kinds = ("fixed rate", "report's rule"), ("plain", "recorded")
+    ms = {(arm, kind): gpu["steps"][f"{arm}, {kind}"] for arm in arms for kind in kinds}
+    rows = {arm: {f"{kind}, ms": _with_quartiles(ms[arm, kind]) for kind in kinds} for arm in arms}
+    for arm in arms:
+        rows[arm]["plain over recorded"] = f"{ms[arm, 'plain']['ms'] / ms[arm, 'recorded']['ms']:.2f}"
+    rows["rule over fixed rate"] = {
+        f"{kind}, ms": f"{ms[arms[1], kind]['ms'] / ms[arms[0], kind]['ms']:.2f}" for kind in kinds
+    }
+    return pd.DataFrame(rows).T.fillna("")
+
+
+def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataFrame:
+    """A row a target of a GPU: what, the target, the time, and whether it is met.
+
+    Args:
+        gpu: what ``python -m benchmarks.gpu`` wrote.
+        shared: of `shared_gpu`.
+    """
+    cifar10, imdb = _gpu_runs(gpu)
+    training = EPOCHS * imdb["seconds_per_epoch"]
+    at_most = EPOCHS * imdb["seconds"]  # as if every epoch paid what a run pays once
+    rows = {
+        "CIFAR-10, 50 epochs, one run alone": ("cifar10", cifar10["seconds"], cifar10["seconds"]),
+        "IMDB, 50 epochs of training, one run alone": ("imdb", training, at_most),
+    }
+    if shared:
+        name = f"CIFAR-10, {SWEEP_RUNS} runs of 50 epochs on a shared GPU"
+        rows[name] = ("sweep", shared.sweep_seconds, shared.sweep_seconds)
+    table = {
+        name: {
+            "target": _duration(GPU_TARGETS[target]),
+            "time": _duration(seconds),
+            "verdict": _verdict(GPU_TARGETS[target], seconds, most),
+        }
+        for name, (target, seconds, most) in rows.items()
+    }
+    return pd.DataFrame(table).T
+
+
+def gpu_words(gpu: dict[str, Any], shared: SharedGPU | None) -> list[str]:
+    """What stands behind the targets of a GPU, a paragraph each.
+
+    Args:
+        gpu: what ``python -m benchmarks.gpu`` wrote.
+        shared: of `shared_gpu`.
+    """
+    cifar10, imdb = _gpu_runs(gpu)
+    step = gpu["steps"]["report's rule, recorded"]["ms"] / 1_000
+    late = STEPS * step > GPU_TARGETS["cifar10"]
+    why = ", more than the target before anything is evaluated" if late else "; loading and evaluation take the rest"
+    missed = cifar10["seconds"] > GPU_TARGETS["cifar10"]
+    words = [
+        f"**CIFAR-10.** The {STEPS:,} steps of a run take {STEPS * step:.0f} s at the time above{why if missed else ''}.",
+        f"**IMDB.** The time is {EPOCHS} times an epoch of training. Loading, validation and the test come on top: a run of "
+        f"one epoch, whose training took {imdb['seconds_per_epoch']:.1f} s, took {imdb['seconds']:.1f} s in all.",
+    ]
+    return [*words, _shared_words(shared, step)] if shared else words
+
+
+def _shared_words(shared: SharedGPU, step: float) -> str:
+    pace, each = shared.steps / shared.seconds, shared.steps / shared.runs
+    words = [
+        f"**A shared GPU.** Of the published runs on CIFAR-10, {shared.runs:,} had a GPU of this kind together,",
+        f"{shared.at_once:.0f} at a time on average. From the first start to the last end they took {shared.seconds:.0f} s:",
+        f"{60 * shared.runs / shared.seconds:.0f} runs a minute and {pace:,.0f} steps a second, with all between them.",
+        f"That is {pace * step:.1f} times the pace of one run's steps alone.",
+        f"{SWEEP_RUNS} runs of {EPOCHS} epochs on all training images are {SWEEP_RUNS * STEPS:,} steps.",
+    ]
+    if each < STEPS:
+        words.append(f"Those have {STEPS:,} steps each and these {each:,.0f}, so starting and testing weigh more here:")
+        words.append("the time is cautious.")
+    return " ".join(words)
+
+
+def _gpu_runs(gpu: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    runs = gpu["runs"]
+    return runs["CIFAR-10, report's rule, 50 epochs"], runs["IMDB, report's rule, 1 epoch"]
+
+
+def _verdict(target: float, seconds: float, most: float) -> str:
+    if seconds > target:
+        return "missed"
+    return "met" if most <= target else "met by training alone"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{round(seconds / 60, 1):g} minutes"
+
+
+def _with_quartiles(times: dict[str, Any]) -> str:
+    return f"{times['ms']:.3f} ({times['spread'][0]:.3f} to {times['spread'][1]:.3f})"
+
+
+def _table_row(row: dict[str, Any]) -> dict[str, str | int]:
+    value, clock = row[row["clock"]], row["clock"]
+    low, high = value["spread"]
+    unit = " s" if row["unit"] == "seconds" else ""
+    target = f"at most {row['at_most']:g}{unit}" if "at_most" in row else ""
+    target = f"at least {row['at_least']:g}" if "at_least" in row else target
+    return {
+        "what": row["name"] + (f" ({row['note']})" if row.get("note") else ""),
+        "target": target,
+        "measured": _number(value["value"]) + unit,
+        "quartiles": f"{_number(low)} to {_number(high)}" if row["rounds"] > 2 else "",
+        "met": {True: "yes", False: "no", None: ""}[met(row)],
+        "wall clock": _number(row["wall"]["value"]) + unit if clock != "wall" else "",
+        "rounds": row["rounds"],
+    }
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"

@@ -1,0 +1,295 @@
+"""What the finished runs of a study look like: differences, and small panels of one arm each before a common reference."""
+
+import itertools
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from uncertlr import plots
+from uncertlr.analysis.comparisons import headline_comparisons, verdict_table
+from uncertlr.analysis.factorial import cell_scores, factors_of
+from uncertlr.analysis.paired import MARGIN, paired_interval
+from uncertlr.analysis.scores import rate
+from uncertlr.analysis.study import CONSTANT, Study
+from uncertlr.analysis.survival import share_not_yet_there
+from uncertlr.analysis.tables import EVERY_STEP, within
+from uncertlr.analysis.times import arrivals, target_accuracy
+from uncertlr.errors import ConfigError
+
+Draw = Callable[[Axes, str, str], object]
+"""Draws an arm in a colour."""
+
+NEXT = {1: "", 2: "second", 3: "third"}
+"""How far a replay's seed stands from the seed of its donor, where an arm has several replays."""
+
+TITLE = 32
+"""Letters in a line above a panel: more would widen the figure, and shrink its text on a phone."""
+
+
+def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
+    """Figures by name, of the arms that have finished runs.
+
+    ``differences``: from the baseline, with intervals and words. ``arrival``: Kaplan-Meier curves of the epochs until the
+    target, the median of the baseline's final validation accuracies. ``curves``: validation accuracy, every seed.
+    ``profiles``: the share of runs that score at least so much.
+
+    Args:
+        study: whose arms are drawn.
+        baseline: the arm to compare with; empty for the study's first baseline.
+
+    Raises:
+        ConfigError: the sweep has no such arm, or no finished run of it.
+    """
+    baseline = baseline or study.baseline
+    if baseline not in study.arms:
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+    if not study.arms[baseline]:
+        raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
+    plots.use_style()
+    table = verdict_table(study, baseline)
+    table.index = pd.Index([in_words(study, arm) for arm in table.index])
+    label = f"test accuracy minus {baseline}'s (percentage points)"
+    return {
+        "differences": differences_figure({"": table[table["word"] != ""]}, label),
+        "arrival": arrival_figure(study, baseline),
+        "curves": curves_figure(study, baseline),
+        "profiles": profiles_figure(study, baseline),
+    }
+
+
+def save_figures(figures: dict[str, Figure], folder: Path) -> list[Path]:
+    """Write each figure as SVG into a folder, which is made if need be.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{name}.svg" for name in figures]
+        for path, figure in zip(paths, figures.values(), strict=True):
+            figure.savefig(path, metadata={"Date": None})
+    except OSError as error:
+        raise ConfigError(f"cannot write figures to {folder}: {error.strerror or error}; choose another folder") from None
+    return paths
+
+
+def differences_figure(
+    tables: Mapping[str, pd.DataFrame], xlabel: str, near: Mapping[str, pd.DataFrame] | None = None
+) -> Figure:
+    """One panel a table, its key the title; see `plots.differences`.
+
+    Args:
+        tables: with the comparisons' names as index, such as `by_arm` gives; their panels share one axis.
+        xlabel: with the unit, below the last panel.
+        near: further tables whose panels share an axis of their own, since their differences are of another size.
+    """
+    nothing = {"": pd.DataFrame(columns=["difference", "low", "high", "pairs", "word"], dtype=float)}
+    groups = [group for group in (tables, near) if group] or [nothing]
+    heights = [max(1, len(table)) + 0.7 for group in groups for table in group.values()]
+    figure = Figure(figsize=(plots.WIDTH, 0.6 + 0.5 * sum(heights)))
+    axes = iter(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
+    for group in groups:
+        panels = [next(axes) for _ in group]
+        ends = pd.concat([table[["difference", "low", "high"]] for table in group.values()]).to_numpy(dtype=float)
+        for ax, (title, table) in zip(panels, group.items(), strict=True):
+            plots.differences(ax, table, 100 * MARGIN)
+            plots.points_axis(ax, ends, 100 * MARGIN)
+            ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left")
+            ax.xaxis.set_tick_params(labelbottom=ax is panels[-1])
+    panels[-1].set_xlabel(xlabel)
+    return figure
+
+
+def in_words(study: Study, arm: str) -> str:
+    """An arm as figures name it: in words, a fixed rate with its size, then the name that tables and sweeps have for it."""
+    words = _words(study, arm)
+    return words if words == arm else f"{words} ({arm})"
+
+
+def _words(study: Study, arm: str) -> str:
+    words = study.words(arm)
+    if words == "fixed rate":
+        return f"{words} of {rate(study.initial_rate(arm))}"
+    for own in study.feedback:
+        replays = [control for control in study.controls(own) if study.words(control) == words]
+        if arm in replays and len(replays) > 1 and (further := study.rotation(arm)):
+            return f"{NEXT.get(further, f'{further}th')} next seed's curve".strip()
+    return words
+
+
+def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with.
+
+    An arm that listens and starts from another rate than its baseline has its own behind its name.
+    """
+    starts = [f", from {rate(row['rate'])}" if row["same rate"] else "" for _, row in table.iterrows()]
+    names = [in_words(study, arm) + start for arm, start in zip(table["arm"], starts, strict=True)]
+    return table.set_index(pd.Index(names))
+
+
+def headline_figure(study: Study) -> Figure:
+    """The rows of `headline_comparisons`, the arms' controls on an axis of their own."""
+    named, causal = headline_comparisons(study)
+    groups = named.groupby("against", sort=False)
+    panels = {f"against {in_words(study, str(name))}": by_arm(study, rows) for name, rows in groups}
+    label = "difference of final accuracy (percentage points)"
+    return differences_figure(panels or {"": named}, label, against_controls(study, causal))
+
+
+def against_controls(study: Study, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
+    named = table.set_index(pd.Index([in_words(study, control) for control in table["against"]]))
+    groups = named.groupby("arm", sort=False)
+    return {f"{in_words(study, str(arm))} against its own controls": rows for arm, rows in groups}
+
+
+def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+    """Validation accuracy over the epochs: every seed of an arm, its mean, and the baseline's mean."""
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        rows = [run.validation for run in study.arms[arm].values()]
+        epochs, values = rows[0]["epoch"], np.array([each["accuracy"] for each in rows])
+        if colour != plots.INK:
+            ax.plot(epochs, values.T, color=colour, linewidth=0.6, alpha=0.5)
+        ax.plot(epochs, values.mean(0), color=colour)
+
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+    return small_panels(study, baseline, draw, "epoch", "validation accuracy")
+
+
+def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+    """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval.
+
+    Where no run arrived, or all did, the interval is the exact binomial one.
+    """
+    if not study.arms[baseline]:
+        return small_panels(study, baseline, lambda *_: None, "", "", [])
+    target = target_accuracy(study, baseline)
+    last = max(run.config.epochs for run in study.finished)
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        found = arrivals(study, arm, target).values()
+        curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
+        band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
+        plots.survival(ax, curve.times, curve.shares, last, colour, **band)
+
+    return small_panels(study, baseline, draw, f"epochs until accuracy {target:.3f}", "share not there")
+
+
+def profiles_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+    """Performance profiles of the final accuracy."""
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        plots.profile(ax, list(study.scores(arm).values()), colour)
+
+    return small_panels(study, baseline, draw, "final test accuracy", "share of runs")
+
+
+def rates_figure(study: Study, arms: Sequence[str], reference: str = "", steps: tuple[int, int] = EVERY_STEP) -> Figure:
+    """The learning rate over the steps, every seed a line, on a logarithmic axis.
+
+    Args:
+        study: whose arms are drawn.
+        arms: which, a panel each.
+        reference: arm that stands in every panel in grey; empty for none.
+        steps: the first and the last that are shown.
+    """
+
+    def draw(ax: Axes, arm: str, colour: str) -> None:
+        for run in study.arms[arm].values():
+            shown = within(run.trace, steps)
+            ax.plot(shown["step"], np.maximum(shown["learning_rate"], 1e-9), color=colour, linewidth=0.8, alpha=0.8)
+        ax.set_yscale("log")
+
+    return small_panels(study, reference, draw, "step", "learning rate", arms)
+
+
+def cells_figure(study: Study) -> Figure:
+    """A factorial's cells: accuracy over the second factor, a line a value of the first, a panel a combination of others."""
+    factors = factors_of(study)
+    (first, lines), (second, places), *rest = factors.items()
+    scores = cell_scores(study, factors)
+    combinations = list(itertools.product((0, 1), repeat=len(rest)))
+    rows = (len(combinations) + 1) // 2
+    figure = Figure(figsize=(plots.WIDTH, 0.6 + 2.1 * rows))
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat
+    for ax, combination in zip(axes, combinations, strict=False):
+        panel = [[scores[level, place, *combination] for place in (0, 1)] for level in (0, 1)]
+        series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
+        cell_means(ax, series, places)
+        counts = sorted(len(cell) for line in panel for cell in line)
+        shown = ", ".join(
+            f"{name.replace('_', ' ')} {both[level]}" for (name, both), level in zip(rest, combination, strict=True)
+        )
+        ax.set_title(f"{shown}\nn = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''}")
+    figure.axes[0].legend(title=first.replace("_", " "))
+    figure.supxlabel(second.replace("_", " "), color=plots.INK)
+    figure.supylabel("final test accuracy", color=plots.INK)
+    return figure
+
+
+def cell_means(ax: Axes, series: Mapping[str, np.ndarray], places: Sequence[object]) -> Axes:
+    """Means of cells with their intervals, joined by a line a series.
+
+    Args:
+        ax: where to draw.
+        series: name to [places, 3], estimate and ends; NaN where there is none.
+        places: what each place on the axis is called.
+    """
+    for index, (label, rows) in enumerate(series.items()):
+        x = np.arange(len(places)) + 0.06 * (index - (len(series) - 1) / 2)
+        reach = np.abs(rows[:, 1:].T - rows[:, 0])
+        ax.errorbar(x, rows[:, 0], reach, color=plots.COLOURS[index], marker="o", markersize=4, capsize=2, label=label)
+    ax.set_xticks(range(len(places)), [str(place) for place in places])
+    ax.set_xlim(-0.4, len(places) - 0.6)
+    return ax
+
+
+def _ends(of_seed: Mapping[int, float]) -> tuple[float, float, float]:
+    values = list(of_seed.values())
+    if len(values) < 2:
+        return (values[0], np.nan, np.nan) if values else (np.nan, np.nan, np.nan)
+    interval = paired_interval(values)
+    return interval.estimate, interval.low, interval.high
+
+
+def small_panels(
+    study: Study, reference: str, draw: Draw, xlabel: str, ylabel: str, arms: Sequence[str] | None = None
+) -> Figure:
+    """Two columns of panels, one an arm with finished runs, each before the same grey reference.
+
+    Args:
+        study: whose arms are drawn.
+        reference: arm that stands in every panel in grey; empty for none.
+        draw: draws an arm into axes.
+        xlabel: with the unit.
+        ylabel: with the unit.
+        arms: which; None for all but the reference.
+    """
+    shown = [arm for arm in (study.arms if arms is None else arms) if study.arms[arm] and arm != reference]
+    rows = max(1, (len(shown) + 1) // 2)
+    figure = Figure(figsize=(plots.WIDTH, 0.6 + 1.8 * rows))
+    axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_visible(False)
+    if not shown:
+        figure.text(0.5, 0.5, "no finished run yet", ha="center", color=plots.INK)
+    for index, (ax, arm) in enumerate(zip(axes.flat, shown, strict=False)):
+        if reference and study.arms[reference]:
+            draw(ax, reference, plots.INK)
+        draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
+        name = f"{arm}, " if _words(study, arm) != arm else ""
+        lines = (_words(study, arm), f"{name}n = {len(study.arms[arm])}")
+        ax.set_title("\n".join(part for line in lines for part in textwrap.wrap(line, TITLE, break_long_words=False)))
+        ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
+    grey = f" (grey: {_words(study, reference)})" if reference and study.arms[reference] else ""
+    figure.supxlabel(xlabel + grey, color=plots.INK)
+    figure.supylabel(ylabel, color=plots.INK)
+    return figure

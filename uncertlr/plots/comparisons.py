@@ -1,0 +1,93 @@
+"""Differences between methods with their intervals, survival curves, performance profiles."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from uncertlr.plots.style import COLOURS, INK
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "") -> "Axes":
+    """Differences in points with their intervals, and over each its name and the word it earned.
+
+    Args:
+        ax: where to draw.
+        table: a row a comparison, its name the index: ``difference``, ``low``, ``high``, ``pairs``, ``word``; where the
+            difference is NaN only the word is written. Hollow marks carry no claim: descriptive or uninformative.
+        margin: half-width in points of the shaded zone in which arms count as equivalent.
+        xlabel: with the unit.
+    """
+    rows = table.iloc[::-1]
+    ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=1)
+    for height, (name, row) in enumerate(rows.iterrows()):
+        hollow = row["word"] in ("descriptive", "uninformative")
+        if np.isfinite(row["difference"]):
+            ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
+            fill = "none" if hollow else COLOURS[0]
+            ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
+        text = f"{name}\n{row['word']} (n = {row['pairs']:.0f})"
+        ax.annotate(text, (0.01, height + 0.12), xycoords=("axes fraction", "data"), va="bottom", color=INK)
+    ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
+    ax.spines["left"].set_visible(False)
+    points_axis(ax, rows[["difference", "low", "high"]].to_numpy(dtype=float), margin)
+    return ax
+
+
+def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
+    """A linear axis of percentage points that holds all interval ends.
+
+    Args:
+        ax: whose axis.
+        ends: of intervals; NaN is left out.
+        margin: of equivalence, which is always in view.
+    """
+    finite = ends[np.isfinite(ends)]
+    below, above = min(finite.min(initial=0.0), -margin), max(finite.max(initial=0.0), margin)
+    room = 0.06 * (above - below)
+    ax.set_xlim(below - room, above + room)
+    return ax
+
+
+def survival(ax: "Axes", times: np.ndarray, shares: np.ndarray, last: float, colour: str, **intervals: np.ndarray) -> "Axes":
+    """The share of runs that have not reached the target yet, as steps that fall, with its interval as a shade.
+
+    Args:
+        ax: where to draw.
+        times: [K], when runs arrived.
+        shares: [K], still under way just after.
+        last: where the curve ends.
+        colour: of the curve.
+        intervals: ``low`` and ``high``, [K] each, or nothing.
+    """
+    x = [0.0, *times, 1.03 * last]
+
+    def steps(values: np.ndarray) -> list[float]:
+        return [1.0, *values, values[-1] if len(values) else 1.0]
+
+    if intervals:
+        low, high = steps(intervals["low"]), steps(intervals["high"])
+        ax.fill_between(x, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
+    ax.step(x, steps(shares), where="post", color=colour)
+    ax.set(xlim=(0, 1.03 * last), ylim=(-0.03, 1.03))
+    return ax
+
+
+def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
+    """A performance profile: the share of runs that score at least so much (Agarwal et al. 2021).
+
+    Args:
+        ax: where to draw.
+        scores: one a run.
+        colour: of the curve.
+    """
+    ordered = np.sort(np.asarray(scores, dtype=float))
+    shares = 1 - np.arange(len(ordered) + 1) / len(ordered)
+    ax.step([*ordered, ordered[-1]], shares, where="pre", color=colour)
+    ax.set(ylim=(-0.03, 1.03))
+    return ax

@@ -1,0 +1,145 @@
+"""What a run leaves on disk: where it lies, who holds it, and how it is read back."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig
+from uncertlr.errors import ConfigError, RunError, StaleResults
+from uncertlr.runs.files import Arrays, load_arrays, read_json
+from uncertlr.runs.paths import RunPaths, refuse_links
+from uncertlr.runs.schema import Record, Summary, checked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run read back from disk.
+
+    Attributes:
+        paths: where it lies.
+        config: what it is.
+        record: how it was carried out: times, versions, hardware, data fingerprint.
+        summary: final numbers.
+    """
+
+    paths: RunPaths
+    config: RunConfig
+    record: dict[str, Any]
+    summary: dict[str, Any]
+
+    @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """A row an epoch and split; read once, since a finished run does not change."""
+        return read_metrics(self.paths)
+
+    @cached_property
+    def validation(self) -> "pd.DataFrame":
+        """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
+        return self.metrics[self.metrics["split"] == "val"]
+
+    @property
+    def trace(self) -> Arrays:
+        """The readings of every step, all epochs joined; thinned in a published run."""
+        return read_trace(self.paths)
+
+    @property
+    def predictions(self) -> "pd.DataFrame | None":
+        """A row an example of validation and test; None in a published run that carries none."""
+        return read_predictions(self.paths) if self.paths.predictions.is_file() else None
+
+
+def load_run(paths: RunPaths) -> Run:
+    """Read a complete run, trusting nothing that its folder holds.
+
+    Raises:
+        RunError: it is not complete or damaged, or its files lie elsewhere.
+        StaleResults: another version of the library made it.
+    """
+    if not paths.complete:
+        raise RunError(f"run {paths.run_id} is not complete in {paths.root}; run(config) trains or resumes it")
+    refuse_links(paths)
+    summary = checked(paths.summary, read_json(paths.summary), Summary)
+    record, config = read_record(paths), read_config(paths)
+    if summary["result_version"] != RESULT_VERSION:
+        raise StaleResults(
+            f"{paths.directory} holds results of version {summary['result_version']}, but this library makes version "
+            f"{RESULT_VERSION}; remove the folder and run it again"
+        )
+    if not config.run_id == summary["run_id"] == paths.run_id:
+        raise RunError(
+            f"{paths.directory} holds the results of {summary['run_id']} and the configuration of {config.run_id}: "
+            "the folder was renamed, or its files were changed; run the configuration again"
+        )
+    return Run(paths, config, record, summary)
+
+
+def read_record(paths: RunPaths) -> dict[str, Any]:
+    """How a run was, or is being, carried out.
+
+    Raises:
+        RunError: the file is damaged, or its entries are of other types.
+    """
+    return checked(paths.record, read_json(paths.record), Record)
+
+
+def read_config(paths: RunPaths) -> RunConfig:
+    """What a run is.
+
+    Raises:
+        RunError: the file is damaged, or another version of uncertlr wrote it.
+    """
+    fields = read_json(paths.config)
+    try:
+        config = RunConfig(**fields)
+    except ConfigError as error:
+        raise RunError(f"{paths.config} was written by another version of uncertlr, or changed: {error}") from error
+    if given := sorted(EXECUTION_FIELDS & set(fields)):
+        raise RunError(f"{paths.config} was changed: {given[0]}={fields[given[0]]!r} is no part of what a run is; remove it")
+    return config
+
+
+def read_metrics(paths: RunPaths) -> "pd.DataFrame":
+    """A row an epoch and split.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    import pandas as pd
+
+    try:
+        rows = [json.loads(line) for line in paths.metrics.read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise RunError(f"{paths.metrics} is damaged ({error}); remove the run's folder and run again") from error
+    return pd.DataFrame(rows)
+
+
+def read_predictions(paths: RunPaths) -> "pd.DataFrame":
+    """A row an example of validation and test.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(paths.predictions)
+    except (ValueError, OSError) as error:  # pyarrow's errors are either
+        raise RunError(f"{paths.predictions} is damaged ({error}); remove the run's folder and run again") from error
+
+
+def read_trace(paths: RunPaths) -> Arrays:
+    """The readings of every step, all epochs joined.
+
+    Raises:
+        RunError: a file is damaged, or there is none.
+    """
+    epochs = [load_arrays(path) for path in sorted(paths.directory.glob("trace-*.npz"))]
+    if not epochs:
+        raise RunError(f"{paths.directory} holds no trace; remove the run's folder and run again")
+    return {name: np.concatenate([epoch[name] for epoch in epochs]) for name in epochs[0]}

@@ -1,0 +1,56 @@
+"""One run of a sweep, on a worker."""
+
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_core.utils import ensure_event_loop
+
+from uncertlr.config import RunConfig
+from uncertlr.errors import UncertlrError
+from uncertlr.runs.paths import paths_of
+from uncertlr.sweep.notebook import execute_notebook
+from uncertlr.training.run import run
+
+_one_at_a_time = threading.Lock()  # runs of one process would share torch's random stream and settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        run_id: the run.
+        seconds: what it took.
+        error: why it failed; empty if it did not.
+    """
+
+    run_id: str
+    seconds: float
+    error: str = ""
+
+
+def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
+    """One run, on a worker; what goes wrong is told, not raised, so that the others go on.
+
+    Another process may be at the same run, such as a worker whose sweep was killed: it is waited for.
+    """
+    started, error = time.perf_counter(), ""
+    try:
+        with _one_at_a_time:
+            run(config, wait=True)
+            if notebook:
+                with closing(ensure_event_loop()):  # papermill leaves the loop of a worker's thread open
+                    execute_notebook(notebook, executed_notebook(config), config.model_dump())
+    except UncertlrError as problem:
+        error = str(problem)
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+    return Outcome(config.run_id, time.perf_counter() - started, error)
+
+
+def executed_notebook(config: RunConfig) -> Path:
+    """Where a run's executed notebook lies."""
+    return paths_of(config).directory / "notebook.ipynb"

@@ -1,0 +1,183 @@
+"""From names to objects, and one idempotent `run`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
+
+from uncertlr.config import EXECUTION_FIELDS, RunConfig
+from uncertlr.data import folder_fingerprint
+from uncertlr.errors import DataError, RunError
+from uncertlr.runs import provenance
+from uncertlr.runs.archive import restore_published
+from uncertlr.runs.files import write_atomically, write_json
+from uncertlr.runs.paths import RunPaths, claimed, paths_of
+from uncertlr.runs.store import Run, load_run, read_metrics, read_record, read_trace
+from uncertlr.training.allocator import keep_freed_memory
+from uncertlr.training.build import build, load_config_data
+from uncertlr.training.checkpoint import drop_checkpoints
+from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights
+from uncertlr.training.progress import reporter
+from uncertlr.training.step import Experiment
+from uncertlr.training.summary import prediction_table, report_keys, summarize
+
+
+def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
+    """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
+
+    Published runs (``results/``) are looked up first; they need neither data nor time. Only where the data set is a folder
+    that exists here, it is compared with what the finished run has seen.
+
+    Args:
+        config: what to run.
+        wait: for another process that trains the same run, instead of refusing.
+
+    Raises:
+        UncertlrError: bad configuration, missing data, a run in use, a disk that refuses, or training that diverged; the
+            run's record then says FAILED with the error, and its last good checkpoint is kept.
+    """
+    paths = paths_of(config)
+    if _found(config, paths):
+        return paths
+    with _numerics(config.threads):
+        experiment = build(config, load_config_data(config))
+        with claimed(paths, wait=wait), disk_errors(paths):
+            if not paths.complete:  # another process may have finished it just before
+                _carry_out(experiment, paths)
+    return paths
+
+
+def find(config: RunConfig) -> Run | None:
+    """A finished run, published or local, or None; trains nothing.
+
+    Raises:
+        DataError: the run was trained on other data than its folder now holds.
+    """
+    paths = paths_of(config)
+    return load_run(paths) if _found(config, paths) else None
+
+
+def _found(config: RunConfig, paths: RunPaths) -> bool:
+    with disk_errors(paths):
+        found = paths.complete or restore_published(paths)
+    if found:
+        refuse_other_data(config, paths)
+    return found
+
+
+def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
+    """See that a finished run has seen what its folder of data holds now.
+
+    Nothing is compared for a named set, nor where the folder is not on this machine.
+
+    Raises:
+        DataError: the folder holds other data; says both fingerprints.
+    """
+    now = folder_fingerprint(config.dataset, config.data_kind, config.input_column, config.label_column)
+    if now and now != (seen := str(read_record(paths)["data"])):
+        raise DataError(
+            f"run {paths.run_id} was trained on data with fingerprint {seen[:12]}, but {config.dataset} now holds "
+            f"{now[:12]}; remove {paths.directory} or use another root to train on what it holds, or restore the data"
+        )
+
+
+def _carry_out(experiment: Experiment, paths: RunPaths) -> None:
+    record = _open_record(experiment, paths)
+    try:
+        with reporter(experiment.config) as report:
+            best = fit(experiment, paths, report)
+        _finish(experiment, paths, best)
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "INTERRUPTED"
+        record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
+        with suppress(OSError):  # on a full disk the first error is the one to tell
+            write_json(paths.record, record)
+        raise
+    write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})
+
+
+def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
+    config, data = experiment.config, experiment.data
+    before = read_record(paths) if paths.record.is_file() else {}
+    if before and before["data"] != data.fingerprint:
+        raise RunError(
+            f"run {paths.run_id} was begun on data with fingerprint {before['data'][:12]}, but {config.dataset} now has "
+            f"{data.fingerprint[:12]}; restore the data, or remove {paths.directory}"
+        )
+    if not paths.config.is_file():
+        write_json(paths.config, config.model_dump(exclude=set(EXECUTION_FIELDS)))
+    if data.tokenizer:
+        write_atomically(paths.tokenizer, data.tokenizer.encode())
+    record = {
+        "run_id": paths.run_id,
+        "status": "RUNNING",
+        "owner": provenance.owner(),
+        "began": before.get("began", provenance.now()),
+        "resumed": [*before.get("resumed", []), provenance.now()] if before else [],
+        "data": data.fingerprint,
+        "examples": {"train": len(data.train), "val": len(data.val), "test": len(data.test)},
+        "class_names": list(data.class_names),
+        "num_parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
+        "threads": config.threads,
+        **provenance.environment(str(experiment.device)),
+    }
+    write_json(paths.record, record)
+    return record
+
+
+def _finish(experiment: Experiment, paths: RunPaths, best: str) -> None:
+    config, data = experiment.config, experiment.data
+    final = "test" if config.evaluate_test else "val"
+    evaluations: dict[str, Evaluation] = {}
+    if config.evaluate_test:
+        load_weights(experiment, paths, "best", best)
+        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test")
+        load_weights(experiment, paths, "last")
+        # the stream of the last epoch's row, so the same numbers
+        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val")
+    started = time.perf_counter()
+    evaluations[final] = evaluate(experiment, getattr(data, final), config.epochs, final)
+    seconds = time.perf_counter() - started
+    write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
+    summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)
+    write_json(paths.summary, summary | report_keys(config, evaluations[final], seconds))
+    for warning in summary["warnings"] if config.progress != "quiet" else []:
+        print(f"note: {warning}", flush=True)
+    drop_checkpoints(paths)
+
+
+@contextmanager
+def disk_errors(paths: RunPaths) -> Iterator[None]:
+    """Turn what the disk refuses into a RunError that names the file.
+
+    Args:
+        paths: the run whose files are read or written meanwhile.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"run {paths.run_id} stopped, since {error.filename or paths.directory} could not be read or written: "
+            f"{error.strerror or error}; mend that and run again, it goes on from its last checkpoint"
+        ) from error
+
+
+@contextmanager
+def _numerics(threads: int) -> Iterator[None]:
+    """Settings of the process that a run's numbers and speed depend on.
+
+    Freed memory stays with the process, so that the system need not clear it anew at every step. Gradients of an LSTM
+    vanish into denormal numbers, which a CPU handles twenty times slower: they are flushed to zero. That flag holds for
+    threads started later, so it comes first.
+    """
+    before = torch.get_num_threads()
+    torch.set_flush_denormal(True)
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)
