@@ -59,6 +59,7 @@ REFUSED = {
     "16 bits, grey, TIFF": file_of(Image.fromarray((GREY.astype(np.uint16) * 200).astype(np.uint16)), "TIFF"),
     "16 bits, colour": sixteen_bit_png(3),
     "16 bits, colour and alpha": sixteen_bit_png(4),
+    "16 bits, colour, PPM": b"P6\n8 8\n65535\n" + RNG.integers(0, 256, 384, dtype=np.uint8).tobytes(),
     "32 bits": file_of(Image.fromarray(GREY.astype(np.int32) * 1000), "TIFF"),
     "float": file_of(Image.fromarray(GREY.astype(np.float32) / 255), "TIFF"),
     "alpha, colour": file_of(with_alpha("RGBA")),

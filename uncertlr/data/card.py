@@ -93,20 +93,21 @@ def matching(pattern: str, files: Sequence[Path], base: Path) -> list[Path]:
 
 def class_names(card: dict[str, Any], config_name: str = "") -> dict[str, tuple[str, ...]]:
     """The names of the classes that a card declares, by column."""
-    infos = card.get("dataset_info") or []
-    infos = [infos] if isinstance(infos, dict) else infos
-    if config_name and len(infos) > 1:
+    given = card.get("dataset_info") or []
+    infos = [info for info in ([given] if isinstance(given, dict) else given) if isinstance(info, dict)]
+    if len(infos) > 1:
         infos = [info for info in infos if _name(info) == config_name]
-    features = infos[0].get("features") or [] if len(infos) == 1 else []
-    found = {}
-    for feature in features:
-        dtype = feature.get("dtype")
-        names = dtype.get("class_label", {}).get("names") if isinstance(dtype, dict) else None
-        if isinstance(names, dict):
-            names = [names[key] for key in sorted(names, key=int)]
-        if names:
-            found[str(feature["name"])] = tuple(str(name) for name in names)
-    return found
+    features = infos[0].get("features") if len(infos) == 1 else None
+    listed = [each for each in features if isinstance(each, dict)] if isinstance(features, list) else []
+    return {str(each.get("name")): names for each in listed if (names := _listed_names(each.get("dtype")))}
+
+
+def _listed_names(dtype: Any) -> tuple[str, ...]:
+    label = dtype.get("class_label") if isinstance(dtype, dict) else None
+    names = label.get("names") if isinstance(label, dict) else None
+    if isinstance(names, dict) and set(names) == {str(index) for index in range(len(names))}:
+        names = [names[str(index)] for index in range(len(names))]
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _name(configuration: dict[str, Any]) -> str:

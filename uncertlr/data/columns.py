@@ -111,7 +111,7 @@ def arrow_type(schema: pa.Schema, column: str) -> pa.DataType:
         return pa.binary()
     if pa.types.is_struct(found) and "bytes" in found.names:
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    if pa.types.is_boolean(found) or pa.types.is_signed_integer(found):
+    if pa.types.is_boolean(found) or (pa.types.is_integer(found) and found != pa.uint64()):
         return pa.int64()
     return pa.float64() if pa.types.is_floating(found) else found
 

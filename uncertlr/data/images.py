@@ -37,14 +37,21 @@ def decode(content: bytes) -> np.ndarray:
 
 def _refuse_other_depths(image: Image.Image) -> None:
     """Judge by the header: once Pillow has read the pixels, colours of 16 bits look like those of 8."""
-    arguments = image.tile[0].args if image.tile else ()  # type: ignore[attr-defined]
-    packing = arguments if isinstance(arguments, str) else str((*arguments, "")[0]) if isinstance(arguments, tuple) else ""
-    if ";16" in packing or image.mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")) or _rounds_to_eight_bits(image):
         raise UnfitImage(f"has pixels of more than 8 bits (mode {image.mode}): scale them to 0 to 255 and save 8 bits first")
     if image.mode not in GREY + COLOUR:
         raise UnfitImage(f"has the mode {image.mode}: convert it to RGB first, as in image.convert('RGB')")
     if getattr(image, "n_frames", 1) > 1 and image.format not in SINGLE_PICTURE:
         raise UnfitImage("has several frames: save the one that is meant")
+
+
+def _rounds_to_eight_bits(image: Image.Image) -> bool:
+    """Whether Pillow's decoder would drop bits: it is told by the packing (``RGB;16B``), or a PPM file's largest value."""
+    for tile in getattr(image, "tile", []):
+        packing, *others = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if ";16" in str(packing) or (tile.codec_name.startswith("ppm") and others[0] > 255):
+            return True
+    return False
 
 
 def decode_all(files: Iterable[bytes | dict[str, object] | None], where: str) -> list[np.ndarray]:

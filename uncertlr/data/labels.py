@@ -108,7 +108,7 @@ def _checked(
 
 
 def _are_strings(values: Sequence[Any]) -> bool:
-    return len(values) > 0 and all(isinstance(value, str) for value in values)
+    return all(isinstance(value, str) for value in values)
 
 
 def _numbers(part: Labels, column: str, name: str) -> np.ndarray:

@@ -35,6 +35,7 @@ class Layout:
         test: those of the test split; none where a part of train is to be held out.
         unread: files of other splits, of no split, or of other formats.
         cards: files that hold the dataset card.
+        unnamed: whether several files are taken for one set, of whose splits their names tell nothing.
         class_names: names of classes that the card declares, by column.
     """
 
@@ -43,6 +44,7 @@ class Layout:
     test: tuple[Path, ...]
     unread: tuple[Path, ...]
     cards: tuple[Path, ...]
+    unnamed: bool
     class_names: dict[str, tuple[str, ...]]
 
     @property
@@ -58,6 +60,19 @@ class Layout:
     def name_of(self, path: Path) -> str:
         """A file's path within the folder."""
         return path.relative_to(self.folder).as_posix()
+
+    def notes(self) -> list[str]:
+        """What to say of the files: those that are not read, and those whose names tell no split."""
+        held_out = "" if self.test else ", and a fifth of train is held out as test"
+        if self.unread:
+            return [f"not read: {self._listed(self.unread)}; validation is cut from train, by the seed{held_out}"]
+        if self.unnamed:
+            return [f"the names of {self._listed(self.train)} tell no split, so they are one set{held_out}"]
+        return []
+
+    def _listed(self, paths: Sequence[Path]) -> str:
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return ", ".join(self.name_of(path) for path in paths[:3]) + more
 
     def content_hash(self) -> str:
         """A hash of all that decides what is loaded: the files read, their names and splits, and the card.
@@ -117,12 +132,14 @@ def find_layout(folder: Path) -> Layout:
         splits = _splits_of_card(split_patterns(chosen["data_files"], folder), within, base, folder)
     else:
         splits = _splits_of_names(within, base)
-    train, test = splits.get("train", []), splits.get("test", [])
+    unnamed = len(splits.get("", ())) > 1
+    splits = _with_train(splits, folder)
+    train, test = splits["train"], splits.get("test", [])
     _refuse_missing_shards([*train, *test])
     others = [path for path in files if path.suffix.lower() not in NO_DATA and path.name not in DESCRIPTIONS]
     unread = [path for path in others if path not in train and path not in test]
     names = class_names(card, str(chosen.get("config_name", "")))
-    return Layout(folder, tuple(train), tuple(test), tuple(unread), tuple(card_files(folder)), names)
+    return Layout(folder, tuple(train), tuple(test), tuple(unread), tuple(card_files(folder)), unnamed and not unread, names)
 
 
 def _visible_files(folder: Path) -> list[Path]:
@@ -172,7 +189,7 @@ def _splits_of_card(patterns: dict[str, list[str]], files: list[Path], base: Pat
         splits[split] = list(dict.fromkeys(path for paths in found.values() for path in paths))
     if both := set(splits.get("train", [])) & set(splits.get("test", [])):
         raise DataError(f"the card of {folder} names {min(both)} for train and for test; mend it")
-    return _with_train(splits, folder)
+    return splits
 
 
 def _splits_of_names(files: list[Path], base: Path) -> dict[str, list[Path]]:
@@ -181,7 +198,7 @@ def _splits_of_names(files: list[Path], base: Path) -> dict[str, list[Path]]:
         splits.setdefault(_split_of(path.relative_to(base)), []).append(path)
     if not set(splits) & set(WORDS):
         _refuse_glued_words(files)
-    return _with_train(splits, base)
+    return splits
 
 
 def _split_of(path: Path) -> str:
@@ -212,10 +229,11 @@ def _with_train(splits: dict[str, list[Path]], folder: Path) -> dict[str, list[P
     """The splits with the only one under the name train, if it is none of the usual ones."""
     if "train" in splits:
         return splits
-    if len(splits) > 1 or set(splits) & set(WORDS):
+    if len(splits) != 1 or set(splits) & set(WORDS):
+        found = ", ".join(sorted(filter(None, splits))) or "none"
         raise DataError(
-            f"{folder} has no split named 'train'; it has {', '.join(sorted(filter(None, splits)))}. Name the file to train "
-            "on train.parquet; without a test file a fifth of it is held out"
+            f"{folder} has no split named 'train'; it has {found}. Name the file to train on train.parquet; without a test "
+            "file a fifth of it is held out"
         )
     (files,) = splits.values()
     return {"train": files}

@@ -80,14 +80,14 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
         layout = _local_copy(name)
     else:
         layout = find_layout(Path(name))
-        _tell_unread(layout, name)
     if layout:
         arrays = cached(_key(request, layout.content_hash()), lambda: _decode(_load_folder(layout, request), request))
     else:
         key = _key(request, hashlib.sha256(repository.encode()).hexdigest())
         arrays = cached(key, lambda: _decode(_load_hub(repository, request), request))
-    for note in arrays["notes"].tolist():
-        warnings.warn(note, UserWarning, stacklevel=2)
+    notes = [*(layout.notes() if layout and name not in HUB else []), *arrays["notes"].tolist()]
+    for note in notes:
+        warnings.warn(f"{name}: {note}", UserWarning, stacklevel=2)
     return _from_arrays(arrays)
 
 
@@ -104,18 +104,6 @@ def _local_copy(name: str) -> Layout | None:
     if not holds_parquet(folder):
         raise DataError(f"UNCERTLR_DATA={data} has no {name!r}: expected Parquet files in {folder}, in the hub's layout")
     return find_layout(folder)
-
-
-def _tell_unread(layout: Layout, name: str) -> None:
-    if layout.unread:
-        shown = ", ".join(layout.name_of(path) for path in layout.unread[:3])
-        more = f" and {len(layout.unread) - 3} more" if len(layout.unread) > 3 else ""
-        held_out = "" if layout.test else ", and a fifth of train is held out as test"
-        warnings.warn(
-            f"{name}: not read: {shown}{more}; validation is cut from train, by the seed{held_out}",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def _key(request: Request, content: str) -> str:
@@ -168,7 +156,7 @@ def _decode(tables: Tables, request: Request) -> Arrays:
     if columns.kind == "image":
         packed, grey = stack(list(inputs.values()), name)
         if grey:
-            notes.append(f"{name}: {grey} images are grey and become three equal channels, since others have colours")
+            notes.append(f"{grey} images are grey and become three equal channels, since others have colours")
     else:
         packed = [pack_texts(texts) for texts in inputs.values()]
     return {
@@ -188,7 +176,8 @@ def _labels_of_splits(tables: Tables, name: str) -> tuple[tuple[str, ...], dict[
         values, start = tables.splits[split][column][:], 0
         parts[split] = []
         for where, names, rows in files:
-            parts[split].append(Labels(where, values[start : start + rows], names))
+            if rows:
+                parts[split].append(Labels(where, values[start : start + rows], names))
             start += rows
     class_names, indices = class_indices([part for each in parts.values() for part in each], column, name)
     remaining = iter(indices)
@@ -210,10 +199,15 @@ def _hold_out_test(inputs: list[Any], labels: np.ndarray, name: str) -> tuple[di
 
 
 def _notes_on_classes(class_names: tuple[str, ...], labels: dict[str, np.ndarray], name: str) -> list[str]:
-    missing = [class_names[index] for index in sorted(set(labels["test"].tolist()) - set(labels["train"].tolist()))]
+    """What to say of classes that only the test split has."""
+    learned, tested = (np.unique(labels[split]) for split in ("train", "test"))
+    shown = [", ".join(class_names[index] for index in each) for each in (learned, tested)]
+    if not np.isin(tested, learned).any():
+        raise DataError(f"{name}: train holds the classes {shown[0]}, and test {shown[1]}: none in common; name them alike")
+    missing = [class_names[index] for index in np.setdiff1d(tested, learned)]
     if not missing:
         return []
-    return [f"{name}: {', '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
+    return [f"{', '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
 
 
 def _images(rows: Any, column: str, where: str) -> list[np.ndarray]:
