@@ -82,12 +82,15 @@ def choose_columns(
     Raises:
         DataError: a column is missing, of no usable type, or cannot be told.
     """
+    if len(set(schema.names)) < len(schema.names):
+        raise DataError(f"{name} has two columns of one name, among {', '.join(schema.names)}; rename one")
     for column in filter(None, (input_column, label_column)):
         if column not in schema.names:
             raise DataError(f"{name} has no column {column!r}; it has {', '.join(schema.names)}")
     labelled = [each for each in schema.names if each in named or declared_classes(schema, each)]
     kinds = {each: _kind(schema, each) for each in schema.names if each != label_column and each not in labelled}
     wanted = [each for each, found in kinds.items() if found and kind in ("auto", found)]
+    wanted = wanted or [each for each, found in kinds.items() if found]  # the one of another kind is told by its name
     clear = [each for each in wanted if not _is_bytes(schema.field(each).type)]  # bytes may be anything
     input_column = input_column or _only(clear or wanted, schema, name, "input_column")
     label_column = label_column or _only(labelled, schema, name, "label_column")
@@ -98,7 +101,13 @@ def choose_columns(
             "texts; name another input_column, or write images as datasets.Image() and texts as strings"
         )
     if kind not in ("auto", actual):
-        raise DataError(f"{name}: column {input_column!r} holds {actual}s, but data_kind={kind!r}; use data_kind='auto'")
+        found = schema.field(input_column).type
+        mend = (
+            f"decode it first, as in table[{input_column!r}].str.decode('utf-8')"
+            if _is_bytes(found)
+            else "use data_kind='auto'"
+        )
+        raise DataError(f"{name}: column {input_column!r} holds {actual}s ({found}), but data_kind={kind!r}; {mend}")
     return Columns(input_column, label_column, actual)
 
 
@@ -109,7 +118,7 @@ def arrow_type(schema: pa.Schema, column: str) -> pa.DataType:
         return pa.string()
     if _is_bytes(found):
         return pa.binary()
-    if pa.types.is_struct(found) and "bytes" in found.names:
+    if _is_image_struct(found):
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
     if pa.types.is_boolean(found) or (pa.types.is_integer(found) and found != pa.uint64()):
         return pa.int64()
@@ -146,8 +155,7 @@ def _kind(schema: pa.Schema, column: str) -> str:
     found = schema.field(column).type
     if _is_text(found):
         return "text"
-    holds_bytes = pa.types.is_struct(found) and "bytes" in found.names and _is_bytes(found.field("bytes").type)
-    return "image" if holds_bytes or _is_bytes(found) else ""
+    return "image" if _is_bytes(found) or _is_image_struct(found) else ""
 
 
 def _is_text(found: pa.DataType) -> bool:
@@ -158,6 +166,13 @@ def _is_text(found: pa.DataType) -> bool:
 
 def _is_bytes(found: pa.DataType) -> bool:
     return bool(pa.types.is_binary(found) or pa.types.is_large_binary(found) or pa.types.is_binary_view(found))
+
+
+def _is_image_struct(found: pa.DataType) -> bool:
+    """Whether values are as ``datasets.Image`` stores them."""
+    if not pa.types.is_struct(found) or not {"bytes"} <= set(found.names) <= {"bytes", "path"}:
+        return False
+    return _is_bytes(found.field("bytes").type)
 
 
 def _only(candidates: list[str], schema: pa.Schema, name: str, parameter: str) -> str:

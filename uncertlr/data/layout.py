@@ -154,7 +154,7 @@ def _visible_files(folder: Path) -> list[Path]:
         entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         files += [Path(where, name) for name in names if not name.startswith(".") and name not in CARDS]
-    return sorted(files, key=str)
+    return sorted((path for path in files if path.is_file() or path.is_symlink()), key=str)  # no sockets and the like
 
 
 def _refuse_unreadable(error: OSError) -> None:
