@@ -21,7 +21,7 @@ from uncertlr.runs.store import load_run
 from uncertlr.training import cuda_graphs
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.run import run
-from uncertlr.training.step import READINGS, Experiment, epoch_steps
+from uncertlr.training.step import OBSERVATIONS, Experiment, epoch_steps
 
 ARMS: dict[str, dict[str, Any]] = {"fixed rate": {}, "report's rule": {"rule": "threshold"}}
 TURNS, STEPS = 12, 40
@@ -74,7 +74,7 @@ def whole_run(dataset: str, epochs: int) -> dict[str, float]:
 
 
 def _stepper(experiment: Experiment, warm_up: int) -> Any:
-    readings = torch.zeros(len(READINGS), device=experiment.device)
+    observations = torch.zeros(len(OBSERVATIONS), device=experiment.device)
     experiment.model.train()
     steps = _endless(experiment)
 
@@ -83,7 +83,7 @@ def _stepper(experiment: Experiment, warm_up: int) -> Any:
         torch.cuda.synchronize()
         started = time.perf_counter()
         for _ in range(STEPS):
-            next(steps)(True, readings)
+            next(steps)(True, observations)
         torch.cuda.synchronize()
         cuda_graphs.WARM_UP = usual
         return 1_000 * (time.perf_counter() - started) / STEPS

@@ -34,7 +34,7 @@ arms:
   constant_low: {learning_rate: 3.0e-4}
   cosine: {schedule: cosine}
   report: {rule: threshold}
-  sign_flip: {rule: threshold, flip: true, ablation_of: report}
+  report_inverted: {rule: threshold, flip: true, ablation_of: report}
   bold_driver: {rule: bold_driver, signal: loss, ablation_of: report}
   inverse: {rule: proportional, learning_rate: 3.0e-4}
   inverse_yoked: {replay_of: inverse}

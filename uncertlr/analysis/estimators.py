@@ -1,4 +1,4 @@
-"""Every estimator on the same trained networks: how good its probabilities are, and what its uncertainty tells."""
+"""Every estimator on the same trained networks: its probabilities, and how well its uncertainty predicts errors."""
 
 from collections.abc import Sequence
 from typing import Any

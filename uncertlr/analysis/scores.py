@@ -8,39 +8,35 @@ from uncertlr.config import RunConfig
 from uncertlr.metrics import time_to_target
 from uncertlr.runs.store import Run
 
-RULES = {
-    "threshold": "rule",
-    "relative": "relative rule",
-    "bold_driver": "rule on the loss",
-    "shuffled": "own readings, shuffled",
-}
-"""Rules in words, where one word of a run's settings does not say it."""
+RULE_METHODS = {"threshold": "report", "relative": "relative", "integral": "integral", "bold_driver": "bold_driver"}
+"""Methods with a rule whose name does not depend on other settings."""
 
 
 def arm_name(config: RunConfig) -> str:
-    """What a table or a legend calls a run's arm; only of the report's rule it says that it decides at every step.
+    """The name of a run's method, the same in sweep files, lists, legends and tables.
 
-    >>> arm_name(RunConfig(rule="threshold", decide_every=0))
-    'rule, once an epoch'
-    >>> arm_name(RunConfig(rule="proportional", exponent=-1.0))
-    'rate over uncertainty'
-    >>> arm_name(RunConfig(rule="proportional", schedule="one_cycle"))
-    'rate over uncertainty, times one cycle'
+    >>> arm_name(RunConfig()), arm_name(RunConfig(learning_rate=3e-4)), arm_name(RunConfig(schedule="one_cycle"))
+    ('constant', 'constant 3e-4', 'one_cycle')
+    >>> arm_name(RunConfig(rule="threshold")), arm_name(RunConfig(rule="threshold", decide_every=0))
+    ('report', 'report_epoch')
+    >>> arm_name(RunConfig(rule="proportional", exponent=-1.0, schedule="one_cycle"))
+    'one_cycle_over_uncertainty'
     """
     if config.rule == "none":
-        return "fixed rate" if config.schedule == "constant" else config.schedule.replace("_", " ")
-    words = RULES.get(config.rule, config.rule)
+        if config.schedule != "constant":
+            return config.schedule
+        usual = RunConfig.model_fields["learning_rate"].default
+        return "constant" if config.learning_rate == usual else f"constant {rate(config.learning_rate)}"
     if config.rule == "proportional":
-        words = f"rate {'over' if config.exponent < 0 else 'times'} uncertainty"
-    if config.rule == "replay":
-        words = "another seed's curve" if len(config.donors) == 1 else "other seeds' mean curve"
-    if config.flip:
-        words = f"upside-down {words}"
-    if config.schedule != "constant":
-        words += f", times {config.schedule.replace('_', ' ')}"
-    if config.decide_every == 1:
-        return f"{words}, every step" if config.rule == "threshold" else words
-    return f"{words}, " + ("once an epoch" if config.decide_every == 0 else f"every {config.decide_every} steps")
+        if config.schedule == "constant":
+            return "inverse" if config.exponent < 0 else "proportional"
+        return f"{config.schedule}_{'over' if config.exponent < 0 else 'times'}_uncertainty"
+    if config.rule in ("replay", "shuffled"):
+        return config.rule if len(config.donors) == 1 else "mean_curve"
+    name = RULE_METHODS[config.rule] + ("_inverted" if config.flip else "")
+    cadence = {0: "_epoch", 1: ""}.get(config.decide_every, f"_every_{config.decide_every}")
+    scheduled = "" if config.schedule == "constant" else f"{config.schedule}_times_"
+    return f"{scheduled}{name}{cadence}"
 
 
 def rate(value: float) -> str:
@@ -83,6 +79,51 @@ def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
             "ECE, MC, mean": f"{sum(scores['mc_ece'] for scores in final) / len(final):.3f}",
         }
     return pd.DataFrame(rows).T
+
+
+def rates_table(runs: Mapping[str, Run]) -> pd.DataFrame:
+    """One row a run with a rule: its initial and last learning rate, and shares of all steps.
+
+    Args:
+        runs: name of the arm to its run; those without a rule are left out.
+
+    Returns:
+        ``initial`` and ``last``; of the steps, how many were taken at the lower and at the upper bound of the factor, and
+        how many signal values lay above the threshold, empty for a rule without one.
+    """
+    rows = {}
+    for name, run in runs.items():
+        rates = run.summary["rate"]
+        if run.config.rule == "none":
+            continue
+        above = f"{rates['above_threshold']:.1%}" if run.config.rule == "threshold" else ""
+        rows[name] = {
+            "initial": rate(run.config.learning_rate),
+            "last": rate(rates["final"]),
+            "at lower bound": f"{rates['at_floor']:.1%}",
+            "at upper bound": f"{rates['at_ceiling']:.1%}",
+            "above threshold": above,
+        }
+    return pd.DataFrame(rows).T
+
+
+def run_facts(run: Run) -> pd.Series:
+    """Sizes, time and origin of a run, to be shown beside its figures."""
+    record = run.record
+    examples = record["examples"]
+    return pd.Series(
+        {
+            "run": run.config.run_id,
+            "examples (training, validation, test)": ", ".join(f"{examples[split]:,}" for split in ("train", "val", "test")),
+            "parameters of the network": f"{record['num_parameters']:,}",
+            "epochs": run.config.epochs,
+            "seconds per epoch": f"{run.summary['seconds_per_epoch']:.1f}",
+            "processor": f"{record['processor']}, threads: {record['threads']}",
+            "torch": record["versions"]["torch"],
+            "data fingerprint": record["data"][:12],
+        },
+        name="value",
+    )
 
 
 def final_scores(run: Run) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Times to a target, paired and censored: what can be said of runs some of which never arrived."""
+"""Times to a target, paired and censored: what can be said of runs some of which never reached it."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,8 +31,8 @@ class Survival:
 def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
     """The Kaplan-Meier curve (1958) of times to a target, with intervals on the scale of log(-log share).
 
-    That scale has no interval where nobody arrived or all did; there the exact binomial one (Clopper & Pearson 1934) stands,
-    at time 0 where nobody arrived.
+    That scale has no interval where no run or every run reached the target; there the exact binomial one
+    (Clopper & Pearson 1934) is used, at time 0 where no run did.
 
     Args:
         times: when each run reached the target, or the last time at which it had not.
@@ -61,40 +61,40 @@ def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class TimeDifference:
     """An arm's times against a baseline's, over paired seeds.
 
     Attributes:
         difference: mean of the paired differences of restricted times, arm minus baseline; negative is sooner.
         p_value: of the exact sign-flip test, two-sided.
         horizon: the time up to which every run was watched; a later time counts as this.
-        arrived: runs of the arm that arrived before the horizon.
-        arrived_baseline: likewise of the baseline.
+        reached: runs of the arm that reached the target before the horizon.
+        reached_baseline: likewise of the baseline.
     """
 
     difference: Interval
     p_value: float
     horizon: float
-    arrived: int
-    arrived_baseline: int
+    reached: int
+    reached_baseline: int
 
     @property
     def estimable(self) -> bool:
-        """Whether two runs at least of each arm arrived before the horizon; else the difference is but the cut's."""
-        return min(self.arrived, self.arrived_baseline) >= 2
+        """Whether at least two runs of each arm reached the target before the horizon."""
+        return min(self.reached, self.reached_baseline) >= 2
 
 
-def compare_arrival(arm: Mapping[int, Censored], baseline: Mapping[int, Censored], horizon: float) -> Arrival | None:
+def compare_times(arm: Mapping[int, Censored], baseline: Mapping[int, Censored], horizon: float) -> TimeDifference | None:
     """Compare times to a target pair by pair.
 
     A time that was not observed is known only to be later than the run's end. Up to a horizon that all runs have lived to,
     the smaller of time and horizon is known of each, so its mean (the restricted mean survival time, Royston & Parmar 2013)
-    can be compared like any other number. Two runs of a pair that both never arrived differ by 0.
+    can be compared like any other number. Two runs of a pair that never reached the target differ by 0.
 
     Args:
         arm: a time for each seed.
         baseline: likewise; pairs are the seeds that both have.
-        horizon: at most the length of the shortest run that did not arrive, in the unit of the times.
+        horizon: at most the length of the shortest run that did not reach the target, in the unit of the times.
 
     Returns:
         None where fewer than two seeds are shared.
@@ -110,8 +110,8 @@ def compare_arrival(arm: Mapping[int, Censored], baseline: Mapping[int, Censored
     if len(seeds) < 2:
         return None
     differences = [min(arm[seed].time, horizon) - min(baseline[seed].time, horizon) for seed in seeds]
-    arrived, other = (sum(_in_time(runs[seed], horizon) for seed in seeds) for runs in (arm, baseline))
-    return Arrival(paired_interval(differences), sign_flip_p_value(differences), horizon, arrived, other)
+    reached, other = (sum(_in_time(runs[seed], horizon) for seed in seeds) for runs in (arm, baseline))
+    return TimeDifference(paired_interval(differences), sign_flip_p_value(differences), horizon, reached, other)
 
 
 def _in_time(run: Censored, horizon: float) -> bool:

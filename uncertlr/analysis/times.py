@@ -6,7 +6,7 @@ import pandas as pd
 from uncertlr.analysis.paired import paired_interval
 from uncertlr.analysis.pairs import shared_seeds
 from uncertlr.analysis.study import CONSTANT, Study
-from uncertlr.analysis.survival import compare_arrival
+from uncertlr.analysis.survival import compare_times
 from uncertlr.metrics import Censored, time_to_minimum, time_to_target
 from uncertlr.runs.store import Run
 
@@ -16,7 +16,7 @@ def target_accuracy(study: Study, baseline: str = CONSTANT) -> float:
     return float(np.median([run.validation["accuracy"].iloc[-1] for run in study.arms[baseline].values()]))
 
 
-def arrivals(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
+def times_to_target(study: Study, arm: str, target: float, unit: str = "epoch") -> dict[int, Censored]:
     """When each finished run of an arm first reached the target on validation, in epochs or seconds."""
     return {
         seed: time_to_target(run.validation["accuracy"].tolist(), times(run, unit), target)
@@ -30,17 +30,17 @@ def times(run: Run, unit: str) -> list[float]:
     return [epoch * pace for epoch in run.validation["epoch"].tolist()]
 
 
-def arrival_table(study: Study, baseline: str = CONSTANT, target: float | None = None) -> pd.DataFrame:
+def time_to_target_table(study: Study, baseline: str = CONSTANT, target: float | None = None) -> pd.DataFrame:
     """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
 
-    Differences are of times cut at a horizon up to which all runs of the pairs were watched; with fewer than two arrivals
-    before it in either arm there is nothing to estimate, and the cell says so. Seconds are of training alone, with what
-    reading the uncertainty costs, at a run's median pace, of pairs that ran on one kind of processor.
+    Differences are of times cut at a horizon up to which all runs of the pairs were watched. With fewer than two runs of
+    either arm that reached the target before it there is nothing to estimate, and the cell says so. Seconds are of training
+    alone, including the cost of estimating the uncertainty, at a run's median pace, of pairs on one kind of processor.
 
     Args:
         study: whose arms are timed.
         baseline: with which they are compared.
-        target: validation accuracy to arrive at; None for `target_accuracy`.
+        target: validation accuracy to reach; None for `target_accuracy`.
     """
     if not study.arms[baseline]:
         return pd.DataFrame()
@@ -49,7 +49,7 @@ def arrival_table(study: Study, baseline: str = CONSTANT, target: float | None =
     for arm, of_seed in study.arms.items():
         if not of_seed:
             continue
-        found = arrivals(study, arm, target)
+        found = times_to_target(study, arm, target)
         rows[arm] = {
             "seeds": len(of_seed),
             "reached the target": f"{sum(each.observed for each in found.values())} of {len(found)}",
@@ -66,11 +66,11 @@ def _difference(study: Study, arm: str, baseline: str, target: float, unit: str)
     alike = seeds_of_one_machine(study, arm, baseline) if unit == "seconds" else shared_seeds(study, arm, baseline)
     if len(alike) < 2:
         return ""
-    one, other = (_those(arrivals(study, each, target, unit), alike) for each in (arm, baseline))
+    one, other = (_those(times_to_target(study, each, target, unit), alike) for each in (arm, baseline))
     horizon = min(times(study.arms[each][seed], unit)[-1] for each in (arm, baseline) for seed in alike)
-    found = compare_arrival(one, other, horizon)
+    found = compare_times(one, other, horizon)
     if found is None or not found.estimable:
-        few = f"{found.arrived} and {found.arrived_baseline}" if found else "0"
+        few = f"{found.reached} and {found.reached_baseline}" if found else "0"
         return f"not estimable ({few} of {len(alike)} before {horizon:.0f})"
     return f"{found.difference.signed(1)}, cut at {horizon:.0f}, n = {len(alike)}"
 

@@ -81,7 +81,7 @@ def confusion_of(run: Run) -> Confusion | None:
 
 
 def examples_table(examples: Sequence[Example]) -> pd.DataFrame:
-    """A row an example: where it stands in its split and what the network said of it, without the picture or the text."""
+    """A row per example: its place in its split and what the network predicted, without the picture or the text."""
     columns = [each.name for each in fields(Example) if each.name != "content"]
     return pd.DataFrame([asdict(example) for example in examples], columns=columns)
 

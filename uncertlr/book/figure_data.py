@@ -1,4 +1,4 @@
-"""What stands beside a figure: the runs it is drawn from, and its numbers as CSV. Works from a file, asks for nothing."""
+"""The data beside a figure: the runs it is drawn from, and its numbers as CSV. Works offline."""
 
 import base64
 import html
@@ -139,7 +139,7 @@ def curves_table(arms: Mapping[str, Run]) -> pd.DataFrame:
 
 
 def traces_table(arms: Mapping[str, Run]) -> pd.DataFrame:
-    """Rate, factor and readings over the steps, at evenly spaced ones where there are many: a row an arm and step."""
+    """Rate, factor and signal over the steps, at evenly spaced ones where there are many: a row an arm and step."""
     parts = [_labelled(name, run, pd.DataFrame(thin(run.trace, TRACE_POINTS))) for name, run in arms.items()]
     return pd.concat(parts, ignore_index=True)
 

@@ -1,8 +1,8 @@
 """Published runs: many runs in one Parquet file a sweep, small enough for the repository.
 
 A published run keeps its configuration, record, summary and metrics whole. It keeps the factor and, of a rule with feedback,
-the signal at every step, since controls replay them; the other readings of the trace at evenly spaced steps. Nothing replays
-a trial, whose test set stays closed, so of it all readings are thinned.
+the signal at every step, since controls replay them; the other columns of the trace at evenly spaced steps. Nothing replays
+a trial, whose test set stays closed, so all columns of it are thinned.
 """
 
 import io

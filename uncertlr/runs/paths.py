@@ -86,7 +86,7 @@ class RunPaths:
         return self.directory / "factor.npz"
 
     def trace(self, epoch: int) -> Path:
-        """The readings of every step of an epoch, counted from 1."""
+        """What was observed at every step of an epoch, counted from 1."""
         return self.directory / f"trace-{epoch:04d}.npz"
 
     def weights(self, which: str) -> Path:

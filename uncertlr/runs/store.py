@@ -45,7 +45,7 @@ class Run:
 
     @property
     def trace(self) -> Arrays:
-        """The readings of every step, all epochs joined; thinned in a published run."""
+        """What was observed at every step, all epochs joined; thinned in a published run."""
         return read_trace(self.paths)
 
     @property
@@ -134,7 +134,7 @@ def read_predictions(paths: RunPaths) -> "pd.DataFrame":
 
 
 def read_trace(paths: RunPaths) -> Arrays:
-    """The readings of every step, all epochs joined.
+    """What was observed at every step, all epochs joined.
 
     Raises:
         RunError: a file is damaged, or there is none.

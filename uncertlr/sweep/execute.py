@@ -32,7 +32,7 @@ def run_sweep(
     notebook: Path | None = None,
     report: Report = lambda job, outcome: None,
 ) -> list[Outcome]:
-    """Carry out what is missing of a sweep, donors before the runs that replay them.
+    """Carry out what is missing of a sweep, source runs before the runs that replay them.
 
     A run that fails stops only the runs that replay it. A run whose worker dies is taken up by another worker from its last
     checkpoint. Interrupted at any point, the same call goes on with what is missing.
@@ -59,7 +59,7 @@ def run_sweep(
     missing = missing_jobs(jobs, notebook)
     if not missing:
         return []
-    for run_id in {donor for job in missing for donor in job.config.donors}:
+    for run_id in {source for job in missing for source in job.config.donors}:
         paths = RunPaths(paths_of(missing[0].config).root, run_id)
         with disk_errors(paths):
             restore_published(paths)  # once, not by several workers at a time
@@ -100,7 +100,7 @@ def with_fixed_rates(jobs: Sequence[Job]) -> list[Job]:
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
-    """See to what no field of RunConfig tells alone, before the first run and not after a night.
+    """Check what no field of RunConfig decides alone, before the first run.
 
     Raises:
         ConfigError: settings that do not go together, named with their arm.

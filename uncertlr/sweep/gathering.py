@@ -1,4 +1,4 @@
-"""What of a sweep waits for its donors, what is at the cluster, and what has ended."""
+"""Which runs of a sweep wait for their source runs, which are at the cluster, and which have ended."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ ATTEMPTS = 3
 
 
 class Gathering:
-    """Hands runs to a cluster as soon as their donors have ended, and gathers what becomes of them.
+    """Hands runs to a cluster as soon as their source runs have ended, and collects their outcomes.
 
-    Donors are waited for here, not in the cluster: so nothing that has been gathered is lost with a worker.
+    Source runs are waited for here, not in the cluster, so that no outcome is lost with a worker.
 
     Args:
         client: of the cluster.
@@ -75,7 +75,7 @@ class Gathering:
         return ready
 
     def _needs(self, run_id: str) -> set[str]:
-        """The runs of this sweep that must end first: its donors, and the fixed rate that a notebook compares with."""
+        """The runs of this sweep that must end first: source runs, and the run without a rule for a notebook."""
         config = self.jobs[run_id].config
         needs = {*config.donors, *([config.without_rule().run_id] if self.notebook else [])}
         return (needs & self.jobs.keys()) - {run_id}

@@ -12,7 +12,7 @@
       constant: {}
       inverse: {rule: proportional, learning_rate: 3e-4}
       tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
-      sign_flip: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
+      report_inverted: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
       inverse_yoked: {replay_of: inverse}                    # replays the next seed's run of inverse
       inverse_yoked_3: {replay_of: inverse, source_runs: 3}  # replays the run of the third seed from its own
       inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
@@ -29,7 +29,7 @@ Keys that change no run state facts about the study, see `uncertlr.sweep.facts.F
     baselines: [constant, cosine]         # arms that every arm with feedback is compared with
     arms:
       report: {rule: threshold}
-      sign_flip: {rule: threshold, flip: true, ablation_of: report}
+      report_inverted: {rule: threshold, flip: true, ablation_of: report}
 """
 
 import difflib
@@ -41,7 +41,7 @@ from typing import Any
 
 import yaml
 
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset, stored_names
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.controls import control_runs, first_seeds, without
 from uncertlr.sweep.facts import ARM_FACTS, SWEEP_FACTS, Facts, read_facts
@@ -114,7 +114,7 @@ def read_study_facts(path: Path) -> Facts:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a name may stand only once."""
+    """Safe YAML that refuses a name given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -122,7 +122,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a name must be text", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -150,17 +150,17 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     dataset = grid["experiment"]
     if not isinstance(dataset, str) or (dataset not in PRESETS and not Path(dataset).expanduser().is_dir()):
         raise ConfigError(f"experiment={dataset!r} is no data set; choose {', '.join(PRESETS)}, or an existing folder")
-    base, product, arms = (_mapping(key, grid.get(key)) for key in ("base", "product", "arms"))
+    base, product = (_fields(key, grid.get(key)) for key in ("base", "product"))
+    arms = {name: _fields(f"arm {name!r}", fields) for name, fields in _mapping("arms", grid["arms"]).items()}
     _refuse_reserved("base", base)
     _refuse_reserved("product", product)
     for field, values in product.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"product: {field}={values!r} must be a list of at least one value")
-    arms = {name: _mapping(f"arm {name!r}", fields) for name, fields in arms.items()}
     for name, fields in arms.items():
         _refuse_reserved(f"arm {name!r}", without(fields, "source_runs", "seeds"))
         if both := sorted(set(fields) & set(product)):
-            raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; it can stand in one place only")
+            raise ConfigError(f"arm {name!r}: {both[0]} is varied by the product; give it in one place only")
     profile = grid.get("profile", "exact")
     if profile not in list(PROFILES):
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
@@ -171,6 +171,16 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     arms = {name: without(fields, *ARM_FACTS) for name, fields in arms.items()}
     given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials, "facts": facts}
     return {"experiment": dataset, "profile": profile, **given}
+
+
+def _fields(where: str, value: Any) -> dict[str, Any]:
+    """A mapping of fields of RunConfig, by the names that are stored; the source runs of a control keep theirs."""
+    fields = _mapping(where, value)
+    source_runs = {name: fields[name] for name in ("source_runs",) if name in fields}
+    try:
+        return stored_names(without(fields, "source_runs")) | source_runs
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _mapping(where: str, value: Any) -> dict[str, Any]:
@@ -188,7 +198,7 @@ def _seeds(value: Any) -> list[int]:
     if not isinstance(seeds, list) or not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
         raise ConfigError(f"seeds={value!r} must be a count of at least 1, or a list of whole numbers from 0 on")
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds={value!r}: a seed stands twice")
+        raise ConfigError(f"seeds={value!r}: a seed is given twice")
     return seeds
 
 

@@ -10,7 +10,7 @@ from uncertlr.errors import ConfigError, RunError, StaleResults
 def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True) -> None:
     """Run a notebook with papermill; unlike papermill, refuse a parameter that the notebook does not have.
 
-    What is not finished stands beside `target`, with the suffix ``.part.ipynb``.
+    What is not finished is written beside `target`, with the suffix ``.part.ipynb``.
 
     Args:
         source: the notebook.

@@ -27,7 +27,7 @@ class Range:
 
 
 def spread(grid: dict[str, Any]) -> dict[str, Any]:
-    """A sweep in which each arm that names ranges stands as its trials; controls of such an arm wait for the choice.
+    """A sweep in which each arm that names ranges is replaced by its trials; controls of such an arm wait for the choice.
 
     Raises:
         ConfigError: a range that makes no sense, ranges without ``trials``, or the reverse; ranges beside ``product`` or an

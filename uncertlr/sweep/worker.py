@@ -6,8 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_core.utils import ensure_event_loop
-
 from uncertlr.config import RunConfig
 from uncertlr.errors import UncertlrError
 from uncertlr.runs.paths import paths_of
@@ -33,7 +31,7 @@ class Outcome:
 
 
 def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
-    """One run, on a worker; what goes wrong is told, not raised, so that the others go on.
+    """One run, on a worker; what goes wrong is returned, not raised, so that the others go on.
 
     Another process may be at the same run, such as a worker whose sweep was killed: it is waited for.
     """
@@ -42,6 +40,8 @@ def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
         with _one_at_a_time:
             run(config, wait=True)
             if notebook:
+                from jupyter_core.utils import ensure_event_loop
+
                 with closing(ensure_event_loop()):  # papermill leaves the loop of a worker's thread open
                     execute_notebook(notebook, executed_notebook(config), config.model_dump())
     except UncertlrError as problem:

@@ -92,7 +92,7 @@ def resolve_device(name: str) -> torch.device:
         torch.rand(1, device=name, generator=torch.Generator(name)).item()  # the meta device has tensors, but no numbers
     except Exception as error:  # each backend raises another kind
         cause = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"device={name!r} cannot train here ({cause}); use device='auto'") from None
+        raise ConfigError(f"device={name!r} is not available here ({cause}); use device='auto'") from None
     return torch.device(name)
 
 

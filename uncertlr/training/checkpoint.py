@@ -88,7 +88,7 @@ def drop_checkpoints(paths: RunPaths) -> None:
 
 
 def _lines(paths: RunPaths) -> list[str]:
-    """What stands in the metrics, be it damaged."""
+    """What the metrics file holds, even if it is damaged."""
     return paths.metrics.read_text(encoding="utf-8", errors="replace").splitlines() if paths.metrics.is_file() else []
 
 

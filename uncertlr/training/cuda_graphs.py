@@ -15,7 +15,7 @@ from uncertlr.data import Batch, DataSet, image_batch
 from uncertlr.seeding import derive_seed
 
 Learn = Callable[[Batch, torch.Generator | None, Tensor], Tensor]
-"""One step without its scheduler: a batch, the estimator's stream (None to read nothing), and the readings to fill."""
+"""One step without its scheduler: a batch, the estimator's stream (None to observe nothing), the observations to fill."""
 
 WARM_UP = 3
 """Plain steps before the first recording: libraries and the optimizer set themselves up in them."""
@@ -24,7 +24,7 @@ WARM_UP = 3
 @dataclass(frozen=True)
 class _Recording:
     graph: torch.cuda.CUDAGraph
-    readings: Tensor
+    observations: Tensor
     correct: Tensor
 
 
@@ -41,7 +41,7 @@ class RecordedSteps:
         data: whose training images are taken.
         batch_size: examples of a recorded step.
         augment: flip and crop at random.
-        num_readings: length of the readings that `learn` fills.
+        num_observations: length of the observations that `learn` fills.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class RecordedSteps:
         data: DataSet,
         batch_size: int,
         augment: bool,
-        num_readings: int,
+        num_observations: int,
     ) -> None:
         device = data.train.targets.device
         self.learn, self.optimizer, self.data = learn, optimizer, data
@@ -59,7 +59,7 @@ class RecordedSteps:
         self.samples, self.dropout = torch.Generator(device), torch.Generator(device)
         self.indices = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
-        self.num_readings = num_readings
+        self.num_observations = num_observations
         self.recordings: dict[bool, _Recording] = {}
         self.taken = 0
 
@@ -70,13 +70,13 @@ class RecordedSteps:
         if self.augmentation is not None:
             self.augmentation.manual_seed(derive_seed(seed, epoch, "augment"))
 
-    def take(self, indices: Tensor, read: bool, readings: Tensor) -> Tensor:
+    def take(self, indices: Tensor, observe: bool, observations: Tensor) -> Tensor:
         """One step.
 
         Args:
             indices: int64 [B] on the device, the examples.
-            read: whether the uncertainty is read.
-            readings: filled on the device.
+            observe: whether the uncertainty is estimated.
+            observations: filled on the device.
 
         Returns:
             How many examples were classified correctly, 0-dim; it holds until the next step.
@@ -86,28 +86,28 @@ class RecordedSteps:
         if len(indices) != len(self.indices) or self.taken < WARM_UP:
             self.taken += 1
             with self._own_stream(), self._rates_on_device():
-                return self._step(indices, read, readings)
+                return self._step(indices, observe, observations)
         self.indices.copy_(indices)
-        if read not in self.recordings:
-            self.recordings[read] = self._record(read)
-        recording = self.recordings[read]
+        if observe not in self.recordings:
+            self.recordings[observe] = self._record(observe)
+        recording = self.recordings[observe]
         recording.graph.replay()
-        readings.copy_(recording.readings)
+        observations.copy_(recording.observations)
         return recording.correct
 
-    def _step(self, indices: Tensor, read: bool, readings: Tensor) -> Tensor:
+    def _step(self, indices: Tensor, observe: bool, observations: Tensor) -> Tensor:
         batch = image_batch(self.data, self.data.train, indices, self.augmentation)
-        return self.learn(batch, self.samples if read else None, readings)
+        return self.learn(batch, self.samples if observe else None, observations)
 
-    def _record(self, read: bool) -> _Recording:
+    def _record(self, observe: bool) -> _Recording:
         graph = torch.cuda.CUDAGraph()
         for stream in (self.samples, self.augmentation):
             if stream is not None:
                 graph.register_generator_state(stream)
-        readings = torch.full((self.num_readings,), torch.nan, device=self.indices.device)
+        observations = torch.full((self.num_observations,), torch.nan, device=self.indices.device)
         with self._own_stream(), self._rates_on_device(), torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            correct = self._step(self.indices, read, readings)
-        return _Recording(graph, readings, correct)
+            correct = self._step(self.indices, observe, observations)
+        return _Recording(graph, observations, correct)
 
     @contextmanager
     def _own_stream(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from uncertlr.runs.files import Arrays, load_state, save_arrays, save_state, sha
 from uncertlr.runs.paths import RunPaths
 from uncertlr.seeding import generator
 from uncertlr.training.checkpoint import append_metrics, load_checkpoint, rewind, save_checkpoint
-from uncertlr.training.step import READINGS, Experiment, dropout_stream, epoch_steps
+from uncertlr.training.step import OBSERVATIONS, Experiment, dropout_stream, epoch_steps
 
 Report = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -119,11 +119,11 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     """One pass over the training set.
 
     Returns:
-        The trace (an array a quantity, a number a step; NaN where nothing was read) and the epoch's row of metrics.
+        The trace (an array a quantity, a number a step; NaN where nothing was observed) and the epoch's row of metrics.
     """
     config, data, device = experiment.config, experiment.data, experiment.device
     steps = steps_per_epoch(len(data.train), config.batch_size)
-    readings = torch.full((len(READINGS), steps), torch.nan, device=device)
+    observations = torch.full((len(OBSERVATIONS), steps), torch.nan, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     rates, factors = [], []
     started = time.perf_counter()
@@ -133,10 +133,10 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
             rates.append(float(experiment.optimizer.param_groups[0]["lr"]))
             factors.append(experiment.scheduler.factor)
             try:
-                correct += take(step % config.signal_every == 0, readings[:, step])
+                correct += take(step % config.signal_every == 0, observations[:, step])
             except ValueError as error:
                 raise RunError(f"epoch {epoch}, step {step}: {error}") from error
-    trace = dict(zip(READINGS, readings.cpu().numpy(), strict=True))
+    trace = dict(zip(OBSERVATIONS, observations.cpu().numpy(), strict=True))
     seconds = time.perf_counter() - started
     broken = np.flatnonzero(~np.isfinite(trace["loss"]))
     if broken.size:

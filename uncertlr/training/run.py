@@ -92,7 +92,7 @@ def _carry_out(experiment: Experiment, paths: RunPaths) -> None:
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "INTERRUPTED"
         record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
-        with suppress(OSError):  # on a full disk the first error is the one to tell
+        with suppress(OSError):  # on a full disk the first error is the one to report
             write_json(paths.record, record)
         raise
     write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})

@@ -19,10 +19,10 @@ from uncertlr.seeding import derive_seed, generator
 from uncertlr.training.cuda_graphs import RecordedSteps
 from uncertlr.training.objective import Forward, forward
 
-READINGS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information")
+OBSERVATIONS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information")
 
 Step = Callable[[bool, Tensor], Tensor]
-"""Takes whether to read the uncertainty, and the readings to fill; returns how many examples it got right, 0-dim."""
+"""Takes whether to estimate the uncertainty, and the observations to fill; returns how many examples it got right, 0-dim."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Experiment:
         scheduler: sets the optimizer's rates.
         estimator: reads the training batch's uncertainty.
         evaluator: reads the uncertainty of validation and test.
-        probe: a batch that is read instead of the training batch.
+        probe: a batch whose uncertainty is estimated instead of the training batch's.
         recorded: the steps as CUDA graphs; None where there are none.
     """
 
@@ -58,17 +58,17 @@ class Experiment:
 
 
 def epoch_steps(experiment: Experiment, epoch: int) -> Iterator[Step]:
-    """An epoch's steps, to be called in turn: with whether to read the uncertainty, and the readings to fill.
+    """An epoch's steps, to be called in turn: with whether to estimate the uncertainty, and the observations to fill.
 
     Each returns how many of its examples were classified correctly, 0-dim.
 
     Raises:
-        ValueError: (a step) the rule refuses the reading.
+        ValueError: (a step) the rule refuses the signal value.
     """
     config, data = experiment.config, experiment.data
     if can_record(experiment):
         if experiment.recorded is None:
-            settings = (config.batch_size, config.augment, len(READINGS))
+            settings = (config.batch_size, config.augment, len(OBSERVATIONS))
             experiment.recorded = RecordedSteps(partial(learn, experiment), experiment.optimizer, data, *settings)
         experiment.recorded.begin(config.seed, epoch)
         for indices in image_order(data, config.batch_size, config.seed, epoch):
@@ -92,13 +92,17 @@ def dropout_stream(experiment: Experiment, epoch: int) -> Iterator[None]:
         yield
 
 
-def _plain_step(experiment: Experiment, batch: Batch, samples: torch.Generator, read: bool, readings: Tensor) -> Tensor:
-    return train_step(experiment, batch, samples if read else None, readings)
+def _plain_step(
+    experiment: Experiment, batch: Batch, samples: torch.Generator, observe: bool, observations: Tensor
+) -> Tensor:
+    return train_step(experiment, batch, samples if observe else None, observations)
 
 
-def _recorded_step(experiment: Experiment, recorded: RecordedSteps, indices: Tensor, read: bool, readings: Tensor) -> Tensor:
-    correct = recorded.take(indices, read, readings)
-    steer(experiment.scheduler, readings if read else None)
+def _recorded_step(
+    experiment: Experiment, recorded: RecordedSteps, indices: Tensor, observe: bool, observations: Tensor
+) -> Tensor:
+    correct = recorded.take(indices, observe, observations)
+    steer(experiment.scheduler, observations if observe else None)
     return correct
 
 
@@ -117,31 +121,31 @@ def can_record(experiment: Experiment) -> bool:
     return isinstance(experiment.estimator, MCDropout) and head is not None and dropout_and_linear(head) is not None
 
 
-def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | None, readings: Tensor) -> Tensor:
+def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | None, observations: Tensor) -> Tensor:
     """Forward, backward, update, and the next rate.
 
     Args:
         experiment: whose model is trained.
         batch: inputs and targets.
-        samples: stream of the estimator; None to read nothing at this step.
-        readings: filled in the order of `READINGS`.
+        samples: stream of the estimator; None to observe nothing at this step.
+        observations: filled in the order of `OBSERVATIONS`.
 
     Returns:
         How many of the batch's examples were classified correctly (with dropout on), 0-dim.
 
     Raises:
-        ValueError: the rule refuses the reading.
+        ValueError: the rule refuses the signal value.
     """
-    correct = learn(experiment, batch, samples, readings)
-    steer(experiment.scheduler, readings if samples is not None else None)
+    correct = learn(experiment, batch, samples, observations)
+    steer(experiment.scheduler, observations if samples is not None else None)
     return correct
 
 
-def learn(experiment: Experiment, batch: Batch, samples: torch.Generator | None, readings: Tensor) -> Tensor:
+def learn(experiment: Experiment, batch: Batch, samples: torch.Generator | None, observations: Tensor) -> Tensor:
     """Forward, backward, update; arguments and return value are those of `train_step`.
 
-    The uncertainty is read from the features that the forward pass has computed, so it costs no second pass; a random
-    network's is read from the logits of its weight samples. A probe batch costs passes of its own.
+    The uncertainty is estimated from the features that the forward pass has computed, so it costs no second pass; a random
+    network's is estimated from the logits of its weight samples. A probe batch costs passes of its own.
     """
     config = experiment.config
     step = forward(experiment.model, batch, len(experiment.data.train), config.weight_samples)
@@ -149,12 +153,12 @@ def learn(experiment: Experiment, batch: Batch, samples: torch.Generator | None,
     step.objective.backward()  # type: ignore[no-untyped-call]
     loss = step.loss.detach()
     if samples is None:
-        readings[0] = loss
+        observations[0] = loss
     else:
         seen = _read(experiment, step, samples)
         signal = loss if config.signal == "loss" else read_signal(config.signal, seen)
         uncertainties = (seen.predictive_entropy, seen.expected_entropy, seen.mutual_information)
-        torch.stack([loss, signal, *(each.mean() for each in uncertainties)], out=readings)
+        torch.stack([loss, signal, *(each.mean() for each in uncertainties)], out=observations)
     experiment.optimizer.step()
     logits = step.logits.detach()
     logits = logits.mean(0) if len(logits) > 1 else logits[0]
@@ -162,14 +166,14 @@ def learn(experiment: Experiment, batch: Batch, samples: torch.Generator | None,
     return (predicted == batch.targets).sum()
 
 
-def steer(scheduler: UncertaintyLR, readings: Tensor | None) -> None:
-    """The next rate, from what a step has read, in the order of `READINGS`; None where it read nothing.
+def steer(scheduler: UncertaintyLR, observations: Tensor | None) -> None:
+    """The next rate, from what a step observed, in the order of `OBSERVATIONS`; None where it observed nothing.
 
     Raises:
-        ValueError: the rule refuses the reading.
+        ValueError: the rule refuses the signal value.
     """
-    if scheduler.rule and readings is not None:
-        scheduler.observe(readings[1])
+    if scheduler.rule and observations is not None:
+        scheduler.observe(observations[1])
     scheduler.step()
 
 

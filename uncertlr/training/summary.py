@@ -19,7 +19,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
     Args:
         config: what was run.
         metrics: a row an epoch and split.
-        trace: the readings of every step.
+        trace: what was observed at every step.
         evaluations: of the last weights on ``val``, and where the test set may be seen on ``test`` and ``test_best``.
     """
     val = metrics[metrics["split"] == "val"]
@@ -41,7 +41,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
             "min_val_loss_observed": to_minimum.observed,
         },
         "rate": rate,
-        "warnings": [warning] if (warning := rail_warning(rate)) else [],
+        "warnings": [warning] if (warning := bound_warning(rate)) else [],
         "seconds": float(train["elapsed"].iloc[-1]),
         "seconds_per_epoch": float(train["seconds"].median()),
         "val": evaluations["val"].row(),
@@ -52,7 +52,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
 
 
 def describe_rate(config: RunConfig, trace: Arrays) -> Row:
-    """What the rule did: the rate's range and spread, shares of steps on each bound, of readings above a fixed threshold."""
+    """What the rule did: the rate's range and spread, shares of steps on each bound and above a fixed threshold."""
     rate, factor = trace["learning_rate"], trace["factor"]
     positive = rate[rate > 0]
     row: Row = {
@@ -62,16 +62,16 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
         "log_rate_sd": float(np.log(positive).std()) if positive.size else 0.0,
     }
     if config.rule == "threshold":
-        read = trace["signal"][np.isfinite(trace["signal"])]
-        row["above_threshold"] = float((read > config.threshold).mean())
+        signal = trace["signal"][np.isfinite(trace["signal"])]
+        row["above_threshold"] = float((signal > config.threshold).mean())
     if config.rule != "none":
         row["at_floor"] = float(np.isclose(factor, config.min_factor, rtol=1e-9).mean())
         row["at_ceiling"] = float(np.isclose(factor, config.max_factor, rtol=1e-9).mean())
     return row
 
 
-def rail_warning(rate: Row) -> str:
-    """A sentence where the rate stood on a bound for more than half of the steps, else nothing.
+def bound_warning(rate: Row) -> str:
+    """A warning where the rate was at a bound of its rule for more than half of the steps, else nothing.
 
     Args:
         rate: what `describe_rate` gave.
@@ -79,7 +79,7 @@ def rail_warning(rate: Row) -> str:
     names = {"at_floor": "lower", "at_ceiling": "upper"}
     shares = {name: rate.get(share, 0.0) for share, name in names.items()}
     name, share = max(shares.items(), key=lambda item: item[1])
-    return f"the rate stood on the rule's {name} bound for {share:.0%} of the steps" if share > 0.5 else ""
+    return f"the learning rate was at the rule's {name} bound for {share:.0%} of the steps" if share > 0.5 else ""
 
 
 def report_keys(config: RunConfig, evaluation: Evaluation, seconds: float) -> Row:
