@@ -109,7 +109,7 @@ def test_columns_that_cannot_be_told_apart(write_set):
 
 def test_a_column_of_another_kind(write_set, text_features):
     folder = write_set("reviews", text_features, train=TEXTS)
-    assert "holds texts, but data_kind='image'" in refusal(folder, input_column="text", kind="image")
+    assert "holds texts (string), but data_kind='image'" in refusal(folder, input_column="text", kind="image")
     assert "neither images nor texts" in refusal(folder, input_column="label")
     assert "digits holds images, but data_kind='text'" in refusal("digits", kind="text")
     assert "digits is embedded and has no columns" in refusal("digits", input_column="img")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from uncertlr.data.cache import Arrays, cached
 from uncertlr.data.columns import Columns, choose_columns, declared_classes, refuse_other_columns
@@ -115,9 +116,7 @@ def _key(request: Request, content: str) -> str:
 def _load_folder(layout: Layout, request: Request) -> Tables:
     schemas = schemas_of(layout)
     first = next(iter(schemas.values()))
-    columns = choose_columns(first, request.name, request.kind, request.inputs, request.labels, layout.class_names)
-    refuse_other_columns(schemas, columns, request.name)
-    refuse_no_label(first.field(columns.labels).type, columns.labels, request.name)
+    columns = _columns(schemas, request, layout.class_names)
     splits, counts = load_files(layout, first, columns, request.name)
     names = [declared_classes(schema, columns.labels) for schema in schemas.values()]
     if not any(names):
@@ -125,6 +124,15 @@ def _load_folder(layout: Layout, request: Request) -> Tables:
     remaining = iter(zip(schemas, names, strict=True))
     files = {split: [(*next(remaining), rows) for rows in each] for split, each in counts.items()}
     return Tables(columns, splits, files)
+
+
+def _columns(schemas: dict[str, pa.Schema], request: Request, named: dict[str, tuple[str, ...]]) -> Columns:
+    """The columns to load, checked in all files before any row is read."""
+    first = next(iter(schemas.values()))
+    columns = choose_columns(first, request.name, request.kind, request.inputs, request.labels, named)
+    refuse_other_columns(schemas, columns, request.name)
+    refuse_no_label(first.field(columns.labels).type, columns.labels, request.name)
+    return columns
 
 
 def _load_hub(repository: str, request: Request) -> Tables:
@@ -135,9 +143,7 @@ def _load_hub(repository: str, request: Request) -> Tables:
     for split, rows in splits.items():
         refuse_empty(split, len(rows), request.name)
     schemas = {split: rows.features.arrow_schema for split, rows in splits.items()}
-    columns = choose_columns(schemas["train"], request.name, request.kind, request.inputs, request.labels, {})
-    refuse_other_columns(schemas, columns, request.name)
-    refuse_no_label(schemas["train"].field(columns.labels).type, columns.labels, request.name)
+    columns = _columns(schemas, request, {})
     names = {split: declared_classes(schema, columns.labels) for split, schema in schemas.items()}
     return Tables(columns, splits, {split: [(split, names[split], len(rows))] for split, rows in splits.items()})
 
