@@ -35,11 +35,12 @@ def checked_probs(probs: ArrayLike) -> Tensor:
         raise ValueError(f"probs: expected floating-point probabilities, got {given.dtype}; class indices go to targets")
     if given.ndim == 0 or given.shape[-1] == 0:
         raise ValueError(f"probs: expected [..., C] with at least one class, got {list(given.shape)}")
-    wide, precision = widened(given), given.dtype
+    wide = widened(given)
+    precision: torch.dtype | None = given.dtype
     if wide.numel() == 0:
         return wide
     sums = wide.sum(-1)
-    if not _fits(wide, sums, precision):
+    if not _fits(wide, sums, given.dtype):
         precision = next((half for half in HALF if _fits(wide, sums, half) and _holds(half, wide)), None)
         if precision is None:
             raise ValueError(_what_is_wrong(wide, sums, row_sum_tolerance(given.dtype, given.shape[-1])))
@@ -59,8 +60,8 @@ def row_sum_tolerance(dtype: torch.dtype, num_classes: int) -> float:
     return max(1e-3, 2 * info.eps) + num_classes * info.smallest_normal * info.eps
 
 
-def checked_targets(targets: ArrayLike, num_examples: int, num_classes: int, device: torch.device) -> Tensor:
-    """Class indices [B] as int64 on the device.
+def checked_targets(targets: ArrayLike, num_examples: int, num_classes: int) -> Tensor:
+    """Class indices [B] as int64.
 
     Raises:
         ValueError: another shape or length, no example, not integers, or an index that no class has.
@@ -83,7 +84,7 @@ def checked_targets(targets: ArrayLike, num_examples: int, num_classes: int, dev
             f"targets: expected class indices from 0 to {num_classes - 1}, one for each column of probs, got {label}; "
             "leave out examples without a label, and number the classes from 0"
         )
-    return indices.to(device)
+    return indices
 
 
 def checked(probs: ArrayLike, targets: ArrayLike) -> tuple[Tensor, Tensor]:
@@ -98,7 +99,7 @@ def checked(probs: ArrayLike, targets: ArrayLike) -> tuple[Tensor, Tensor]:
             f"probs: expected [B, C], B examples of C classes, got {shape} with targets {list(targets.shape)}; of samples "
             "take probs.mean(0); of one sigmoid column p: torch.stack([1 - p, p], 1)"
         )
-    found = checked_targets(targets, *shape, torch.device("cpu"))
+    found = checked_targets(targets, shape[0], shape[1])
     wide = checked_probs(probs)
     return wide, found.to(wide.device)
 
