@@ -99,9 +99,8 @@ def checked(probs: ArrayLike, targets: ArrayLike) -> tuple[Tensor, Tensor]:
             f"probs: expected [B, C], B examples of C classes, got {shape} with targets {list(targets.shape)}; of samples "
             "take probs.mean(0); of one sigmoid column p: torch.stack([1 - p, p], 1)"
         )
-    found = checked_targets(targets, shape[0], shape[1])
     wide = checked_probs(probs)
-    return wide, found.to(wide.device)
+    return wide, checked_targets(targets, shape[0], shape[1]).to(wide.device)
 
 
 def checked_uncertainty(uncertainty: ArrayLike, targets: Tensor) -> Tensor:

@@ -65,12 +65,13 @@ def precision_recall_f1(probs: ArrayLike, targets: ArrayLike) -> tuple[Tensor, T
     probs, targets = checked(probs, targets)
     num_classes = probs.shape[1]
     predicted = probs.argmax(-1)
-    confusion = torch.bincount(targets * num_classes + predicted, minlength=num_classes**2)
-    confusion = confusion.view(num_classes, num_classes).double()
-    hits = confusion.diagonal()
-    precision = hits / confusion.sum(0).clamp(min=1)
-    recall = hits / confusion.sum(1).clamp(min=1)
-    f1 = 2 * hits / (confusion.sum(0) + confusion.sum(1)).clamp(min=1)
+    hits, given, present = (
+        torch.bincount(labels, minlength=num_classes).double()
+        for labels in (targets[predicted == targets], predicted, targets)
+    )
+    precision = hits / given.clamp(min=1)
+    recall = hits / present.clamp(min=1)
+    f1 = 2 * hits / (given + present).clamp(min=1)
     if num_classes == 2:
         return precision[1], recall[1], f1[1]
     return precision.mean(), recall.mean(), f1.mean()
