@@ -30,7 +30,7 @@ class MCDropout:
 
     Where one pass has shown that the model's `head` holds all that is random and gives the model's output, the trunk is
     computed once. Where the head is a dropout and a dense layer, as in the report's networks, all samples are one matrix
-    product. Samples beyond 64 MB are added to running sums.
+    product. Samples beyond 16 MB are added to running sums.
 
     Args:
         num_samples: passes to average, T in the paper.

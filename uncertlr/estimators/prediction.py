@@ -11,8 +11,8 @@ from uncertlr.metrics.checks import ArrayLike, checked_members
 from uncertlr.metrics.probabilities import class_probs
 from uncertlr.metrics.uncertainty import entropy_of
 
-BLOCK = 2**24
-"""Numbers that are held at a time, 64 MB of float32: samples beyond it are added to running sums."""
+BLOCK = 2**22
+"""Numbers that are held at a time, 16 MB of float32: samples beyond it are added to running sums."""
 
 
 @dataclass(frozen=True)
