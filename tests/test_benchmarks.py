@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.costs import __main__ as command
 from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_floor
-from uncertlr.book.costs import FILE, FILE_OF_WHOLE_EPOCHS
+from benchmarks.tables import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.config import preset
 from uncertlr.data import Split, train_batches
 from uncertlr.models import CNN, LSTMClassifier

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -28,9 +28,15 @@ EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 RULE_FIELDS = (
     *("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every", "flip"),
     *("relative_to", "scale", "quantile", "memory", "exponent", "reference", "warm_up", "smoothing", "set_point", "gain"),
-    "donors",
+    *("donors", "stretch"),
 )
 """Fields that only the rule reads."""
+
+SHOWN_NAMES = {"proportional": "power_law", "flip": "inverted", "donors": "source_runs"}
+"""A rule and two fields under the names that are stored, since a run's identity has them, and those that users see and give.
+
+Both are accepted in Python, sweep files, papermill's parameters and on the command line.
+"""
 
 Count = Annotated[int, Ge(0)]
 Size = Annotated[int, Ge(1)]
@@ -118,6 +124,7 @@ class RunConfig(BaseModel):
     set_point: Share = Field(0.5, description="integral rule: the reading to steer to")
     gain: float = Field(0.01, description="integral rule: change of the log rate a reading, for a unit of error")
     donors: list[str] = Field([], description="replay and shuffled rules: names of the runs whose traces are used")
+    stretch: bool = Field(False, description="replay rule: fit a trace of another length to this run by interpolation")
 
     seed: Count = Field(0, description="fixes initial weights, batch order, augmentation, split and samples")
     evaluate_test: bool = Field(True, description="evaluate the test set, once, after training")
@@ -131,6 +138,7 @@ class RunConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
+        values = stored_names(values)
         unknown = [name for name in values if name not in type(self).model_fields]
         if unknown:
             raise ConfigError(_unknown_message(unknown[0]))
@@ -161,7 +169,7 @@ class RunConfig(BaseModel):
 
     def replace(self, **changes: Any) -> "RunConfig":
         """A copy with other values, validated like a new one."""
-        return RunConfig(**{**self.model_dump(), **changes})
+        return RunConfig(**{**self.model_dump(), **stored_names(changes)})
 
     def without_rule(self) -> "RunConfig":
         """The fixed-rate run of the same seed: the rule and its settings back to their defaults."""
@@ -194,6 +202,30 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "full": {},
 }
 """How much of the data and how many epochs: seconds, minutes, or the report's own plan (all data, 50 epochs)."""
+
+
+def shown_name(name: str) -> str:
+    """What a user sees in place of the stored name of a field or a rule: itself, but for those in `SHOWN_NAMES`."""
+    return SHOWN_NAMES.get(name, name)
+
+
+def stored_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of RunConfig by the names that are stored, from either name.
+
+    Raises:
+        ConfigError: a field is given by both of its names.
+
+    >>> stored_names({"rule": "power_law", "inverted": False})
+    {'rule': 'proportional', 'flip': False}
+    """
+    stored = {shown: name for name, shown in SHOWN_NAMES.items()}
+    for shown, name in stored.items():
+        if shown in values and name in values:
+            raise ConfigError(f"{shown!r} and {name!r} are two names of one parameter; give one of them")
+    renamed = {stored.get(name, name): value for name, value in values.items()}
+    if isinstance(renamed.get("rule"), str):
+        renamed["rule"] = stored.get(renamed["rule"], renamed["rule"])
+    return renamed
 
 
 def dataset_path(name: str) -> str:
@@ -261,12 +293,14 @@ def parameter_table() -> str:
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
     for name, field in RunConfig.model_fields.items():
         default = json.dumps(field.default) if field.annotation is not bool else str(field.default)
-        rows.append(f"| `{name}` | `{type_name(field.annotation)}` | `{default}` | {describe_field(name)} |")
+        rows.append(
+            f"| `{shown_name(name)}` | `{type_name(field.annotation)}` | `{default}` | {_shown(describe_field(name))} |"
+        )
     return "\n".join(rows)
 
 
 def _unknown_message(name: str) -> str:
-    near = difflib.get_close_matches(name, RunConfig.model_fields, n=1)
+    near = difflib.get_close_matches(name, map(shown_name, RunConfig.model_fields), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
     return f"unknown parameter {name!r}; {hint}"
 
@@ -274,6 +308,11 @@ def _unknown_message(name: str) -> str:
 def _invalid_message(error: ValidationError) -> str:
     parts = []
     for item in error.errors():
-        name = str(item["loc"][0])
-        parts.append(f"{name}={item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}")
+        name = shown_name(str(item["loc"][0]))
+        parts.append(f"{name}={item['input']!r}: {item['msg'][0].lower()}{_shown(item['msg'][1:])}")
     return "invalid parameter " + "; ".join(parts)
+
+
+def _shown(text: str) -> str:
+    """A text about the rules with the names of theirs that are shown."""
+    return text.replace("proportional", SHOWN_NAMES["proportional"])

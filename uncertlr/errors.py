@@ -19,3 +19,7 @@ class RunError(UncertlrError, RuntimeError):
 
 class StaleResults(RunError):
     """A stored result is of another version of the library, or of another layout, and must not be shown."""
+
+
+class ClaimError(UncertlrError):
+    """A sentence of the book that the stored runs do not support."""

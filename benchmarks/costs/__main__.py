@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.costs.clock import Effort
 from benchmarks.costs.peers import interpreter, versions
-from uncertlr.book.costs import FILE, FILE_OF_WHOLE_EPOCHS, GROUPS, costs_table, read_costs
+from benchmarks.tables import FILE, FILE_OF_WHOLE_EPOCHS, GROUPS, costs_table, read_costs
 from uncertlr.runs import provenance
 from uncertlr.runs.archive import results_folder
 from uncertlr.runs.files import write_json

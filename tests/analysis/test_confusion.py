@@ -1,10 +1,10 @@
-"""What is taken for what, and how unsure a network is there."""
+"""Confusion matrices and the entropies of their cells."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from uncertlr.analysis.confusion import Confusion, confusion_table, confusion_words, tabulate
+from uncertlr.analysis.confusion import confusion_table, tabulate
 from uncertlr.book import examples
 from uncertlr.book.examples import confusion_of, store_examples
 from uncertlr.config import preset
@@ -39,37 +39,6 @@ def test_the_table_has_a_row_a_pair_that_occurs(confusion):
     ]
     np.testing.assert_allclose(table["share"], [2 / 3, 1 / 3, 1])
     np.testing.assert_allclose(table["entropy_over_maximum"], [0.3, 0.8, 0.2])
-
-
-def test_the_words_are_of_all_errors_and_of_the_commonest(confusion):
-    assert confusion_words(confusion) == (
-        "Entropy, on average and as a share of its maximum: 80% of the errors, 25% where the network is right. The "
-        "commonest error is cat taken for dog, 1 of 3: 80%, and 30% where cat is recognized."
-    )
-
-
-@pytest.mark.parametrize(
-    ("order", "words"),
-    [
-        ([0, 1, 2, 3, 4, 5, 7, 6], "go together (rank correlation +0.98 over 8 classes)"),
-        ([7, 6, 5, 4, 3, 2, 0, 1], "run against each other (rank correlation -0.98 over 8 classes)"),
-        ([4, 5, 6, 7, 0, 1, 2, 3], "show no clear relation (rank correlation -0.52 over 8 classes)"),
-    ],
-)
-def test_the_words_say_whether_errors_and_entropy_go_together(order, words):
-    errors = np.arange(8)
-    counts = np.diag(10 - errors) + np.roll(np.diag(errors), 1, axis=1)
-    entropy = np.array(order)[:, None] / 10 + np.zeros((8, 8))
-    assert words in confusion_words(Confusion(tuple("abcdefgh"), counts, entropy))
-
-
-def test_a_network_that_errs_nowhere():
-    assert confusion_words(Confusion(NAMES, np.eye(3, dtype=int), np.eye(3))) == "No example is taken for another class."
-
-
-def test_a_class_that_is_never_recognized_and_the_only_one_with_examples():
-    words = confusion_words(Confusion(NAMES, np.array([[0, 4, 0], [0, 0, 0], [0, 0, 0]]), np.full((3, 3), 0.5)))
-    assert words.endswith("50% of the errors. The commonest error is cat taken for dog, 4 of 4: 50%.")
 
 
 def test_a_run_has_the_confusions_of_its_test_set_and_stored_ones_need_no_data(monkeypatch):

@@ -14,6 +14,7 @@ from uncertlr.analysis.paired import (
     compare,
     equivalence_p_value,
     holm,
+    outcome_of,
     paired_differences,
     paired_interval,
     pairs_won,
@@ -23,7 +24,6 @@ from uncertlr.analysis.paired import (
     spread_between_sources,
     standard_error,
     t_p_value,
-    verdict,
 )
 
 numbers = st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=2, max_size=9)
@@ -74,7 +74,9 @@ def simulate(rng, effects, spread=0.01, count=10):
 def test_a_planted_null_is_claimed_in_at_most_six_percent_of_families_of_eleven():
     rng = np.random.default_rng(1)
     trials = 300
-    false = sum(any(each.word in ("helps", "harms") for each in simulate(rng, [0.0] * 11).values()) for _ in range(trials))
+    false = sum(
+        any(each.outcome in ("helps", "harms") for each in simulate(rng, [0.0] * 11).values()) for _ in range(trials)
+    )
     assert false / trials <= 0.06
 
 
@@ -82,14 +84,14 @@ def test_planted_effects_are_found_with_their_sign():
     rng = np.random.default_rng(2)
     for _ in range(20):
         found = simulate(rng, [0.05, -0.05, *[0.0] * 3])
-        assert found["0"].word == "helps"
-        assert found["1"].word == "harms"
+        assert found["0"].outcome == "helps"
+        assert found["1"].outcome == "harms"
         assert found["0"].difference.low > 0
 
 
 def test_a_planted_equivalence_is_found_and_an_effect_is_not_taken_for_one():
     rng = np.random.default_rng(3)
-    words = [simulate(rng, [0.0], spread=0.002)["0"].word for _ in range(50)]
+    words = [simulate(rng, [0.0], spread=0.002)["0"].outcome for _ in range(50)]
     assert words.count("equivalent") >= 45
     assert equivalence_p_value(rng.normal(0.02, 0.002, 10)) > 0.99
 
@@ -106,28 +108,28 @@ def test_equivalence_without_any_spread():
 
 
 @pytest.mark.parametrize(
-    ("count", "estimate", "adjusted", "equivalence", "apart", "word"),
+    ("count", "estimate", "adjusted", "equivalence", "apart", "outcome"),
     [
         (9, 0.1, 0.001, 1.0, None, "descriptive"),
         (10, 0.1, 0.05, 1.0, None, "helps"),
         (10, -0.1, 0.05, 1.0, None, "harms"),
-        (10, 0.1, 0.051, 1.0, None, "not shown"),
+        (10, 0.1, 0.051, 1.0, None, "inconclusive"),
         (10, 0.001, 0.01, 0.01, None, "equivalent"),
-        (10, 0.1, 0.001, 1.0, 0.049, "uninformative"),
-        (2, 0.1, 0.001, 1.0, 0.049, "uninformative"),
+        (10, 0.1, 0.001, 1.0, 0.049, "no contrast"),
+        (2, 0.1, 0.001, 1.0, 0.049, "no contrast"),
         (2, 0.1, 0.001, 1.0, 0.05, "descriptive"),
         (10, 0.1, 0.001, 1.0, 0.05, "helps"),
     ],
 )
-def test_the_words_follow_the_protocol(count, estimate, adjusted, equivalence, apart, word):
-    assert verdict(Interval(estimate, 0, 0, count), adjusted, equivalence, apart) == word
+def test_outcomes_follow_the_protocol(count, estimate, adjusted, equivalence, apart, outcome):
+    assert outcome_of(Interval(estimate, 0, 0, count), adjusted, equivalence, apart) == outcome
 
 
 @given(st.lists(st.floats(-0.01, 0.01).map(lambda value: round(value, 4)), min_size=10, max_size=10))
 def test_equivalent_is_an_inner_interval_within_the_margin(values):
     found = compare({0: values})[0]
     inside = found.inner.low > -MARGIN and found.inner.high < MARGIN
-    assert (found.word == "equivalent") == inside or abs(found.equivalence - 0.05) < 1e-6
+    assert (found.outcome == "equivalent") == inside or abs(found.equivalence - 0.05) < 1e-6
     assert found.difference.low <= found.inner.low <= found.inner.high <= found.difference.high
 
 
@@ -144,7 +146,7 @@ def test_a_comparison_without_enough_pairs_still_counts_in_its_family():
     assert alone["ahead"].adjusted == 2 / 2**10
     assert waiting["ahead"].adjusted == 4 * 2 / 2**10
     assert set(waiting) == {"ahead", "few"}
-    assert (waiting["few"].word, waiting["few"].adjusted) == ("descriptive", 1.0)
+    assert (waiting["few"].outcome, waiting["few"].adjusted) == ("descriptive", 1.0)
 
 
 def rotated(rng, worth, listening=0.0, noise=0.002, count=10):
@@ -160,13 +162,13 @@ def test_shared_donors_do_not_make_false_claims(worth):
     samples = [rotated(rng, worth) for _ in range(1_000)]
     covered = np.mean([interval.low <= 0 <= interval.high for interval in (paired_interval(s, rotation=1) for s in samples)])
     assert covered >= 0.94
-    words = [compare({"yoked": sample}, rotations={"yoked": 1})["yoked"].word for sample in samples[:300]]
+    words = [compare({"yoked": sample}, rotations={"yoked": 1})["yoked"].outcome for sample in samples[:300]]
     assert np.mean([word in ("helps", "harms") for word in words]) <= 0.06
 
 
 def test_listening_is_found_despite_shared_donors():
     rng = np.random.default_rng(6)
-    assert all(compare({0: rotated(rng, 0.003, listening=0.02)}, rotations={0: 1})[0].word == "helps" for _ in range(50))
+    assert all(compare({0: rotated(rng, 0.003, listening=0.02)}, rotations={0: 1})[0].outcome == "helps" for _ in range(50))
 
 
 @pytest.mark.parametrize("rotation", [1, 3])

@@ -1,6 +1,6 @@
 import pytest
 
-from uncertlr.analysis.scores import arm_name, arms_table, final_scores, seeds_table
+from uncertlr.analysis.scores import arm_name, arms_table, final_scores, rates_table, run_facts, seeds_table
 from uncertlr.config import preset
 from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import load_run
@@ -45,6 +45,26 @@ def test_seeds_table_averages_and_leaves_out_arms_without_runs(arms):
     expected = sum(final_scores(each)["accuracy"] for each in both) / 2
     assert table.loc["both", "accuracy, mean"] == f"{expected:.3f}"
     assert table.loc["both", "seeds"] == 2
+
+
+def test_rates_table_has_the_shares_of_the_steps(arms):
+    table = rates_table(arms)
+    assert table.index.tolist() == ["rule"]
+    trace, config = arms["rule"].trace, arms["rule"].config
+    at_lower = (trace["factor"] <= config.min_factor * 1.000001).mean()
+    above = (trace["signal"] > config.threshold).mean()
+    assert table.loc["rule", ["at lower bound", "above threshold"]].tolist() == [f"{at_lower:.1%}", f"{above:.1%}"]
+
+
+def test_facts_of_a_run_are_those_of_its_record(arms):
+    run_ = arms["rule"]
+    facts = run_facts(run_)
+    assert facts["run"] == run_.config.run_id
+    examples = run_.record["examples"]
+    assert (
+        facts["examples (training, validation, test)"] == f"{examples['train']:,}, {examples['val']:,}, {examples['test']:,}"
+    )
+    assert facts["epochs"] == run_.config.epochs
 
 
 @pytest.mark.parametrize("sweep", ["cifar10-standard", "imdb-standard", "cifar10-full", "cifar10-found"])

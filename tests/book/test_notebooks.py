@@ -9,7 +9,7 @@ import papermill
 import pytest
 
 from uncertlr.book.build import NOTEBOOKS
-from uncertlr.book.evidence_config import EvidenceConfig
+from uncertlr.book.parameters import StudyParameters
 from uncertlr.config import parameter_cell, preset, type_name
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.paths import paths_of, project_folder
@@ -23,9 +23,9 @@ DEFAULTS = {
     "feedback": preset("digits", "standard", rule="threshold", min_factor=0.1, epochs=60),
     "cifar10": preset("cifar10", "standard", rule="threshold"),
     "imdb": preset("imdb", "standard", rule="threshold"),
-    "controls": EvidenceConfig(),
-    "verdict": EvidenceConfig(),
-    "code_changes": EvidenceConfig(sweeps=["code-changes"]),
+    "controls": StudyParameters(),
+    "verdict": StudyParameters(),
+    "code_changes": StudyParameters(sweeps=["code-changes"]),
     "costs": preset("digits", "quick"),
     "your_own_model": preset("digits", "quick", rule="proportional", exponent=2.0, smoothing=0.9, epochs=8),
 }

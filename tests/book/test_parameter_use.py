@@ -7,7 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from uncertlr.book.evidence_config import EvidenceConfig
+from uncertlr.book.parameters import StudyParameters
 from uncertlr.config import RULE_FIELDS, RunConfig
 from uncertlr.runs.paths import project_folder
 
@@ -43,7 +43,7 @@ def fields_read(source: str) -> set[str]:
         source: all code but the cell of parameters, which only writes.
     """
     tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%")))
-    fields = {*RunConfig.model_fields, *EvidenceConfig.model_fields}
+    fields = {*RunConfig.model_fields, *StudyParameters.model_fields}
     found = _loaded(tree) & fields
     derived = _derived(tree)
     for node in ast.walk(tree):

@@ -99,7 +99,7 @@ def small(arguments, elsewhere, monkeypatch):
 
 def test_there_are_commands_of_every_kind():
     assert len(commands()) > 15
-    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask"}
+    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask", "pip"}
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])

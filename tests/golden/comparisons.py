@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from uncertlr.analysis.comparisons import ablation_family, causal_family, comparisons, named_family, schedule_family
+from uncertlr.analysis.comparisons import FAMILIES, comparisons
 from uncertlr.analysis.study import Study, read_study
 from uncertlr.runs.paths import project_folder
 
 STORED = Path(__file__).with_name("comparisons.csv")
-FAMILIES = {"named": named_family, "causal": causal_family, "schedules": schedule_family, "ablations": ablation_family}
 
 
 def table() -> pd.DataFrame:

@@ -92,10 +92,10 @@ def test_style_is_complete():
 def test_differences_show_interval_zone_and_word(ax):
     table = pd.DataFrame(
         {
-            "word": ["missing", "helps", "descriptive"],
+            "outcome": ["missing", "helps", "descriptive"],
             "difference": [np.nan, 2.0, 0.1],
-            "low": [np.nan, 1.0, -0.8],
-            "high": [np.nan, 3.0, 1.0],
+            "ci95_low": [np.nan, 1.0, -0.8],
+            "ci95_high": [np.nan, 3.0, 1.0],
             "pairs": [0, 10, 3],
         },
         index=["waiting", "better", "few"],

@@ -67,6 +67,18 @@ def command(*arguments):
 
 
 class TestReading:
+    def test_either_name_of_a_parameter_gives_the_same_runs(self, sweep):
+        grid = (
+            "experiment: digits\nprofile: quick\nbase: {BASE}\nproduct: {rule: [PRODUCT]}\narms:\n  inverted: {ARM: true}\n"
+        )
+        stored = grid.replace("BASE", "exponent: 2.0").replace("PRODUCT", "proportional, threshold").replace("ARM", "flip")
+        shown = grid.replace("BASE", "exponent: 2.0").replace("PRODUCT", "power_law, threshold").replace("ARM", "inverted")
+        assert [job.config for job in sweep(shown)] == [job.config for job in sweep(stored)]
+        assert {job.config.rule for job in sweep(shown)} == {"proportional", "threshold"}
+        assert all(job.arm.startswith("inverted") and job.config.flip for job in sweep(shown))
+        with pytest.raises(ConfigError, match="'inverted'"):
+            sweep(shown.replace("exponent: 2.0", "flip: true, inverted: true"))
+
     def test_arms_are_run_configs_seed_by_seed(self, sweep):
         jobs = sweep(GRID)
         assert [(job.config.seed, job.arm) for job in jobs[:6]] == [
@@ -138,6 +150,18 @@ class TestReading:
         study = study_of(jobs)
         assert [study.planned(arm) for arm in ("constant", "inverse", "inverse_yoked")] == [4, 3, 3]
         assert study.rotation("inverse_yoked") == 1
+
+    def test_an_arm_replays_the_runs_that_it_names_on_every_seed(self, sweep):
+        jobs = sweep(HEAD + "seeds: 2\narms: {replay: {rule: replay, donors: [some-run]}}")
+        assert [job.config for job in jobs] == [
+            preset("digits", "quick", rule="replay", donors=["some-run"], seed=seed, progress="quiet") for seed in (0, 1)
+        ]
+
+    def test_a_stretched_control_may_have_another_length_than_its_donor(self, sweep):
+        arms = "arms: {a: {rule: relative}, b: {replay_of: a, epochs: 2, stretch: true}}\n"
+        runs = {(job.arm, job.config.seed): job.config for job in sweep(HEAD + arms + "seeds: 2")}
+        assert runs["b", 0].donors == [runs["a", 1].run_id]
+        assert (runs["b", 0].epochs, runs["b", 0].stretch) == (2, True)
 
     def test_a_product_multiplies_the_arms_and_donors_stay_within_a_point(self, sweep):
         jobs = sweep(GRID.replace("epochs: 1, ", "") + "product: {epochs: [1, 3], decide_every: [0, 5]}\n")

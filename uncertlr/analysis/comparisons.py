@@ -1,12 +1,12 @@
-"""What the finished runs of a sweep say: comparisons in the families that the protocol names, in the protocol's words."""
+"""Comparisons of a study's methods, in the families that the protocol names, with their outcomes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
 from uncertlr.analysis.pairs import FRESH, mixed_pairs, rates_apart, sources_spread, without_pilot
-from uncertlr.analysis.study import CONSTANT, Study
+from uncertlr.analysis.study import Study
 from uncertlr.errors import ConfigError
 
 Pair = tuple[str, str]
@@ -35,15 +35,47 @@ def ablation_family(study: Study) -> list[Pair]:
     return [(arm, ablation) for arm, ablations in study.facts.ablations.items() for ablation in ablations]
 
 
+def file_family(study: Study) -> list[Pair]:
+    """Of a study without baselines, whose comparisons form one family: arms with feedback against schedules and controls."""
+    if study.facts.baselines:
+        return []
+    schedules = [(arm, schedule) for arm in study.feedback for schedule in study.schedules]
+    return schedules + [pair for pair in causal_family(study) if pair not in schedules]
+
+
+FAMILIES: dict[str, Callable[[Study], list[Pair]]] = {
+    "named": named_family,
+    "file": file_family,
+    "causal": causal_family,
+    "schedules": schedule_family,
+    "ablations": ablation_family,
+}
+"""The families of the protocol, within which p-values are adjusted."""
+
+
+def comparison(study: Study, arm: str, against: str) -> pd.Series:
+    """The row of `comparisons` of one pair of arms, judged within the first family that has it.
+
+    Raises:
+        ConfigError: no family of the study compares the two.
+    """
+    for family in FAMILIES.values():
+        if (arm, against) in (pairs := family(study)):
+            return comparisons(study, pairs).set_index(["arm", "against"]).loc[(arm, against)]
+    raise ConfigError(f"no family of the study {study.name!r} compares {arm!r} with {against!r}")
+
+
 def headline_comparisons(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the headline shows, each judged in its own family, as far as there are pairs.
 
     Returns:
-        Arms that listen against what the protocol names and against a fixed rate that starts alike; the same against their
-        controls.
+        Arms with feedback against the baselines and against the constant rate that they start from; the same arms against
+        their controls.
     """
     families = (named_family(study), schedule_family(study), causal_family(study))
-    named, fixed, causal = (table[table["word"] != "missing"] for table in (comparisons(study, each) for each in families))
+    named, fixed, causal = (
+        table[table["outcome"] != "missing"] for table in (comparisons(study, each) for each in families)
+    )
     return pd.concat([named, fixed[fixed["arm"].isin(study.feedback)]]), causal
 
 
@@ -55,13 +87,12 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         family: the comparisons among which Holm adjusts.
 
     Returns:
-        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``low`` and ``high``, ``low, 90 %`` and
-        ``high, 90 %``, ``p``, ``p, Holm``, ``p, equivalence``, ``word``; then what stands between the arms beside the rule:
-        ``apart`` (of a control, distance of the log rates), ``spread`` (of its source runs' log rates), ``rate`` and
-        ``rate against`` (the initial ones), ``same rate`` (see `same_rate_word`), ``pilot`` (its seeds), ``mixed`` (pairs on
-        two kinds of processor), and what stands without the pilot (see `without_pilot`). With no pair the word is
-        ``missing`` and the numbers are NaN; one pair has no interval; an adjusted p-value stands only where there are enough
-        pairs for a claim.
+        Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``ci95_low``, ``ci95_high``, ``ci90_low``,
+        ``ci90_high``, ``p``, ``p_holm``, ``p_equivalence``, and what else the two arms differ in: ``log_rate_distance`` (to
+        a control), ``source_spread`` (between the log rates of its source runs), ``rate`` and ``rate_against`` (the initial
+        ones), ``same_rate`` (see `same_rate_outcome`), ``pilot_seeds``, ``mixed_pairs`` (trained on two kinds of processor),
+        the columns of `without_pilot`; then ``outcome``. With no pair it is ``missing`` and the numbers are NaN; one
+        pair has no interval; an adjusted p-value is given only where there are enough pairs for a claim.
     """
     scores = {arm: study.scores(arm) for pair in family for arm in pair}
     apart = {pair: rates_apart(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
@@ -71,19 +102,21 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     rows = []
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
-        row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "word": "missing"}
+        row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "outcome": "missing"}
         row |= (
-            _numbers(found.get((arm, other))) | {"apart": apart.get((arm, other), float("nan"))} | _beside(study, arm, other)
+            _numbers(found.get((arm, other)))
+            | {"log_rate_distance": apart.get((arm, other), float("nan"))}
+            | _beside(study, arm, other)
         )
         if pairs == 1:
-            row |= {"difference": 100 * differences[arm, other][0], "word": "descriptive"}
+            row |= {"difference": 100 * differences[arm, other][0], "outcome": "descriptive"}
         rows.append(row)
-    columns = ["arm", "against", "pairs", "planned", *_numbers(None), "apart", *BESIDE, "word"]
+    columns = ["arm", "against", "pairs", "planned", *_numbers(None), "log_rate_distance", *BESIDE, "outcome"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
-    """One row an arm with finished runs: seeds, mean accuracy, difference from the baseline with interval, p-values, word.
+    """One row an arm with finished runs: seeds, mean accuracy, difference from the baseline, p-values, outcome.
 
     Arms with feedback are adjusted within the named family where the baseline belongs to it; all others among themselves.
     Arms that share fewer than two finished seeds with the baseline have no comparison; their cells are empty.
@@ -103,46 +136,33 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in apart]
     table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
     table = table[table["against"] == baseline].set_index("arm")
-    table.loc[table["pairs"] < 2, ["difference", "word"]] = [float("nan"), ""]
+    table.loc[table["pairs"] < 2, ["difference", "outcome"]] = [float("nan"), ""]
     accuracies = {arm: study.scores(arm) for arm in study.arms}
-    means = {
-        arm: {"seeds": len(each), "accuracy": sum(each.values()) / len(each)} for arm, each in accuracies.items() if each
-    }
-    table = pd.DataFrame.from_dict(means, orient="index").join(table[list(SHORT)])
-    table[["word", "same rate"]] = table[["word", "same rate"]].fillna("")
+    means = {arm: [len(each), sum(each.values()) / len(each)] for arm, each in accuracies.items() if each}
+    scores = pd.DataFrame.from_dict(means, orient="index", columns=["seeds", "accuracy"])
+    table = scores.join(table[list(SHORT)])
+    table[["outcome", "same_rate"]] = table[["outcome", "same_rate"]].fillna("")
     return table
 
 
-def sentences(table: pd.DataFrame, baseline: str = CONSTANT) -> list[str]:
-    """The table's verdicts in words, one an arm that was compared."""
-    lines = []
-    for arm, row in table[table["word"] != ""].iterrows():
-        lines.append(
-            f"{arm} against {baseline}: {row['word']} ({row['difference']:+.2f} points, "
-            f"95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']:.0f} pairs)"
-            + (f"; it starts from another rate, against which, fixed: {row['same rate']}" if row["same rate"] else "")
-        )
-    return lines
-
-
 def _numbers(comparison: Comparison | None) -> dict[str, object]:
-    names = ("difference", "low", "high", "low, 90 %", "high, 90 %", "p", "p, Holm", "p, equivalence")
+    names = ("difference", "ci95_low", "ci95_high", "ci90_low", "ci90_high", "p", "p_holm", "p_equivalence")
     if comparison is None:
         return dict.fromkeys(names, float("nan"))
     difference, inner = comparison.difference, comparison.inner
     adjusted = float("nan") if difference.count < SEEDS_FOR_A_CLAIM else comparison.adjusted
     points = (100 * value for value in (difference.estimate, difference.low, difference.high, inner.low, inner.high))
     return dict(zip(names, (*points, comparison.p_value, adjusted, comparison.equivalence), strict=True)) | {
-        "word": comparison.word
+        "outcome": comparison.outcome
     }
 
 
-def same_rate_word(study: Study, arm: str, other: str) -> str:
-    """Of a listening arm whose initial rate is not its baseline's: its word against a fixed rate that starts where it does.
+def same_rate_outcome(study: Study, arm: str, other: str) -> str:
+    """The outcome against the constant rate that an arm with feedback starts from, where its baseline starts elsewhere.
 
     Returns:
-        The word; ``not planned`` where the study has no such fixed rate; nothing where both arms start alike, or from other
-        rates by design: where the other is the arm's own level, or both rates were chosen on validation.
+        The outcome; ``not planned`` where the study has no such constant rate; empty where both arms start alike, or from
+        other rates by design: where the other is the arm's own level, or both rates were chosen on validation.
     """
     if (
         study.facts.chosen_on_validation
@@ -154,28 +174,22 @@ def same_rate_word(study: Study, arm: str, other: str) -> str:
     if not (same := study.same_rate(arm)):
         return "not planned"
     table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
-    return str(table.loc[(arm, same), "word"])
+    return str(table.loc[(arm, same), "outcome"])
 
 
-BESIDE = ("spread", "rate", "rate against", "same rate", "pilot", "mixed", *FRESH)
+BESIDE = ("source_spread", "rate", "rate_against", "same_rate", "pilot_seeds", "mixed_pairs", *FRESH)
 """Columns of `comparisons` that say what else the arms differ in."""
 
-SHORT = ("pairs", "difference", "low", "high", "p", "p, Holm", "p, equivalence", "same rate", "word")
+SHORT = ("pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "p_equivalence", "same_rate", "outcome")
 """Columns of `comparisons` that the table of `verdict_table` has."""
 
 
 def _beside(study: Study, arm: str, other: str) -> dict[str, object]:
     return {
-        "spread": sources_spread(study, other) if other in study.controls(arm) else float("nan"),
+        "source_spread": sources_spread(study, other) if other in study.controls(arm) else float("nan"),
         "rate": study.initial_rate(arm),
-        "rate against": study.initial_rate(other),
-        "same rate": same_rate_word(study, arm, other),
-        "mixed": mixed_pairs(study, arm, other),
+        "rate_against": study.initial_rate(other),
+        "same_rate": same_rate_outcome(study, arm, other),
+        "mixed_pairs": mixed_pairs(study, arm, other),
         **without_pilot(study, arm, other),
     }
-
-
-def count_words(words: Iterable[str]) -> dict[str, int]:
-    """How often each word was earned."""
-    counts = pd.Series(list(words), dtype=object).value_counts()
-    return {str(word): int(count) for word, count in counts.items()}

@@ -1,4 +1,4 @@
-"""Which classes a network takes for which, and how unsure it is where it does."""
+"""Confusion matrices, with the predictive entropy of each of their cells."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
-FEWEST = 8
-"""Classes below which a rank correlation over them says nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,32 +55,4 @@ def confusion_table(confusion: Confusion) -> pd.DataFrame:
             "share": confusion.shares[rows, columns],
             "entropy_over_maximum": confusion.entropy[rows, columns],
         }
-    )
-
-
-def confusion_words(confusion: Confusion) -> str:
-    """How unsure the network is where it is right and where it is wrong: on the whole, in the commonest error, by class."""
-    names, counts, total = confusion.classes, confusion.counts, np.nan_to_num(confusion.entropy) * confusion.counts
-    wrong = counts * (1 - np.eye(len(names), dtype=int))
-    if not wrong.any():
-        return "No example is taken for another class."
-    label, given = np.unravel_index(wrong.argmax(), wrong.shape)
-    text = f"Entropy, on average and as a share of its maximum: {total[wrong > 0].sum() / wrong.sum():.0%} of the errors"
-    if np.trace(counts):
-        text += f", {np.trace(total) / np.trace(counts):.0%} where the network is right"
-    text += (
-        f". The commonest error is {names[label]} taken for {names[given]}, {counts[label, given]:,} of "
-        f"{counts[label].sum():,}: {confusion.entropy[label, given]:.0%}"
-    )
-    if counts[label, label]:
-        text += f", and {confusion.entropy[label, label]:.0%} where {names[label]} is recognized"
-    of_label = pd.DataFrame({"errors": wrong.sum(axis=1), "entropy": total.sum(axis=1)})
-    of_label = of_label.div(counts.sum(axis=1), axis=0).dropna()
-    rank = float(of_label.corr("spearman").iloc[0, 1])
-    if math.isnan(rank) or len(of_label) < FEWEST:
-        return f"{text}."
-    together = "go together" if rank > 0.6 else "run against each other" if rank < -0.6 else "show no clear relation"
-    return (
-        f"{text}. By class, the share of errors and the mean entropy {together} (rank correlation {rank:+.2f} over "
-        f"{len(of_label)} classes)."
     )

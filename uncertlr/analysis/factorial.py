@@ -1,11 +1,14 @@
-"""A sweep whose product gives every field two values, read as a factorial: cells, effects and their words."""
+"""Factorials of two levels a factor: main effects and interactions over paired seeds, and a sweep read as one."""
 
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from uncertlr.analysis.effects import Cell, complete_seeds, factorial_effects
-from uncertlr.analysis.paired import MARGIN, SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
+from uncertlr.analysis.paired import Comparison, compare, paired_differences
 from uncertlr.analysis.scores import final_scores
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.tables import over_seeds
@@ -15,21 +18,54 @@ from uncertlr.errors import ConfigError
 Factors = dict[str, tuple[Any, Any]]
 """A field's first and second value."""
 
-MAIN = {
-    "helps": "{change} **helps**",
-    "harms": "{change} **harms**",
-    "equivalent": "{change} changes less than {margin} points: **equivalent**",
-    "not shown": "{change}: a difference is **not shown**, and neither is equivalence",
-    "descriptive": "{change}: **descriptive**, no claim, since fewer than {seeds} seeds fill every cell",
-}
+Cell = tuple[int, ...]
+"""A level a factor: 0 for the first, 1 for the second."""
 
-BOTH = {
-    "helps": "{change} together give **more** than their sum",
-    "harms": "{change} together give **less** than their sum",
-    "equivalent": "{change} add up within {margin} points: **equivalent** to no interaction",
-    "not shown": "{change}: an interaction is **not shown**, and neither is its absence",
-    "descriptive": "{change}: **descriptive**, no claim, since fewer than {seeds} seeds fill every cell",
-}
+EFFECT_COLUMNS = ("factors", "pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "outcome")
+"""Of an effect: the fields that change, and its difference in points of accuracy with the 95 % interval over seeds."""
+
+
+def factorial_effects(
+    scores: Mapping[Cell, Mapping[int, float]], factors: Sequence[str], order: int = 2
+) -> dict[tuple[str, ...], Comparison]:
+    r"""The effect of each factor and of each combination of factors up to an order, over the seeds that fill every cell.
+
+    With levels coded as :math:`\pm 1`, a main effect is the mean score at the second level minus that at the first (Box,
+    Hunter & Hunter 2005, ch. 5). An interaction of two factors is what one's effect changes by from the first to the second
+    level of the other, which is how far both together differ from their sum; Box, Hunter & Hunter halve it. Each seed fills
+    the whole factorial and so gives one value of each effect; intervals and tests are those of paired differences, adjusted
+    over all effects that are asked for.
+
+    Args:
+        scores: of each cell, the score of each seed.
+        factors: a name for each place of a cell.
+        order: highest number of factors in an interaction.
+
+    Raises:
+        ValueError: the cells are not the full factorial of the factors.
+
+    >>> values = {(a, b): {seed: 0.5 + 0.1 * a + 0.001 * seed for seed in range(2)} for a in (0, 1) for b in (0, 1)}
+    >>> effects = factorial_effects(values, ["a", "b"])
+    >>> [round(effects[name].difference.estimate, 6) + 0 for name in effects]
+    [0.1, 0.0, 0.0]
+    """
+    cells = list(itertools.product((0, 1), repeat=len(factors)))
+    if set(scores) != set(cells):
+        raise ValueError(f"expected the {len(cells)} cells of {', '.join(factors)}, got {sorted(scores)}")
+    seeds = complete_seeds(scores)
+    table = np.array([[scores[cell][seed] for cell in cells] for seed in seeds]).reshape(len(seeds), len(cells))
+    chosen = [each for size in range(1, order + 1) for each in itertools.combinations(range(len(factors)), size)]
+    contrasts = {
+        tuple(factors[place] for place in places): table
+        @ [math.prod(2 * cell[place] - 1 for place in places) * 2 ** len(places) / len(cells) for cell in cells]
+        for places in chosen
+    }
+    return compare(contrasts)
+
+
+def complete_seeds(scores: Mapping[Cell, Mapping[int, float]]) -> list[int]:
+    """The seeds that every cell has."""
+    return sorted(set.intersection(*(set(of_seed) for of_seed in scores.values())))
 
 
 def factors_of(study: Study) -> Factors:
@@ -68,17 +104,29 @@ def seeds_that_fill(study: Study) -> int:
 
 
 def effects_table(study: Study) -> pd.DataFrame:
-    """One row an effect, main effects first, in points of accuracy; empty where fewer than two seeds fill every cell.
+    """One row an effect, main effects first; empty where fewer than two seeds fill every cell.
 
     Returns:
-        The effect's name as index; ``factors``, ``pairs``, ``difference``, ``low``, ``high``, ``p``, ``p, Holm``, ``word``.
+        The effect's name as index, and `EFFECT_COLUMNS`.
     """
     factors = factors_of(study)
-    if seeds_that_fill(study) < 2:
-        return pd.DataFrame(columns=["factors", "pairs", "difference", "low", "high", "p", "p, Holm", "word"])
-    effects = factorial_effects(cell_scores(study, factors), list(factors))
-    rows = {" × ".join(names): {"factors": names, **_points(effect)} for names, effect in effects.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    effects = factorial_effects(cell_scores(study, factors), list(factors)) if seeds_that_fill(study) > 1 else {}
+    rows = {" × ".join(names): [names, *_points(effect)] for names, effect in effects.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=EFFECT_COLUMNS)
+
+
+def all_changes(study: Study) -> pd.DataFrame:
+    """Everything changed at once, the last cell against the first: a comparison of its own, not one of the effects' family.
+
+    Returns:
+        One row, with `EFFECT_COLUMNS`; none where fewer than two seeds have both runs.
+    """
+    factors = factors_of(study)
+    first, *_, last = cell_scores(study, factors).values()
+    differences = paired_differences(last, first)
+    found = compare({"all changes": differences}) if len(differences) > 1 else {}
+    rows = {name: [tuple(factors), *_points(effect)] for name, effect in found.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=EFFECT_COLUMNS)
 
 
 def cells_table(study: Study) -> pd.DataFrame:
@@ -93,51 +141,15 @@ def cells_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def effect_sentences(study: Study) -> list[str]:
-    """Every effect in words, with its size and interval."""
-    factors, lines = factors_of(study), []
-    for _, row in effects_table(study).iterrows():
-        changes = [_change(name, factors[name]) for name in row["factors"]]
-        words = MAIN if len(changes) == 1 else BOTH
-        text = words[row["word"]].format(change=" and ".join(changes), margin=f"{100 * MARGIN:g}", seeds=SEEDS_FOR_A_CLAIM)
-        numbers = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}"
-        lines.append(f"{text[0].upper()}{text[1:]} ({numbers}; {row['pairs']} seeds).")
-    return lines
-
-
-def all_changes(study: Study) -> str:
-    """The first cell against the last: everything changed at once, in the protocol's words."""
-    first, *_, last = list(cell_scores(study, factors_of(study)).items())
-    before, after = first[1], last[1]
-    differences = paired_differences(after, before)
-    if len(differences) < 2:
-        return f"Fewer than two seeds have both runs ({len(differences)}), so there is nothing to compare yet."
-    effect = compare({"all": differences})["all"]
-    row = _points(effect)
-    text = MAIN[effect.word].format(change="changing all of them", margin=f"{100 * MARGIN:g}", seeds=SEEDS_FOR_A_CLAIM)
-    low, high = (100 * sum(each.values()) / len(each) for each in (before, after))
-    numbers = f"{row['difference']:+.2f} points, 95 % interval {row['low']:+.2f} to {row['high']:+.2f}, {row['pairs']} seeds"
-    return f"{text[0].upper()}{text[1:]}: from {low:.1f} % to {high:.1f} % ({numbers})."
-
-
-def _points(effect: Comparison) -> dict[str, object]:
+def _points(effect: Comparison) -> list[object]:
+    """The values of `EFFECT_COLUMNS` but the first."""
     difference = effect.difference
-    return {
-        "pairs": difference.count,
-        "difference": 100 * difference.estimate,
-        "low": 100 * difference.low,
-        "high": 100 * difference.high,
-        "p": effect.p_value,
-        "p, Holm": float("nan") if effect.word == "descriptive" else effect.adjusted,
-        "word": effect.word,
-    }
-
-
-def _change(name: str, values: tuple[Any, Any]) -> str:
-    """What the second level changes, in words.
-
-    >>> _change("epochs", (1, 3)), _change("augment", (False, True)), _change("learning_rate", (1e-3, 5e-4))
-    ('`epochs` 1 to 3', '`augment` off to on', '`learning_rate` 0.001 to 0.0005')
-    """
-    shown = [{True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else f"{value:g}" for value in values]
-    return f"`{name}` {shown[0]} to {shown[1]}"
+    return [
+        difference.count,
+        100 * difference.estimate,
+        100 * difference.low,
+        100 * difference.high,
+        effect.p_value,
+        float("nan") if effect.outcome == "descriptive" else effect.adjusted,
+        effect.outcome,
+    ]

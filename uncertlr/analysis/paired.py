@@ -19,8 +19,6 @@ SEEDS_FOR_A_CLAIM = 10
 LEAST_APART = 0.05
 """Distance of the log rates of an arm and of its control below which the control cannot tell feedback from shape."""
 
-WORDS = ("helps", "harms", "equivalent", "not shown", "uninformative", "descriptive")
-
 Values = Sequence[float] | np.ndarray
 Name = TypeVar("Name", bound=Hashable)
 
@@ -60,7 +58,7 @@ class Comparison:
         p_value: of the exact sign-flip test, two-sided.
         adjusted: the p-value after Holm's adjustment within its family.
         equivalence: the larger p-value of the two one-sided tests at `MARGIN`.
-        word: what the protocol lets the numbers say.
+        outcome: ``helps``, ``harms``, ``equivalent``, ``inconclusive``, ``no contrast`` or ``descriptive``.
     """
 
     difference: Interval
@@ -68,7 +66,7 @@ class Comparison:
     p_value: float
     adjusted: float
     equivalence: float
-    word: str
+    outcome: str
 
 
 def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0) -> Interval:
@@ -213,10 +211,10 @@ def compare(
     apart: Mapping[Name, float] | None = None,
     rotations: Mapping[Name, int] | None = None,
 ) -> dict[Name, Comparison]:
-    """Judge a family of comparisons, and find the words.
+    """Judge a family of comparisons.
 
     The family is named before the runs are made, so a comparison that has not enough pairs for a claim yet counts in Holm's
-    adjustment, with a p-value of 1: words that are earned early do not become easier to earn.
+    adjustment, with a p-value of 1: outcomes that are reached early are not easier to reach.
 
     Args:
         family: for each comparison its paired differences of final accuracy.
@@ -234,8 +232,8 @@ def compare(
     for name in p_values:
         interval, inner = (paired_interval(family[name], level, turned[name]) for level in (0.95, 1 - 2 * ALPHA))
         equivalence = equivalence_p_value(family[name], rotation=turned[name])
-        word = verdict(interval, adjusted[name], equivalence, (apart or {}).get(name))
-        results[name] = Comparison(interval, inner, p_values[name], adjusted[name], equivalence, word)
+        outcome = outcome_of(interval, adjusted[name], equivalence, (apart or {}).get(name))
+        results[name] = Comparison(interval, inner, p_values[name], adjusted[name], equivalence, outcome)
     return results
 
 
@@ -244,8 +242,8 @@ def _p_value(values: Values, rotation: int) -> float:
     return max(exact, t_p_value(values, rotation)) if rotation else exact
 
 
-def verdict(difference: Interval, adjusted: float, equivalence: float, apart: float | None = None) -> str:
-    """The protocol's word for a comparison.
+def outcome_of(difference: Interval, adjusted: float, equivalence: float, apart: float | None = None) -> str:
+    """The outcome of a comparison by the protocol's rules.
 
     Args:
         difference: arm minus baseline.
@@ -254,14 +252,14 @@ def verdict(difference: Interval, adjusted: float, equivalence: float, apart: fl
         apart: distance of the two arms' log rates, if one is the control of the other.
     """
     if apart is not None and apart < LEAST_APART:
-        return "uninformative"
+        return "no contrast"
     if difference.count < SEEDS_FOR_A_CLAIM:
         return "descriptive"
     if equivalence <= ALPHA:
         return "equivalent"
     if adjusted <= ALPHA:
         return "helps" if difference.estimate > 0 else "harms"
-    return "not shown"
+    return "inconclusive"
 
 
 def _checked(values: Values, least: int) -> np.ndarray:

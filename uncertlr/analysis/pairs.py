@@ -44,6 +44,12 @@ def on_bound(study: Study, arm: str) -> tuple[int, int]:
     return sum(end <= config.min_factor for end, config in ends), sum(end >= config.max_factor for end, config in ends)
 
 
+def steps_to_bound(run: Run) -> int:
+    """After how many steps a run's factor is first at the lower bound of its rule; -1 where it never is."""
+    at_bound = np.flatnonzero(whole_trace(run)["factor"] <= run.config.min_factor)
+    return int(at_bound[0]) if len(at_bound) else -1
+
+
 def pilot_seeds(study: Study, arm: str, other: str) -> list[int]:
     """Seeds of a pair of which one run at least began before the study's protocol was fixed."""
     return [
@@ -78,20 +84,20 @@ def without_pilot(study: Study, arm: str, other: str) -> dict[str, object]:
     """The difference in points of final accuracy, and its 95 % interval, without the pilot's seeds.
 
     Returns:
-        ``pilot``, its seeds as a string; ``difference, fresh``, ``low, fresh`` and ``high, fresh``, NaN where the pilot has
-        no pair or leaves fewer than two; ``pairs, fresh``.
+        ``pilot_seeds`` as a string, ``difference_without_pilot``, ``ci95_low_without_pilot``, ``ci95_high_without_pilot``
+        and ``pairs_without_pilot``; NaN where the pilot has no pair or leaves fewer than two.
     """
     pilot = pilot_seeds(study, arm, other)
     one, base = study.scores(arm), study.scores(other)
     fresh = [100 * (one[seed] - base[seed]) for seed in shared_seeds(study, arm, other) if seed not in pilot]
-    row: dict[str, object] = {"pilot": " ".join(map(str, pilot))} | dict.fromkeys(FRESH, float("nan"))
+    row: dict[str, object] = {"pilot_seeds": " ".join(map(str, pilot))} | dict.fromkeys(FRESH, float("nan"))
     if pilot and len(fresh) > 1:
         found = paired_interval(fresh)
         row |= dict(zip(FRESH, (found.estimate, found.low, found.high, found.count), strict=True))
     return row
 
 
-FRESH = ("difference, fresh", "low, fresh", "high, fresh", "pairs, fresh")
+FRESH = ("difference_without_pilot", "ci95_low_without_pilot", "ci95_high_without_pilot", "pairs_without_pilot")
 """Of a comparison without the pilot's seeds."""
 
 

@@ -81,6 +81,51 @@ def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def rates_table(runs: Mapping[str, Run]) -> pd.DataFrame:
+    """One row a run with a rule: its initial and last learning rate, and shares of all steps.
+
+    Args:
+        runs: name of the arm to its run; those without a rule are left out.
+
+    Returns:
+        ``initial`` and ``last``; of the steps, how many were taken at the lower and at the upper bound of the factor, and
+        how many signal values lay above the threshold, empty for a rule without one.
+    """
+    rows = {}
+    for name, run in runs.items():
+        rates = run.summary["rate"]
+        if run.config.rule == "none":
+            continue
+        above = f"{rates['above_threshold']:.1%}" if run.config.rule == "threshold" else ""
+        rows[name] = {
+            "initial": rate(run.config.learning_rate),
+            "last": rate(rates["final"]),
+            "at lower bound": f"{rates['at_floor']:.1%}",
+            "at upper bound": f"{rates['at_ceiling']:.1%}",
+            "above threshold": above,
+        }
+    return pd.DataFrame(rows).T
+
+
+def run_facts(run: Run) -> pd.Series:
+    """Sizes, time and origin of a run, to be shown beside its figures."""
+    record = run.record
+    examples = record["examples"]
+    return pd.Series(
+        {
+            "run": run.config.run_id,
+            "examples (training, validation, test)": ", ".join(f"{examples[split]:,}" for split in ("train", "val", "test")),
+            "parameters of the network": f"{record['num_parameters']:,}",
+            "epochs": run.config.epochs,
+            "seconds per epoch": f"{run.summary['seconds_per_epoch']:.1f}",
+            "processor": f"{record['processor']}, threads: {record['threads']}",
+            "torch": record["versions"]["torch"],
+            "data fingerprint": record["data"][:12],
+        },
+        name="value",
+    )
+
+
 def final_scores(run: Run) -> dict[str, float]:
     """The scores of the last weights: on test where the run has seen it, else on validation."""
     scores: dict[str, float] = run.summary["test"] or run.summary["val"]

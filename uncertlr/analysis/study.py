@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from uncertlr.analysis.scores import arm_name, final_scores
+from uncertlr.analysis.scores import final_scores
 from uncertlr.errors import ConfigError
 from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import Run
@@ -14,7 +14,6 @@ from uncertlr.sweep import Job, read_sweep
 from uncertlr.sweep.facts import Facts
 from uncertlr.sweep.grid import read_study_facts
 from uncertlr.training.run import find
-from uncertlr.training.summary import rail_warning
 
 CONSTANT, COMPETITOR = "constant", "cosine"
 """Arms of the book's studies: a fixed learning rate, and the schedule that people use."""
@@ -85,10 +84,6 @@ class Study:
         """The data set for people, such as ``CIFAR-10``."""
         return DATASETS.get(self.dataset, (self.dataset, ""))[0]
 
-    def words(self, arm: str) -> str:
-        """What a figure calls an arm, for readers who do not know its name in the sweep."""
-        return arm_name(self._jobs(arm)[0].config)
-
     def initial_rate(self, arm: str) -> float:
         """The learning rate that an arm starts from."""
         return self._jobs(arm)[0].config.learning_rate
@@ -136,12 +131,6 @@ class Study:
         if callable(measure):
             return {seed: measure(run) for seed, run in self.arms[arm].items()}
         return {seed: final_scores(run)[measure] for seed, run in self.arms[arm].items()}
-
-    def on_a_rail(self, arm: str) -> str:
-        """A sentence where most runs of an arm stood on one of the rule's bounds for most of their steps, else nothing."""
-        warnings = [rail_warning(run.summary["rate"]) for run in self.arms[arm].values()]
-        shown = [warning for warning in warnings if warning]
-        return shown[0] if len(shown) > len(warnings) / 2 else ""
 
     @cached_property
     def _by_arm(self) -> dict[str, list[Job]]:

@@ -1,4 +1,4 @@
-"""Tables of a study: its verdicts in short, scores, what the rates did, how often an arm won; the data of its figures."""
+"""Tables of a study: scores, what the learning rates did, how often a method won; the data of its figures."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from uncertlr.analysis.comparisons import causal_family, comparisons, named_family, schedule_family
 from uncertlr.analysis.paired import paired_interval, pairs_won, probability_of_improvement
 from uncertlr.analysis.scores import final_scores, rate
 from uncertlr.analysis.study import CONSTANT, Study
@@ -45,50 +44,6 @@ def debiased_ece(run: Run) -> float:
         torch.tensor(np.array(scores[f"bin_{part}"], dtype=float)) for part in ("counts", "confidence", "accuracy")
     )
     return float(debiased_error_of_curve(counts, confidence, accuracy))
-
-
-def verdict_summary(study: Study) -> pd.DataFrame:
-    """One row an arm with a finished run that is no control: seeds, accuracy, and a column for all that it is held against.
-
-    Each control has a column of its own, under its kind; a cell holds word, difference in points and interval.
-    A column without one finished pair is left out.
-    """
-    fixed = [row for row in schedule_family(study) if row[1] == CONSTANT]
-    families = [named_family(study) + fixed, schedule_family(study), causal_family(study)]
-    judged = [comparisons(study, family) for family in (named_family(study), causal_family(study), schedule_family(study))]
-    cells = {(row["arm"], row["against"]): _cell(row) for table in judged for _, row in table.iterrows()}
-    controls = {control for _, control in families[2]}
-    names = {pair: f"against {_kind(study, *pair)}" for family in families for pair in family}
-    columns = list(dict.fromkeys(names.values()))
-    rows: dict[str, dict[str, str]] = {}
-    for arm, of_seed in study.arms.items():
-        if of_seed and arm not in controls:
-            accuracies = list(study.scores(arm).values())
-            rows[arm] = {"seeds": f"{len(of_seed)} of {study.planned(arm)}", "accuracy": over_seeds(accuracies)}
-            rows[arm] |= dict.fromkeys(columns, "")
-            rows[arm] |= {name: cells[pair] for pair, name in names.items() if pair[0] == arm}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.drop(columns=[name for name in columns if name in table and set(table[name]) <= {"", "missing"}])
-
-
-def _kind(study: Study, arm: str, other: str) -> str:
-    if other in study.controls(arm):
-        return f"its {other.removeprefix(arm).strip('_').replace('_', ' ')} control"
-    return "a fixed rate that starts alike" if other == study.same_rate(arm) else other
-
-
-def _cell(row: pd.Series) -> str:
-    if row["pairs"] < 2:
-        return str(row["word"])
-    if row["word"] == "equivalent":
-        low, high = _signed(row["low, 90 %"]), _signed(row["high, 90 %"])
-        return f"equivalent ({_signed(row['difference'])}, 90 %: {low} to {high})"
-    start = f"; from {rate(row['rate'])}".replace("e-", "e-\u2060") if row["same rate"] else ""  # no line break in it
-    return f"{row['word']} ({_signed(row['difference'])}, {_signed(row['low'])} to {_signed(row['high'])}{start})"
-
-
-def _signed(points: float) -> str:
-    return f"{round(points, 1) + 0.0:+.1f}"  # without the sign of a rounded 0
 
 
 def scores_table(study: Study) -> pd.DataFrame:

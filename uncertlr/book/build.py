@@ -12,8 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from uncertlr.book.claims import claimed_pages, claims_by_page, problems
 from uncertlr.config import preset
-from uncertlr.errors import RunError, StaleResults
+from uncertlr.errors import ClaimError, RunError, StaleResults
 from uncertlr.runs.archive import results_folder
 from uncertlr.runs.files import write_atomically
 from uncertlr.runs.paths import project_folder
@@ -57,11 +58,13 @@ def build_book(profile: str = "quick") -> Path:
         The site's first page.
 
     Raises:
-        RunError: a notebook failed, or the site could not be built without a warning.
+        ClaimError: a claim is not on its page, or a number of the results is not claimed.
+        RunError: a notebook failed, a false claim among the reasons, or the site could not be built without a warning.
     """
     project = project_folder()
     if not (project / "_config.yml").is_file():
         raise RunError("the book is built from a checkout of the project; there is none here")
+    check_claims(project)
     with ProcessPoolExecutor(max_workers=2, initializer=_one_thread) as pool:
         list(pool.map(execute, NOTEBOOKS, [profile] * len(NOTEBOOKS)))
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
@@ -70,6 +73,22 @@ def build_book(profile: str = "quick") -> Path:
     if result.returncode:
         raise RunError("the site was not built: see the warnings above; each must be mended")
     return project / "book" / "_build" / "html" / "index.html"
+
+
+def check_claims(project: Path) -> None:
+    """See that every claim is on its page and every number of the results is claimed; leave a list of all claims.
+
+    Whether the claims hold is seen when the notebooks are executed.
+
+    Raises:
+        ClaimError: they are not; one line each with page and sentence.
+    """
+    notebooks = _sorted((project / "notebooks").glob("*.ipynb"))
+    if found := problems(notebooks):
+        raise ClaimError("\n".join(["the claims of the book need a correction:", *found]))
+    listed = project / "book" / "_generated" / "claims.json"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(listed, json.dumps(claims_by_page(notebooks), indent=1).encode())
 
 
 def _one_thread() -> None:
@@ -132,7 +151,8 @@ def zip_site(index: Path) -> Path:
 
 def _key(source: Path, parameters: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    for path in [source, *_sorted(Path(__file__).parents[1].rglob("*.py")), *_sorted(results_folder().glob("*.*"))]:
+    code, results = Path(__file__).parents[1].rglob("*.py"), results_folder().glob("*.*")
+    for path in [source, *claimed_pages(source), *_sorted(code), *_sorted(results)]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

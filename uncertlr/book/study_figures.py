@@ -25,9 +25,6 @@ from uncertlr.errors import ConfigError
 Draw = Callable[[Axes, str, str], object]
 """Draws an arm in a colour."""
 
-NEXT = {1: "", 2: "second", 3: "third"}
-"""How far a replay's seed stands from the seed of its donor, where an arm has several replays."""
-
 TITLE = 32
 """Letters in a line above a panel: more would widen the figure, and shrink its text on a phone."""
 
@@ -35,8 +32,8 @@ TITLE = 32
 def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
     """Figures by name, of the arms that have finished runs.
 
-    ``differences``: from the baseline, with intervals and words. ``arrival``: Kaplan-Meier curves of the epochs until the
-    target, the median of the baseline's final validation accuracies. ``curves``: validation accuracy, every seed.
+    ``differences``: from the baseline, with intervals and outcomes. ``time_to_target``: Kaplan-Meier curves of the epochs
+    until the target, the median of the baseline's final validation accuracies. ``curves``: validation accuracy, every seed.
     ``profiles``: the share of runs that score at least so much.
 
     Args:
@@ -53,11 +50,10 @@ def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()
     table = verdict_table(study, baseline)
-    table.index = pd.Index([in_words(study, arm) for arm in table.index])
     label = f"test accuracy minus {baseline}'s (percentage points)"
     return {
-        "differences": differences_figure({"": table[table["word"] != ""]}, label),
-        "arrival": arrival_figure(study, baseline),
+        "differences": differences_figure({"": table[table["outcome"] != ""]}, label),
+        "time_to_target": time_to_target_figure(study, baseline),
         "curves": curves_figure(study, baseline),
         "profiles": profiles_figure(study, baseline),
     }
@@ -89,14 +85,14 @@ def differences_figure(
         xlabel: with the unit, below the last panel.
         near: further tables whose panels share an axis of their own, since their differences are of another size.
     """
-    nothing = {"": pd.DataFrame(columns=["difference", "low", "high", "pairs", "word"], dtype=float)}
+    nothing = {"": pd.DataFrame(columns=["difference", "ci95_low", "ci95_high", "pairs", "outcome"], dtype=float)}
     groups = [group for group in (tables, near) if group] or [nothing]
     heights = [max(1, len(table)) + 0.7 for group in groups for table in group.values()]
     figure = Figure(figsize=(plots.WIDTH, 0.6 + 0.5 * sum(heights)))
     axes = iter(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
     for group in groups:
         panels = [next(axes) for _ in group]
-        ends = pd.concat([table[["difference", "low", "high"]] for table in group.values()]).to_numpy(dtype=float)
+        ends = pd.concat([table[["difference", "ci95_low", "ci95_high"]] for table in group.values()]).to_numpy(dtype=float)
         for ax, (title, table) in zip(panels, group.items(), strict=True):
             plots.differences(ax, table, 100 * MARGIN)
             plots.points_axis(ax, ends, 100 * MARGIN)
@@ -106,30 +102,13 @@ def differences_figure(
     return figure
 
 
-def in_words(study: Study, arm: str) -> str:
-    """An arm as figures name it: in words, a fixed rate with its size, then the name that tables and sweeps have for it."""
-    words = _words(study, arm)
-    return words if words == arm else f"{words} ({arm})"
-
-
-def _words(study: Study, arm: str) -> str:
-    words = study.words(arm)
-    if words == "fixed rate":
-        return f"{words} of {rate(study.initial_rate(arm))}"
-    for own in study.feedback:
-        replays = [control for control in study.controls(own) if study.words(control) == words]
-        if arm in replays and len(replays) > 1 and (further := study.rotation(arm)):
-            return f"{NEXT.get(further, f'{further}th')} next seed's curve".strip()
-    return words
-
-
 def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with.
 
-    An arm that listens and starts from another rate than its baseline has its own behind its name.
+    An arm with feedback that starts from another rate than its baseline has its own behind its name.
     """
-    starts = [f", from {rate(row['rate'])}" if row["same rate"] else "" for _, row in table.iterrows()]
-    names = [in_words(study, arm) + start for arm, start in zip(table["arm"], starts, strict=True)]
+    starts = [f", from {rate(row['rate'])}" if row["same_rate"] else "" for _, row in table.iterrows()]
+    names = [arm + start for arm, start in zip(table["arm"], starts, strict=True)]
     return table.set_index(pd.Index(names))
 
 
@@ -137,16 +116,16 @@ def headline_figure(study: Study) -> Figure:
     """The rows of `headline_comparisons`, the arms' controls on an axis of their own."""
     named, causal = headline_comparisons(study)
     groups = named.groupby("against", sort=False)
-    panels = {f"against {in_words(study, str(name))}": by_arm(study, rows) for name, rows in groups}
+    panels = {f"against {name}": by_arm(study, rows) for name, rows in groups}
     label = "difference of final accuracy (percentage points)"
     return differences_figure(panels or {"": named}, label, against_controls(study, causal))
 
 
 def against_controls(study: Study, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
-    named = table.set_index(pd.Index([in_words(study, control) for control in table["against"]]))
+    named = table.set_index("against", drop=False)
     groups = named.groupby("arm", sort=False)
-    return {f"{in_words(study, str(arm))} against its own controls": rows for arm, rows in groups}
+    return {f"{arm} against its own controls": rows for arm, rows in groups}
 
 
 def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
@@ -164,10 +143,10 @@ def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     return small_panels(study, baseline, draw, "epoch", "validation accuracy")
 
 
-def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+def time_to_target_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval.
 
-    Where no run arrived, or all did, the interval is the exact binomial one.
+    Where no run or every run reached it, the interval is the exact binomial one.
     """
     if not study.arms[baseline]:
         return small_panels(study, baseline, lambda *_: None, "", "", [])
@@ -177,7 +156,7 @@ def arrival_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     def draw(ax: Axes, arm: str, colour: str) -> None:
         found = times_to_target(study, arm, target).values()
         curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
-        band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
+        band = {} if colour == plots.INK else {"ci95_low": curve.low, "ci95_high": curve.high}
         plots.survival(ax, curve.times, curve.shares, last, colour, **band)
 
     return small_panels(study, baseline, draw, f"epochs until accuracy {target:.3f}", "share not there")
@@ -198,7 +177,7 @@ def rates_figure(study: Study, arms: Sequence[str], reference: str = "", steps: 
     Args:
         study: whose arms are drawn.
         arms: which, a panel each.
-        reference: arm that stands in every panel in grey; empty for none.
+        reference: arm that is drawn in every panel in grey; empty for none.
         steps: the first and the last that are shown.
     """
 
@@ -267,7 +246,7 @@ def small_panels(
 
     Args:
         study: whose arms are drawn.
-        reference: arm that stands in every panel in grey; empty for none.
+        reference: arm that is drawn in every panel in grey; empty for none.
         draw: draws an arm into axes.
         xlabel: with the unit.
         ylabel: with the unit.
@@ -285,11 +264,10 @@ def small_panels(
         if reference and study.arms[reference]:
             draw(ax, reference, plots.INK)
         draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
-        name = f"{arm}, " if _words(study, arm) != arm else ""
-        lines = (_words(study, arm), f"{name}n = {len(study.arms[arm])}")
+        lines = (arm, f"n = {len(study.arms[arm])}")
         ax.set_title("\n".join(part for line in lines for part in textwrap.wrap(line, TITLE, break_long_words=False)))
         ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
-    grey = f" (grey: {_words(study, reference)})" if reference and study.arms[reference] else ""
+    grey = f" (grey: {reference})" if reference and study.arms[reference] else ""
     figure.supxlabel(xlabel + grey, color=plots.INK)
     figure.supylabel(ylabel, color=plots.INK)
     return figure

@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | sweep | tune | runs | evidence | evaluate | book | results``.
+"""The command line: ``uncertlr run | record | sweep | tune | runs | evidence | evaluate | book | results``.
 
 Flags and help come from RunConfig.
 """
@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from uncertlr import __version__
 from uncertlr.cli.sweep import add_commands
-from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, type_name
+from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
 
 
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     about = "Learning rates set by predictive uncertainty."
     parser = argparse.ArgumentParser("uncertlr", description=about, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"uncertlr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="train one network, or find the run that did", allow_abbrev=False)
@@ -88,6 +90,12 @@ def build_parser() -> argparse.ArgumentParser:
         if name != "dataset":
             _add_field(run, name)
     run.set_defaults(command=_run, parser=run)
+
+    record = commands.add_parser("record", help="write a finished run's learning rates as a schedule", allow_abbrev=False)
+    record.add_argument("run_id", help="name of a finished or published run")
+    record.add_argument("--output", type=Path, metavar="FILE", help="the schedule file (schedule-RUN.json)")
+    record.add_argument("--root", default="", help=describe_field("root"))
+    record.set_defaults(command=_record, parser=record)
 
     add_commands(commands)
 
@@ -118,14 +126,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
     field = RunConfig.model_fields[name]
-    flag, help_text = "--" + name.replace("_", "-"), (field.description or "").replace("%", "%%")
+    flags = ["--" + each.replace("_", "-") for each in dict.fromkeys((shown_name(name), name))]
+    help_text = (field.description or "").replace("%", "%%")
     if field.annotation is bool:
-        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help_text)
+        parser.add_argument(*flags, dest=name, action=argparse.BooleanOptionalAction, default=None, help=help_text)
     elif get_origin(field.annotation) is list:
-        parser.add_argument(flag, nargs="+", default=None, help=help_text)
+        parser.add_argument(*flags, dest=name, nargs="+", default=None, help=help_text)
     else:
-        choices = "|".join(get_args(field.annotation)) if type_name(field.annotation) == "str" else ""
-        parser.add_argument(flag, default=None, metavar=choices or type_name(field.annotation).upper(), help=help_text)
+        choices = "|".join(map(shown_name, get_args(field.annotation))) if type_name(field.annotation) == "str" else ""
+        metavar = choices or type_name(field.annotation).upper()
+        parser.add_argument(*flags, dest=name, default=None, metavar=metavar, help=help_text)
 
 
 ELSEWHERE = {
@@ -171,6 +181,22 @@ def _run(options: argparse.Namespace) -> None:
     split = "test" if summary["test"] else "validation"
     print(f"{split} accuracy {final['accuracy']:.4f}, loss {final['loss']:.4f}, ECE {final['ece']:.4f}")
     print(paths.directory)
+
+
+def _record(options: argparse.Namespace) -> None:
+    from uncertlr.runs.archive import restore_published
+    from uncertlr.runs.paths import RunPaths, default_root
+    from uncertlr.runs.store import load_run
+    from uncertlr.training.record import save_schedule
+
+    paths = RunPaths(Path(options.root) if options.root else default_root(), options.run_id)
+    if not paths.complete:
+        restore_published(paths)
+    run, path = load_run(paths), options.output or Path(f"schedule-{options.run_id}.json")
+    save_schedule(run, path)
+    print(
+        f"initial learning rate {run.config.learning_rate:g}; follow it with load_schedule({str(path)!r}, total_steps=...)"
+    )
 
 
 def _book(options: argparse.Namespace) -> None:

@@ -65,17 +65,26 @@ def add_commands(commands: Any) -> None:
 
 
 def _evidence(options: argparse.Namespace) -> None:
-    from uncertlr.analysis.comparisons import causal_family, comparisons, sentences, verdict_table
+    from uncertlr.analysis.comparisons import causal_family, comparisons, verdict_table
     from uncertlr.analysis.study import read_study
-    from uncertlr.book.evidence_words import claims
 
     study = read_study(str(options.grid), options.root, options.profile)
     table = verdict_table(study, options.baseline)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
-    print(*sentences(table, options.baseline), sep="\n")
     if causal := causal_family(study):
-        print("Against the same curves without feedback:")
-        print(claims(comparisons(study, causal)).replace("`", "").replace("**", ""))
+        columns = [
+            "arm",
+            "against",
+            "pairs",
+            "difference",
+            "ci95_low",
+            "ci95_high",
+            "p_holm",
+            "log_rate_distance",
+            "outcome",
+        ]
+        controls = comparisons(study, causal)[columns]
+        print(controls.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
     if options.csv:
         try:
             table.to_csv(options.csv, index_label="arm")
@@ -158,10 +167,9 @@ def _runs(options: argparse.Namespace) -> None:
 
     if options.status and options.status not in STATUSES:
         raise ConfigError(f"unknown status {options.status!r}; choose one of {', '.join(STATUSES)}")
-    if options.rule:
-        RunConfig(rule=options.rule)
+    rule = RunConfig(rule=options.rule).rule if options.rule else ""
     root = Path(options.root) if options.root else None
-    table = list_runs(root, dataset=options.dataset, rule=options.rule, status=options.status)
+    table = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)
     if options.csv:
         try:
             table.to_csv(options.csv, index=False)

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "") -> "Axes":
-    """Differences in points with their intervals, and over each its name and the word it earned.
+    """Differences in points with their intervals, and over each its name and its outcome.
 
     Args:
         ax: where to draw.
-        table: a row a comparison, its name the index: ``difference``, ``low``, ``high``, ``pairs``, ``word``; where the
-            difference is NaN only the word is written. Hollow marks carry no claim: descriptive or uninformative.
+        table: a row a comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
+            ``outcome``; where the difference is NaN only the outcome is written. Hollow marks carry no claim: descriptive or
+            no contrast.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
         xlabel: with the unit.
     """
@@ -26,16 +27,22 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
     ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for height, (name, row) in enumerate(rows.iterrows()):
-        hollow = row["word"] in ("descriptive", "uninformative")
+        hollow = row["outcome"] in ("descriptive", "no contrast")
         if np.isfinite(row["difference"]):
-            ax.plot([row["low"], row["high"]], [height, height], color=COLOURS[0], linewidth=2.5, solid_capstyle="round")
+            ax.plot(
+                [row["ci95_low"], row["ci95_high"]],
+                [height, height],
+                color=COLOURS[0],
+                linewidth=2.5,
+                solid_capstyle="round",
+            )
             fill = "none" if hollow else COLOURS[0]
             ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
-        text = f"{name}\n{row['word']} (n = {row['pairs']:.0f})"
+        text = f"{name}\n{row['outcome']} (n = {row['pairs']:.0f})"
         ax.annotate(text, (0.01, height + 0.12), xycoords=("axes fraction", "data"), va="bottom", color=INK)
     ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
     ax.spines["left"].set_visible(False)
-    points_axis(ax, rows[["difference", "low", "high"]].to_numpy(dtype=float), margin)
+    points_axis(ax, rows[["difference", "ci95_low", "ci95_high"]].to_numpy(dtype=float), margin)
     return ax
 
 
@@ -59,7 +66,7 @@ def survival(ax: "Axes", times: np.ndarray, shares: np.ndarray, last: float, col
 
     Args:
         ax: where to draw.
-        times: [K], when runs arrived.
+        times: [K], when runs reached the target.
         shares: [K], still under way just after.
         last: where the curve ends.
         colour: of the curve.

@@ -41,7 +41,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
             "min_val_loss_observed": to_minimum.observed,
         },
         "rate": rate,
-        "warnings": [warning] if (warning := rail_warning(rate)) else [],
+        "warnings": [warning] if (warning := bound_warning(rate)) else [],
         "seconds": float(train["elapsed"].iloc[-1]),
         "seconds_per_epoch": float(train["seconds"].median()),
         "val": evaluations["val"].row(),
@@ -70,8 +70,8 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
     return row
 
 
-def rail_warning(rate: Row) -> str:
-    """A sentence where the rate stood on a bound for more than half of the steps, else nothing.
+def bound_warning(rate: Row) -> str:
+    """A warning where the rate was at a bound of its rule for more than half of the steps, else nothing.
 
     Args:
         rate: what `describe_rate` gave.
@@ -79,7 +79,7 @@ def rail_warning(rate: Row) -> str:
     names = {"at_floor": "lower", "at_ceiling": "upper"}
     shares = {name: rate.get(share, 0.0) for share, name in names.items()}
     name, share = max(shares.items(), key=lambda item: item[1])
-    return f"the rate stood on the rule's {name} bound for {share:.0%} of the steps" if share > 0.5 else ""
+    return f"the learning rate was at the rule's {name} bound for {share:.0%} of the steps" if share > 0.5 else ""
 
 
 def report_keys(config: RunConfig, evaluation: Evaluation, seconds: float) -> Row:

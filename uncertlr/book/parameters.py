@@ -3,10 +3,10 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class EvidenceConfig(BaseModel):
+class StudyParameters(BaseModel):
     """What a chapter of evidence reads. It trains nothing.
 
-    >>> EvidenceConfig(sweeps=["code-changes"]).profile
+    >>> StudyParameters(sweeps=["code-changes"]).profile
     ''
     """
 

@@ -1,4 +1,4 @@
-"""The measured costs of ``make bench`` and ``python -m benchmarks.gpu``: read, and set out; nothing here measures."""
+"""Tables of the costs that ``make bench`` and ``python -m benchmarks.gpu`` measured; nothing here measures."""
 
 import json
 import math
@@ -73,7 +73,7 @@ def costs_table(found: dict[str, Any], brief: bool = False) -> pd.DataFrame:
 
 
 def times_table(found: dict[str, Any], *groups: str) -> pd.DataFrame:
-    """A row a task: milliseconds of the processor with their quartiles, on the wall, and the floor with its arithmetic.
+    """A row a task: processor milliseconds with quartiles, wall time, and the hardware limit with its arithmetic.
 
     Args:
         found: of `read_costs`.
@@ -88,11 +88,11 @@ def times_table(found: dict[str, Any], *groups: str) -> pd.DataFrame:
             "ms": _number(1_000 * processor["seconds"]),
             "quartiles": f"{_number(low)} to {_number(high)}",
             "wall, ms": _number(1_000 * times["wall"]["seconds"]),
-            "floor, ms": _number(1_000 * floor["seconds"]) if floor else "",
+            "hardware limit, ms": _number(1_000 * floor["seconds"]) if floor else "",
             "operations": f"{floor['operations']:.2g}" if floor else "",
             "bytes": f"{floor['bytes']:.2g}" if floor else "",
         }
-    columns = ["ms", "quartiles", "wall, ms", "floor, ms", "operations", "bytes"]
+    columns = ["ms", "quartiles", "wall, ms", "hardware limit, ms", "operations", "bytes"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
@@ -171,7 +171,7 @@ def shared_gpu(runs: pd.DataFrame, processor: str) -> SharedGPU | None:
 
 
 def gpu_steps_table(gpu: dict[str, Any]) -> pd.DataFrame:
-    """Milliseconds of a step with their quartiles, a row an arm: plain, recorded, and the ratios. Both arms read.
+    """Milliseconds of a step with their quartiles, a row an arm: plain, recorded, and their ratios.
 
     Args:
         gpu: what ``python -m benchmarks.gpu`` wrote.
@@ -208,46 +208,11 @@ def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataF
         name: {
             "target": _duration(GPU_TARGETS[target]),
             "time": _duration(seconds),
-            "verdict": _verdict(GPU_TARGETS[target], seconds, most),
+            "outcome": _outcome(GPU_TARGETS[target], seconds, most),
         }
         for name, (target, seconds, most) in rows.items()
     }
     return pd.DataFrame(table).T
-
-
-def gpu_words(gpu: dict[str, Any], shared: SharedGPU | None) -> list[str]:
-    """What stands behind the targets of a GPU, a paragraph each.
-
-    Args:
-        gpu: what ``python -m benchmarks.gpu`` wrote.
-        shared: of `shared_gpu`.
-    """
-    cifar10, imdb = _gpu_runs(gpu)
-    step = gpu["steps"]["report's rule, recorded"]["ms"] / 1_000
-    late = STEPS * step > GPU_TARGETS["cifar10"]
-    why = ", more than the target before anything is evaluated" if late else "; loading and evaluation take the rest"
-    missed = cifar10["seconds"] > GPU_TARGETS["cifar10"]
-    words = [
-        f"**CIFAR-10.** The {STEPS:,} steps of a run take {STEPS * step:.0f} s at the time above{why if missed else ''}.",
-        f"**IMDB.** The time is {EPOCHS} times an epoch of training. Loading, validation and the test come on top: a run of "
-        f"one epoch, whose training took {imdb['seconds_per_epoch']:.1f} s, took {imdb['seconds']:.1f} s in all.",
-    ]
-    return [*words, _shared_words(shared, step)] if shared else words
-
-
-def _shared_words(shared: SharedGPU, step: float) -> str:
-    pace, each = shared.steps / shared.seconds, shared.steps / shared.runs
-    words = [
-        f"**A shared GPU.** Of the published runs on CIFAR-10, {shared.runs:,} had a GPU of this kind together,",
-        f"{shared.at_once:.0f} at a time on average. From the first start to the last end they took {shared.seconds:.0f} s:",
-        f"{60 * shared.runs / shared.seconds:.0f} runs a minute and {pace:,.0f} steps a second, with all between them.",
-        f"That is {pace * step:.1f} times the pace of one run's steps alone.",
-        f"{SWEEP_RUNS} runs of {EPOCHS} epochs on all training images are {SWEEP_RUNS * STEPS:,} steps.",
-    ]
-    if each < STEPS:
-        words.append(f"Those have {STEPS:,} steps each and these {each:,.0f}, so starting and testing weigh more here:")
-        words.append("the time is cautious.")
-    return " ".join(words)
 
 
 def _gpu_runs(gpu: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
@@ -255,7 +220,7 @@ def _gpu_runs(gpu: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
     return runs["CIFAR-10, report's rule, 50 epochs"], runs["IMDB, report's rule, 1 epoch"]
 
 
-def _verdict(target: float, seconds: float, most: float) -> str:
+def _outcome(target: float, seconds: float, most: float) -> str:
     if seconds > target:
         return "missed"
     return "met" if most <= target else "met by training alone"

@@ -1,14 +1,13 @@
-"""The file of measured costs and the tables that the book draws of it; nothing here is timed."""
+"""The file of measured costs and its tables; nothing here is timed."""
 
 import json
 
 import pandas as pd
 import pytest
 
-from uncertlr.book.costs import (
+from benchmarks.tables import (
     FILE,
     FILE_OF_WHOLE_EPOCHS,
-    GPU_TARGETS,
     GROUPS,
     STEPS,
     SharedGPU,
@@ -16,7 +15,6 @@ from uncertlr.book.costs import (
     costs_table,
     gpu_steps_table,
     gpu_targets_table,
-    gpu_words,
     met,
     provisional,
     read_costs,
@@ -83,7 +81,7 @@ def test_the_table_has_a_row_a_target_and_names_what_was_not_measured():
 def test_times_stand_beside_their_floors():
     table = times_table({"groups": {"step": group()}}, "step", "signal")
     assert table.loc["step"].tolist() == ["20.0", "10.0 to 30.0", "500", "1.000", "2e+09", "1e+06"]
-    assert table.loc["other", "floor, ms"] == ""
+    assert table.loc["other", "hardware limit, ms"] == ""
     assert times_table({"groups": {"step": {"error": "why", "rows": [], "times": {}}}}, "step", "signal").empty
 
 
@@ -147,40 +145,22 @@ def test_steps_on_a_gpu_stand_beside_each_other():
 
 
 @pytest.mark.parametrize(
-    ("found", "sweep", "verdicts"),
+    ("found", "sweep", "outcomes"),
     [
         (gpu(cifar10=20.1, imdb=3.0, imdb_epoch=1.9), 361, ["missed", "met by training alone", "missed"]),
         (gpu(cifar10=19.9, imdb=1.9, imdb_epoch=1.8), 359, ["met", "met", "met"]),
         (gpu(cifar10=19.9, imdb=3.0, imdb_epoch=2.1), None, ["met", "missed"]),
     ],
 )
-def test_targets_of_a_gpu_are_met_or_missed_by_the_numbers(found, sweep, verdicts):
+def test_targets_of_a_gpu_are_met_or_missed_by_the_numbers(found, sweep, outcomes):
     table = gpu_targets_table(found, shared(sweep) if sweep else None)
-    assert table["verdict"].tolist() == verdicts
-    assert table["target"].tolist() == ["20 s", "100 s", "6 minutes"][: len(verdicts)]
+    assert table["outcome"].tolist() == outcomes
+    assert table["target"].tolist() == ["20 s", "100 s", "6 minutes"][: len(outcomes)]
 
 
 def test_a_sweeps_time_follows_from_the_steps_a_second():
     assert shared(sweep_seconds=720).sweep_seconds == pytest.approx(720, rel=1e-4)
     assert gpu_targets_table(gpu(), shared(sweep_seconds=720)).iloc[-1]["time"] == "12 minutes"
-
-
-def test_the_words_on_a_gpu_follow_from_the_numbers():
-    def words(of_sweep=720, runs=1_000, **found):
-        return " ".join(gpu_words(gpu(**found), shared(of_sweep, runs)))
-
-    late, early = ", more than the target before anything is evaluated", "; loading and evaluation take the rest"
-    assert f"take {STEPS * 0.00125:.0f} s at the time above{late}" in words(cifar10=45.0, recorded=1.0)
-    assert f"take {STEPS * 0.000125:.0f} s at the time above{early}" in words(cifar10=45.0, recorded=0.1)
-    assert not any(each in words(cifar10=GPU_TARGETS["cifar10"], recorded=0.1) for each in (late, early))
-    assert "took 1.5 s, took 3.0 s in all" in words()
-    assert "1,000 had a GPU of this kind together, 12 at a time" in words()
-    assert "600 runs a minute" in words()
-    assert f"{60 * STEPS / 720:,.0f} steps a second" in words()
-    assert f"{60 * STEPS / 720 * 0.000625:.1f} times the pace" in words()
-    assert "the time is cautious" in words(runs=1_000)
-    assert "the time is cautious" not in words(runs=1)
-    assert len(gpu_words(gpu(), None)) == 2
 
 
 def test_runs_share_a_gpu_from_the_first_start_to_the_last_end():
@@ -199,4 +179,3 @@ def test_the_published_times_of_a_gpu_can_be_set_out():
     found = json.loads((project_folder() / "results" / "gpu.json").read_text())
     assert not gpu_steps_table(found).isna().any(axis=None)
     assert len(gpu_targets_table(found, None)) == 2
-    assert len(gpu_words(found, None)) == 2

@@ -1,0 +1,133 @@
+"""Claims: what the book states is on its page, agrees with the stored runs, and would fail if the results were others."""
+
+import json
+
+import pytest
+
+from uncertlr.book import build, claims
+from uncertlr.book.claims import Claims, collected, numbers_in, problems, uncovered
+from uncertlr.errors import ClaimError
+
+PAGE = """# A chapter
+
+The rate is `1e-3` here, and see [figure 3](figures.md#4).
+
+## What the published runs show
+
+It **loses 12.3 points** (95 % interval 11.2 to 13.4)
+over 1,000 runs.
+
+## Exercises
+
+Try 7 seeds.
+"""
+QUOTES = ["loses 12.3 points** (95 % interval 11.2 to 13.4) over 1,000 runs."]
+
+
+def notebook(folder, *quotes, page="chapter"):
+    calls = "\n".join(f"claims.check({quote!r}, numbers=[], holds=True)" for quote in quotes)
+    source = f"claims, other = Claims({page!r}), 1\n{calls}"
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": PAGE.splitlines(True)},
+        {"cell_type": "code", "metadata": {"tags": ["claims"]}, "source": source.splitlines(True), "outputs": []},
+    ]
+    path = folder / "notebooks" / "chapter.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for folder in ("notebooks", "book"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "book" / "index.md").write_text("The rule loses 12.3 points.\n")
+    monkeypatch.setattr(claims, "project_folder", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-12.3 points (95 % interval -13.4 to -11.2)", ["-12.3", "95", "-13.4", "-11.2"]),
+        ("\u22120.04 on CIFAR-10 with `lr=3`, $x_1 = 2$ and [7 runs](page.md#8)", ["\u22120.04", "7"]),
+        ("1e-3, 20,000 images, x2, v1.2, 5%.", ["1e-3", "20,000", "5"]),
+        ("seeds 0, 1 and 2; 10.", ["0", "1", "2", "10"]),
+    ],
+)
+def test_numbers_of_a_sentence(text, expected):
+    assert numbers_in(text) == expected
+
+
+def test_a_true_claim_holds(project):
+    notebook(project)
+    Claims("chapter").check(QUOTES[0], numbers=[12.26, 95, 11.249, 13.35, 1000], holds=[True, True])
+    Claims("index").check("loses 12.3 points", numbers=[12.3], holds=True)
+
+
+@pytest.mark.parametrize(
+    ("quote", "numbers", "holds", "named"),
+    [
+        ("gains 12.3 points", [12.3], True, "not on the page"),
+        ("loses 12.3 points", [12.36], True, "12.36"),
+        ("loses 12.3 points", [-12.3], True, "-12.3"),
+        ("loses 12.3 points", [float("nan")], True, "nan"),
+        ("loses 12.3 points", [], True, "0 values"),
+        ("loses 12.3 points", [12.3, 1.0], True, "2 values"),
+        ("loses 12.3 points", [12.3], False, "does not hold"),
+        ("loses 12.3 points", [12.3], [True, False], "does not hold"),
+    ],
+)
+def test_a_false_claim_names_page_quote_and_value(project, quote, numbers, holds, named):
+    notebook(project)
+    with pytest.raises(ClaimError) as failed:
+        Claims("chapter").check(quote, numbers=numbers, holds=holds)
+    assert all(part in str(failed.value) for part in ("chapter", quote, named))
+    with collected() as outcomes:
+        Claims("chapter").check(quote, numbers=numbers, holds=holds)
+    assert [bool(outcome.problem) for outcome in outcomes] == [True]
+
+
+def test_a_page_that_does_not_exist_is_named(project):
+    with pytest.raises(ClaimError, match="'nowhere'"):
+        Claims("nowhere")
+
+
+def test_numbers_without_a_claim_are_found(project):
+    notebook(project)
+    assert uncovered("chapter", QUOTES) == []
+    assert len(uncovered("chapter", [])) == 5
+    (left,) = uncovered("chapter", ["loses 12.3 points** (95 % interval 11.2 to 13.4)"])
+    assert "1,000" in left
+
+
+def test_problems_name_page_and_sentence(project):
+    assert problems([notebook(project, *QUOTES)]) == []
+    found = problems([notebook(project, *QUOTES, "a sentence that is not there")])
+    assert len(found) == 1
+    assert "chapter" in found[0]
+    assert "a sentence that is not there" in found[0]
+    assert any("1,000" in line for line in problems([notebook(project)]))
+
+
+def test_a_quote_that_is_put_together_by_code_is_refused(project):
+    path = notebook(project, *QUOTES)
+    path.write_text(path.read_text().replace("claims.check('loses", "claims.check('it ' + 'loses"))
+    with pytest.raises(ClaimError, match="plain strings"):
+        problems([path])
+
+
+def test_the_build_stops_at_a_planted_problem_and_lists_all_claims(project):
+    notebook(project, *QUOTES)
+    build.check_claims(project)
+    assert json.loads((project / "book" / "_generated" / "claims.json").read_text()) == {"chapter": QUOTES}
+    notebook(project, *QUOTES, "loses 11.9 points")
+    with pytest.raises(ClaimError, match="loses 11.9 points"):
+        build.check_claims(project)
+
+
+def test_a_changed_page_executes_the_notebooks_that_claim_about_it(project, monkeypatch):
+    monkeypatch.setattr(build, "project_folder", lambda: project)
+    path = notebook(project, "loses 12.3 points", page="index")
+    before = build._key(path, {})
+    (project / "book" / "index.md").write_text("The rule loses 12.3 points, no more.\n")
+    assert build._key(path, {}) != before
