@@ -1,4 +1,4 @@
-"""The report's networks, layer for layer. Each returns logits and is split into `features` and `head`.
+"""The report's networks, layer for layer. Each is a `SplitClassifier`.
 
 `features` is the deterministic trunk; `head` holds every stochastic layer, which in these networks is one dropout before
 the last dense layer. So many samples of the prediction cost one pass through the trunk and as many small matrix products.
