@@ -172,12 +172,12 @@ class Repetition:
     @property
     def detected(self) -> bool:
         """Whether feedback helps against both replays, which is what the protocol asks for."""
-        return all(each.word == "helps" for each in self.feedback.values())
+        return all(each.outcome == "helps" for each in self.feedback.values())
 
     @property
     def false_alarm(self) -> bool:
         """Whether the planted null is said to help or to harm."""
-        return self.null.word in ("helps", "harms")
+        return self.null.outcome in ("helps", "harms")
 
 
 def repeat_once(design: Design, seeds: Sequence[int], constant_rate: float) -> Repetition:
@@ -254,7 +254,7 @@ def summarize(repetitions: Sequence[Repetition]) -> dict[str, object]:
         "detected_interval": exact_interval(detected, len(repetitions)),
         "false_alarms": alarms,
         "false_alarms_interval": exact_interval(alarms, len(repetitions)),
-        "helps_against_constant": sum(each.constant.word == "helps" for each in repetitions),
+        "helps_against_constant": sum(each.constant.outcome == "helps" for each in repetitions),
         "rows": [
             {
                 "first_seed": each.seeds[0],
@@ -268,4 +268,8 @@ def summarize(repetitions: Sequence[Repetition]) -> dict[str, object]:
 
 
 def _row(comparison: Comparison) -> dict[str, object]:
-    return {"points": round(100 * comparison.difference.estimate, 4), "p_holm": comparison.adjusted, "word": comparison.word}
+    return {
+        "points": round(100 * comparison.difference.estimate, 4),
+        "p_holm": comparison.adjusted,
+        "outcome": comparison.outcome,
+    }
