@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from uncertlr.analysis.factorial import complete_seeds, factorial_effects
+from uncertlr.analysis.factorial import all_changes, cells_table, complete_seeds, effects_table, factorial_effects
+from uncertlr.analysis.study import read_study
+from uncertlr.sweep import read_sweep
 
 FACTORS = ["a", "b", "c"]
 
@@ -29,7 +31,7 @@ def test_planted_effects_come_back_with_their_words():
     sizes = {name: effect.difference.estimate for name, effect in found.items()}
     expected = {("a",): 0.04, ("b",): -0.02, ("a", "b"): -0.02}
     assert sizes == pytest.approx({name: expected.get(name, 0.0) for name in found}, abs=0.001)
-    words = {name: effect.word for name, effect in found.items()}
+    words = {name: effect.outcome for name, effect in found.items()}
     assert (words["a",], words["b",], words["c",]) == ("helps", "harms", "equivalent")
     assert (words["a", "b"], words["b", "c"]) == ("harms", "equivalent")
 
@@ -51,7 +53,7 @@ def test_only_seeds_that_fill_every_cell_count():
     del scores[0, 1, 0][4]
     assert complete_seeds(scores) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
     found = factorial_effects(scores, FACTORS)["a",]
-    assert (found.difference.count, found.word) == (9, "descriptive")
+    assert (found.difference.count, found.outcome) == (9, "descriptive")
 
 
 def test_a_missing_cell_is_refused():
@@ -59,3 +61,54 @@ def test_a_missing_cell_is_refused():
     del scores[0, 1, 0]
     with pytest.raises(ValueError, match="expected the 8 cells of a, b, c"):
         factorial_effects(scores, FACTORS)
+
+
+GRID = """
+experiment: digits
+profile: quick
+seeds: 10
+base: {model: mlp, estimator: deterministic}
+product: {learning_rate: [1.0e-3, 5.0e-4], epochs: [1, 3]}
+arms: {mlp: {}}
+"""
+
+
+@pytest.fixture
+def planted_study(tmp_path, plant_runs):
+    """A factorial of rate and epochs with planted accuracies: what three epochs add, and how many seeds have run."""
+
+    def planted(epochs_add, seeds=10):
+        path = tmp_path / "factorial.yaml"
+        path.write_text(GRID)
+        noise = iter(np.random.default_rng(0).normal(0, 0.002, 1_000))
+
+        def accuracy(arm, seed):
+            return 0.6 + 0.002 * seed + epochs_add * ("epochs=3" in arm) + next(noise) if seed < seeds else None
+
+        plant_runs(read_sweep(path), accuracy)
+        return read_study(str(path))
+
+    return planted
+
+
+@pytest.mark.parametrize(("epochs_add", "outcome"), [(0.04, "helps"), (-0.04, "harms")])
+def test_a_sweep_read_as_a_factorial_shows_its_planted_effect(planted_study, epochs_add, outcome):
+    study = planted_study(epochs_add)
+    table = effects_table(study)
+    assert table.index.tolist() == ["learning_rate", "epochs", "learning_rate × epochs"]
+    effect = table.loc["epochs"]
+    assert effect["pairs"] == 10
+    assert effect["outcome"] == outcome
+    assert effect["ci95_low"] < 100 * epochs_add < effect["ci95_high"]
+    assert table.loc["learning_rate", "outcome"] == "equivalent"
+    everything = all_changes(study)
+    assert everything.columns.tolist() == table.columns.tolist()
+    assert everything.iloc[0]["outcome"] == outcome
+    assert everything.iloc[0]["difference"] == pytest.approx(100 * epochs_add, abs=0.5)
+    assert cells_table(study)["runs"].tolist() == [10] * 4
+
+
+def test_one_seed_gives_no_effect(planted_study):
+    study = planted_study(0.04, seeds=1)
+    assert effects_table(study).empty
+    assert all_changes(study).empty

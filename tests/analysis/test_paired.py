@@ -121,8 +121,8 @@ def test_equivalence_without_any_spread():
         (10, 0.1, 0.001, 1.0, 0.05, "helps"),
     ],
 )
-def test_the_words_follow_the_protocol(count, estimate, adjusted, equivalence, apart, word):
-    assert outcome_of(Interval(estimate, 0, 0, count), adjusted, equivalence, apart) == word
+def test_outcomes_follow_the_protocol(count, estimate, adjusted, equivalence, apart, outcome):
+    assert outcome_of(Interval(estimate, 0, 0, count), adjusted, equivalence, apart) == outcome
 
 
 @given(st.lists(st.floats(-0.01, 0.01).map(lambda value: round(value, 4)), min_size=10, max_size=10))

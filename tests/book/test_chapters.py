@@ -15,15 +15,6 @@ from uncertlr.book.claims import TAG
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
 
-FACTORIAL = """
-experiment: digits
-profile: quick
-seeds: 10
-base: {model: mlp, estimator: deterministic}
-product: {learning_rate: [1.0e-3, 5.0e-4], epochs: [1, 3], dropout: [0.0, 0.5]}
-arms: {mlp: {}}
-"""
-
 
 @pytest.fixture
 def chapter(monkeypatch):
@@ -33,7 +24,7 @@ def chapter(monkeypatch):
         shown = []
         monkeypatch.setattr(IPython.display, "display", lambda *values: shown.extend(values))
         monkeypatch.setattr(myst_nb, "glue", lambda key, value, **_: None)
-        scope = {}
+        scope = {"display": lambda *values: shown.extend(values)}
         for cell in nbformat.read(project_folder() / "notebooks" / f"{name}.ipynb", as_version=4).cells:
             if cell.cell_type == "code" and TAG not in cell.metadata.get("tags", []):
                 body = ast.parse("\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))).body
@@ -80,13 +71,3 @@ def test_the_verdict_and_the_controls_render_at_every_stage(sweep, chapter, evid
         named = compared.set_index("arm")["outcome"] if "arm" in compared else compared["outcome"]
         outcomes = set(named.loc[named.index == "inverse"].dropna())
         assert not outcomes & {"helps", "harms"} or seeds == 10
-
-
-@pytest.mark.slow
-def test_the_code_changes_show_what_the_runs_say(sweep, chapter):
-    more_epochs = sweep(FACTORIAL, lambda arm: 0.04 * ("epochs=3" in arm), "one")
-    tables, figures = chapter("code_changes", sweeps=more_epochs)
-    assert len(figures) == 2
-    few = sweep(FACTORIAL, lambda arm: 0.04 * ("epochs=3" in arm), "few", seeds=1)
-    assert len(chapter("code_changes", sweeps=few)[1]) <= 2
-    assert tables

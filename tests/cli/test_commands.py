@@ -67,7 +67,7 @@ def finished_sweep(folder):
 def finished_trials(folder):
     """A sweep of two trials, which are done."""
     base = TINY.model_dump(include={"epochs", "train_examples", "channels", "hidden_size"}) | {"evaluate_test": False}
-    arms = {"constant": {"learning_rate": {"ci95_low": 1e-4, "ci95_high": 1e-2, "log": True}}}
+    arms = {"constant": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}}
     grid = {"experiment": "digits", "profile": "quick", "base": base, "trials": 2, "arms": arms}
     (folder / "trials.yaml").write_text(json.dumps(grid), encoding="utf-8")
     for job in read_sweep(folder / "trials.yaml"):
@@ -99,7 +99,7 @@ def small(arguments, elsewhere, monkeypatch):
 
 def test_there_are_commands_of_every_kind():
     assert len(commands()) > 15
-    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask"}
+    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask", "pip"}
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])

@@ -55,7 +55,7 @@ def rates_of_a_plain_loop(make_scheduler, steps, learning_rate=CONFIG.learning_r
     return rates
 
 
-@pytest.mark.parametrize("kind", [LambdaLR, lambda optimizer, curve: UncertaintyLR(optimizer, schedule=curve)])
+@pytest.mark.parametrize("kind", [LambdaLR, lambda optimizer, curve: UncertaintyLR(optimizer, None, schedule=curve)])
 def test_a_plain_loop_trains_with_the_runs_own_rates(source, tmp_path, monkeypatch, capsys, kind):
     monkeypatch.chdir(tmp_path)
     assert main(["record", CONFIG.run_id, "--output", "schedule.json"]) == 0

@@ -138,10 +138,9 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     table = table[table["against"] == baseline].set_index("arm")
     table.loc[table["pairs"] < 2, ["difference", "outcome"]] = [float("nan"), ""]
     accuracies = {arm: study.scores(arm) for arm in study.arms}
-    means = {
-        arm: {"seeds": len(each), "accuracy": sum(each.values()) / len(each)} for arm, each in accuracies.items() if each
-    }
-    table = pd.DataFrame.from_dict(means, orient="index").join(table[list(SHORT)])
+    means = {arm: [len(each), sum(each.values()) / len(each)] for arm, each in accuracies.items() if each}
+    scores = pd.DataFrame.from_dict(means, orient="index", columns=["seeds", "accuracy"])
+    table = scores.join(table[list(SHORT)])
     table[["outcome", "same_rate"]] = table[["outcome", "same_rate"]].fillna("")
     return table
 

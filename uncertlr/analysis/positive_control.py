@@ -20,7 +20,7 @@ from uncertlr.analysis.intervals import exact_interval
 from uncertlr.analysis.paired import Comparison, compare, paired_differences
 from uncertlr.estimators import MCDropout
 from uncertlr.models import MLP
-from uncertlr.schedulers import Proportional, Replay, Rule, UncertaintyLR, geometric_mean, read_signal
+from uncertlr.schedulers import Bounds, PowerLaw, Replay, Rule, UncertaintyLR, geometric_mean, read_signal
 from uncertlr.seeding import derive_seed, generator
 
 PAIRS = 10
@@ -61,7 +61,7 @@ class Design:
     dropout: float = 0.2
     num_samples: int = 16
     learning_rate: float = 0.02
-    rule: Proportional = Proportional(exponent=4.0, smoothing=0.8, min_factor=0.01, max_factor=1.0)
+    rule: PowerLaw = PowerLaw(exponent=4.0, smoothing=0.8, bounds=Bounds(0.01, 1.0))
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,17 @@ def rates_panel(methods: Sequence[Method]) -> Figure:
     """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
     figure = Figure(figsize=SIZE)
     ax = figure.subplots()
-    ends = []
+    ends, last = [], 1
     for method in methods:
+        if not method.runs:
+            continue
         run = method.runs[0]
         epochs = run.trace["step"] / (run.trace["step"][-1] + 1) * run.config.epochs
         rates = np.maximum(run.trace["learning_rate"], 1e-6)
         ax.plot(epochs, rates, color=method.colour, linewidth=1.8)
         ends.append((float(np.log10(rates[-1])), method))
+        last = run.config.epochs
     ax.set(yscale="log", xlabel="epoch", ylabel="learning rate")
-    last = methods[0].runs[0].config.epochs
     ax.set_xlim(0, last)
     for height, method in zip(spaced([end for end, _ in ends], 0.24), [method for _, method in ends], strict=True):
         ax.annotate(method.name, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)
@@ -56,7 +58,7 @@ def accuracies_panel(methods: Sequence[Method]) -> Figure:
     figure = Figure(figsize=SIZE)
     ax = figure.subplots()
     for row, method in enumerate(reversed(methods)):
-        values = [100 * final_scores(run)["accuracy"] for run in method.runs]
+        values = [100 * final_scores(run)["accuracy"] for run in method.runs] or [np.nan]
         offsets = np.linspace(-0.18, 0.18, len(values))
         ax.plot(values, row + offsets, "o", color=method.colour, markersize=4, alpha=0.8, linewidth=0)
         ax.plot([np.mean(values)] * 2, [row - 0.34, row + 0.34], color=method.colour, linewidth=2.2)
