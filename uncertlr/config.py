@@ -72,9 +72,11 @@ class RunConfig(BaseModel):
     max_tokens: Size = Field(400, description="words of a text that are read, from its start")
 
     # model
-    model: Literal["auto", "cnn", "lstm", "mlp"] = Field("auto", description="network; auto is cnn or lstm by kind of data")
+    model: Literal["auto", "cnn", "resnet", "lstm", "mlp"] = Field(
+        "auto", description="network; auto is cnn or lstm by kind of data"
+    )
     channels: Annotated[list[Size], Field(min_length=2, max_length=2)] = Field(
-        [32, 64], description="channels of the CNN's two convolutions"
+        [32, 64], description="channels of the CNN's two convolutions; of a resnet the first is used"
     )
     hidden_size: Size = Field(128, description="width of the dense layer, or of the LSTM's state")
     embedding_size: Size = Field(128, description="width of the word embedding")

@@ -76,9 +76,9 @@ def test_workers_give_the_same_repetitions():
     assert repeat_study(short, 2, CONSTANT_RATE, 40, workers=2) == repeat_study(short, 2, CONSTANT_RATE, 40)
 
 
-def comparison(word):
+def comparison(outcome):
     interval = Interval(0.01, 0.0, 0.02, 10)
-    return Comparison(interval, interval, 0.01, 0.02, 0.5, word)
+    return Comparison(interval, interval, 0.01, 0.02, 0.5, outcome)
 
 
 @pytest.mark.parametrize(

@@ -33,16 +33,6 @@ def test_geometric_mean():
         geometric_mean([[1.0], [1.0, 2.0]])
 
 
-def test_shuffling_keeps_the_values_of_each_epoch():
-    values = [0.9] * 10 + [0.1] * 10
-    rule = Threshold(0.5, bounds=Bounds(1e-6, 1e6))
-    assert shuffled_within_epochs(rule, values, 10, seed=0) == pytest.approx([1.0, *simulate(rule, values)][:20])
-    mixed = [0.9, 0.1] * 10
-    one, two = (shuffled_within_epochs(rule, mixed, 20, seed) for seed in (0, 1))
-    assert one != two
-    assert len(one) == 20
-
-
 def test_a_stretched_curve_keeps_its_ends_and_its_ratios():
     curve = tuple(2.0**step for step in range(5))
     longer = stretched(curve, 9)
@@ -54,3 +44,13 @@ def test_a_stretched_curve_keeps_its_ends_and_its_ratios():
     for factors, steps in (((), 3), (curve, 0)):
         with pytest.raises(ValueError, match=f"{len(factors)} factors .* {steps} steps"):
             stretched(factors, steps)
+
+
+def test_shuffling_keeps_the_values_of_each_epoch():
+    values = [0.9] * 10 + [0.1] * 10
+    rule = Threshold(0.5, bounds=Bounds(1e-6, 1e6))
+    assert shuffled_within_epochs(rule, values, 10, seed=0) == pytest.approx([1.0, *simulate(rule, values)][:20])
+    mixed = [0.9, 0.1] * 10
+    one, two = (shuffled_within_epochs(rule, mixed, 20, seed) for seed in (0, 1))
+    assert one != two
+    assert len(one) == 20
