@@ -13,14 +13,14 @@ from uncertlr.config import preset
 from uncertlr.training.run import find
 
 ARMS = {
-    "fixed rate": {},
-    "rule, every step": {"rule": "threshold"},
-    "rule, once an epoch": {"rule": "threshold", "decide_every": 0},
+    "constant": {},
+    "report": {"rule": "threshold"},
+    "report_epoch": {"rule": "threshold", "decide_every": 0},
 }
 
 
 def main() -> None:
-    """Three panels: what the rule reads, what it does, what comes of it."""
+    """Three panels: uncertainty, learning rate, validation accuracy."""
     runs = {name: find(preset("cifar10", "standard", **changes)) for name, changes in ARMS.items()}
     missing = [name for name, run in runs.items() if run is None]
     if missing:
@@ -34,7 +34,7 @@ def main() -> None:
     plots.curves(right, {name: (rows["epoch"], rows["accuracy"]) for name, rows in curves.items()}, "epoch", "accuracy")
     for ax in (left, middle):
         ax.xaxis.set_major_locator(MaxNLocator(5))
-    for ax, title in ((left, "what it reads"), (middle, "what it does"), (right, "what comes of it")):
+    for ax, title in ((left, "uncertainty"), (middle, "learning rate"), (right, "validation accuracy")):
         ax.set_title(title)
         if ax is not right:
             ax.get_legend().remove()

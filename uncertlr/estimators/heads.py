@@ -65,7 +65,7 @@ def _record(model: nn.Module, predict: Callable[[], Tensor]) -> tuple[list[_Call
     inner = [module for module in model.modules() if module is not model]
     handles = [module.register_forward_hook(note, with_kwargs=True) for module in inner]
     try:
-        with sampling_modes(model, sample=False), own_stream(_device(model), None):
+        with sampling_modes(model, sample=False), own_stream(None):
             return calls, predict()
     finally:
         for handle in handles:
@@ -103,8 +103,3 @@ def to_parameters(features: Tensor, layers: nn.Module) -> Tensor:
     """The features in the number format of the layers' weights: autocast gives them in another."""
     weights = next(layers.parameters(), None)
     return features if weights is None or not features.is_floating_point() else features.to(weights.dtype)
-
-
-def _device(model: nn.Module) -> torch.device:
-    weights = next(model.parameters(), None)
-    return torch.device("cpu") if weights is None else weights.device

@@ -6,8 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_core.utils import ensure_event_loop
-
 from uncertlr.config import RunConfig
 from uncertlr.errors import UncertlrError
 from uncertlr.runs.paths import paths_of
@@ -42,6 +40,8 @@ def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
         with _one_at_a_time:
             run(config, wait=True)
             if notebook:
+                from jupyter_core.utils import ensure_event_loop
+
                 with closing(ensure_event_loop()):  # papermill leaves the loop of a worker's thread open
                     execute_notebook(notebook, executed_notebook(config), config.model_dump())
     except UncertlrError as problem:
