@@ -1,10 +1,24 @@
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from uncertlr import config as module
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, parameter_cell, parameter_table, preset
+from uncertlr.config import (
+    EXECUTION_FIELDS,
+    PRESETS,
+    PROFILES,
+    SHOWN_NAMES,
+    RunConfig,
+    parameter_cell,
+    parameter_table,
+    preset,
+    shown_name,
+)
 from uncertlr.errors import ConfigError
+from uncertlr.runs.archive import results_folder
+
+PUBLISHED = results_folder()  # before a test has a folder of its own
 
 
 def test_unknown_field_suggests_the_nearest():
@@ -70,6 +84,49 @@ def test_run_ids_are_stable():
     assert preset("cifar10", "standard", rule="threshold").run_id == "cifar10-threshold-s0-9a8d57fdbdc5"
 
 
+def by_shown_names(fields):
+    named = {SHOWN_NAMES.get(name, name): value for name, value in fields.items()}
+    return named | {"rule": SHOWN_NAMES.get(named["rule"], named["rule"])}
+
+
+def test_published_runs_have_their_ids_by_either_name():
+    ids = set()
+    for path in sorted(PUBLISHED.glob("*.parquet")):
+        for row in pq.read_table(path, columns=["run_id", "config"]).to_pylist():
+            fields = json.loads(row["config"])
+            assert RunConfig(**fields).run_id == RunConfig(**by_shown_names(fields)).run_id == row["run_id"]
+            ids.add(row["run_id"].split("-")[1])
+    assert {"proportional", "replay", "threshold"} <= ids
+
+
+def test_either_name_gives_one_run_and_the_stored_names():
+    shown = preset("digits", rule="power_law", exponent=2.0)
+    assert shown == preset("digits", rule="proportional", exponent=2.0)
+    assert shown.identity["rule"] == "proportional"
+    inverted = preset("digits", rule="threshold", inverted=True)
+    assert inverted == preset("digits", rule="threshold", flip=True)
+    assert inverted.model_dump()["flip"] is True
+    assert "inverted" not in inverted.model_dump()
+    assert preset("digits").replace(rule="replay", source_runs=["x"]).donors == ["x"]
+    assert inverted.replace(inverted=False).flip is False
+
+
+def test_both_names_of_one_field_are_refused():
+    with pytest.raises(ConfigError, match=r"inverted.*flip"):
+        RunConfig(rule="threshold", inverted=True, flip=False)
+
+
+def test_what_is_shown_has_the_shown_names():
+    table = parameter_table()
+    assert all(f"`{name}`" in table for name in ("inverted", "source_runs"))
+    assert "power_law" in table
+    assert "proportional" not in table
+    with pytest.raises(ConfigError, match="power_law"):
+        RunConfig(rule="magic")
+    with pytest.raises(ConfigError, match="did you mean 'inverted'"):
+        RunConfig(invertd=True)
+
+
 def test_another_result_version_is_another_run(monkeypatch):
     before = RunConfig().run_id
     monkeypatch.setattr(module, "RESULT_VERSION", 2)
@@ -115,7 +172,7 @@ def test_parameter_cell_has_one_equals_sign_a_line():
 
 def test_parameter_table_has_every_field():
     rows = parameter_table().splitlines()[2:]
-    assert [row.split("`")[1] for row in rows] == list(RunConfig.model_fields)
+    assert [row.split("`")[1] for row in rows] == [shown_name(name) for name in RunConfig.model_fields]
 
 
 def test_a_folder_has_one_name_wherever_it_is_named_from(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -31,6 +31,12 @@ RULE_FIELDS = (
     "donors",
 )
 """Fields that only the rule reads."""
+
+SHOWN_NAMES = {"proportional": "power_law", "flip": "inverted", "donors": "source_runs"}
+"""A rule and two fields under the names that are stored, since a run's identity has them, and those that users see and give.
+
+Both are accepted in Python, sweep files, papermill's parameters and on the command line.
+"""
 
 Count = Annotated[int, Ge(0)]
 Size = Annotated[int, Ge(1)]
@@ -131,6 +137,7 @@ class RunConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
+        values = stored_names(values)
         unknown = [name for name in values if name not in type(self).model_fields]
         if unknown:
             raise ConfigError(_unknown_message(unknown[0]))
@@ -161,7 +168,7 @@ class RunConfig(BaseModel):
 
     def replace(self, **changes: Any) -> "RunConfig":
         """A copy with other values, validated like a new one."""
-        return RunConfig(**{**self.model_dump(), **changes})
+        return RunConfig(**{**self.model_dump(), **stored_names(changes)})
 
     def without_rule(self) -> "RunConfig":
         """The fixed-rate run of the same seed: the rule and its settings back to their defaults."""
@@ -194,6 +201,30 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "full": {},
 }
 """How much of the data and how many epochs: seconds, minutes, or the report's own plan (all data, 50 epochs)."""
+
+
+def shown_name(name: str) -> str:
+    """What a user sees in place of the stored name of a field or a rule: itself, but for those in `SHOWN_NAMES`."""
+    return SHOWN_NAMES.get(name, name)
+
+
+def stored_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of RunConfig by the names that are stored, from either name.
+
+    Raises:
+        ConfigError: a field is given by both of its names.
+
+    >>> stored_names({"rule": "power_law", "inverted": False})
+    {'rule': 'proportional', 'flip': False}
+    """
+    stored = {shown: name for name, shown in SHOWN_NAMES.items()}
+    for shown, name in stored.items():
+        if shown in values and name in values:
+            raise ConfigError(f"{shown!r} and {name!r} are two names of one parameter; give one of them")
+    renamed = {stored.get(name, name): value for name, value in values.items()}
+    if isinstance(renamed.get("rule"), str):
+        renamed["rule"] = stored.get(renamed["rule"], renamed["rule"])
+    return renamed
 
 
 def dataset_path(name: str) -> str:
@@ -261,12 +292,14 @@ def parameter_table() -> str:
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
     for name, field in RunConfig.model_fields.items():
         default = json.dumps(field.default) if field.annotation is not bool else str(field.default)
-        rows.append(f"| `{name}` | `{type_name(field.annotation)}` | `{default}` | {describe_field(name)} |")
+        rows.append(
+            f"| `{shown_name(name)}` | `{type_name(field.annotation)}` | `{default}` | {_shown(describe_field(name))} |"
+        )
     return "\n".join(rows)
 
 
 def _unknown_message(name: str) -> str:
-    near = difflib.get_close_matches(name, RunConfig.model_fields, n=1)
+    near = difflib.get_close_matches(name, map(shown_name, RunConfig.model_fields), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
     return f"unknown parameter {name!r}; {hint}"
 
@@ -274,6 +307,11 @@ def _unknown_message(name: str) -> str:
 def _invalid_message(error: ValidationError) -> str:
     parts = []
     for item in error.errors():
-        name = str(item["loc"][0])
-        parts.append(f"{name}={item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}")
+        name = shown_name(str(item["loc"][0]))
+        parts.append(f"{name}={item['input']!r}: {item['msg'][0].lower()}{_shown(item['msg'][1:])}")
     return "invalid parameter " + "; ".join(parts)
+
+
+def _shown(text: str) -> str:
+    """A text about the rules with the names of theirs that are shown."""
+    return text.replace("proportional", SHOWN_NAMES["proportional"])

@@ -57,7 +57,7 @@ def factor(ax: Axes, palette: Palette) -> None:
     rule = Threshold(threshold=0.5)
     for (name, signal), color, style in zip(signals.items(), palette.lines, ["-", "--", "-", "-."], strict=True):
         ax.plot(np.arange(steps + 1), [1.0, *simulate(rule, signal)], color=color, ls=style, lw=1.8, label=name)
-    for bound in (rule.min_factor, rule.max_factor):
+    for bound in (rule.bounds.low, rule.bounds.high):
         ax.axhline(bound, color=palette.text, lw=0.8, ls=":")
     ax.set(yscale="log", xlabel="step", ylabel="factor on the rate", xlim=(0, steps), ylim=(0.006, 17))
     ax.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])

@@ -22,6 +22,23 @@ def test_run_trains_and_says_where(capsys):
     assert f"test accuracy {load_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
 
 
+@pytest.mark.parametrize(
+    ("flags", "changes"),
+    [
+        (["--rule", "power_law"], {"rule": "proportional"}),
+        (["--rule", "threshold", "--inverted"], {"rule": "threshold", "flip": True}),
+        (["--rule", "threshold", "--flip"], {"rule": "threshold", "flip": True}),
+        (["--rule", "replay", "--source-runs", "a", "b"], {"rule": "replay", "donors": ["a", "b"]}),
+    ],
+)
+def test_either_name_of_a_parameter_is_a_flag(flags, changes, monkeypatch):
+    seen = []
+    monkeypatch.setattr("uncertlr.training.run.run", lambda config: seen.append(config) or sys.exit(0))
+    with pytest.raises(SystemExit):
+        main([*QUICK, *flags])
+    assert seen == [preset("digits", "quick", epochs=1, progress="quiet", **changes)]
+
+
 def test_every_field_is_a_flag_with_its_help(capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args(["run", "--help"])

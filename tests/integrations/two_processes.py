@@ -49,7 +49,7 @@ def main(how: str, folder: str) -> None:
         optimizer.zero_grad()
         accelerator.backward(loss) if how == "accelerate" else loss.backward()
         optimizer.step()
-        assert len(scheduler.pending) == 1
+        assert scheduler.queued_weight == 1
         stepped.step()
         seen["rates"].append(scheduler.get_last_lr()[0])
         seen["readings"].append(listener.reading)

@@ -67,6 +67,18 @@ def command(*arguments):
 
 
 class TestReading:
+    def test_either_name_of_a_parameter_gives_the_same_runs(self, sweep):
+        grid = (
+            "experiment: digits\nprofile: quick\nbase: {BASE}\nproduct: {rule: [PRODUCT]}\narms:\n  inverted: {ARM: true}\n"
+        )
+        stored = grid.replace("BASE", "exponent: 2.0").replace("PRODUCT", "proportional, threshold").replace("ARM", "flip")
+        shown = grid.replace("BASE", "exponent: 2.0").replace("PRODUCT", "power_law, threshold").replace("ARM", "inverted")
+        assert [job.config for job in sweep(shown)] == [job.config for job in sweep(stored)]
+        assert {job.config.rule for job in sweep(shown)} == {"proportional", "threshold"}
+        assert all(job.arm.startswith("inverted") and job.config.flip for job in sweep(shown))
+        with pytest.raises(ConfigError, match="'inverted'"):
+            sweep(shown.replace("exponent: 2.0", "flip: true, inverted: true"))
+
     def test_arms_are_run_configs_seed_by_seed(self, sweep):
         jobs = sweep(GRID)
         assert [(job.config.seed, job.arm) for job in jobs[:6]] == [

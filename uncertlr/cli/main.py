@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from uncertlr.cli.sweep import add_commands
-from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, type_name
+from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
 
 
@@ -118,14 +118,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
     field = RunConfig.model_fields[name]
-    flag, help_text = "--" + name.replace("_", "-"), (field.description or "").replace("%", "%%")
+    flags = ["--" + each.replace("_", "-") for each in dict.fromkeys((shown_name(name), name))]
+    help_text = (field.description or "").replace("%", "%%")
     if field.annotation is bool:
-        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help_text)
+        parser.add_argument(*flags, dest=name, action=argparse.BooleanOptionalAction, default=None, help=help_text)
     elif get_origin(field.annotation) is list:
-        parser.add_argument(flag, nargs="+", default=None, help=help_text)
+        parser.add_argument(*flags, dest=name, nargs="+", default=None, help=help_text)
     else:
-        choices = "|".join(get_args(field.annotation)) if type_name(field.annotation) == "str" else ""
-        parser.add_argument(flag, default=None, metavar=choices or type_name(field.annotation).upper(), help=help_text)
+        choices = "|".join(map(shown_name, get_args(field.annotation))) if type_name(field.annotation) == "str" else ""
+        metavar = choices or type_name(field.annotation).upper()
+        parser.add_argument(*flags, dest=name, default=None, metavar=metavar, help=help_text)
 
 
 ELSEWHERE = {

@@ -158,10 +158,9 @@ def _runs(options: argparse.Namespace) -> None:
 
     if options.status and options.status not in STATUSES:
         raise ConfigError(f"unknown status {options.status!r}; choose one of {', '.join(STATUSES)}")
-    if options.rule:
-        RunConfig(rule=options.rule)
+    rule = RunConfig(rule=options.rule).rule if options.rule else ""
     root = Path(options.root) if options.root else None
-    table = list_runs(root, dataset=options.dataset, rule=options.rule, status=options.status)
+    table = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)
     if options.csv:
         try:
             table.to_csv(options.csv, index=False)

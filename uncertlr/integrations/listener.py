@@ -145,13 +145,12 @@ class Listener:
         if _processes() > 1:
             dist.all_reduce(value)
             value /= _processes()
-        self.scheduler.observe(value)
-        self.reading, self.readings = self.scheduler.pending[-1], self.readings + 1
+        self.reading, self.readings = self.scheduler.observe(value), self.readings + 1
 
     def _read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         # A function of what a checkpoint restores, so that a resumed training draws what the whole one drew.
         rank = dist.get_rank() if _processes() > 1 else 0
-        purpose = f"reading {len(self.scheduler.pending)} of process {rank}"
+        purpose = f"reading {int(self.scheduler.queued_weight)} of process {rank}"
         features = self._features
         tensor = features if features is not None else next(_tensors((args, kwargs)))
         samples = generator(self.seed, self.scheduler.last_epoch, purpose, tensor.device)

@@ -5,7 +5,7 @@ import warnings
 from torch import nn
 
 from uncertlr.schedulers import UncertaintyLR
-from uncertlr.schedulers.uncertainty_lr import DEAF_STEPS
+from uncertlr.schedulers.uncertainty_lr import STEPS_UNTIL_WARNING
 
 
 class Silence:
@@ -30,17 +30,17 @@ class Silence:
             self._steps.clear()
         elif not self._told:
             self._steps.add(scheduler.last_epoch)
-            if len(self._steps) == DEAF_STEPS:
+            if len(self._steps) == STEPS_UNTIL_WARNING:
                 self._told = True
-                scheduler._deaf_steps = None  # it would say the same, and could not say why
+                scheduler._unobserved_steps = None  # it would say the same, and could not say why
                 _warn(model)
 
 
 def _warn(model: nn.Module) -> None:
     how = "with gradients off" if model.training else "in evaluation mode"
     warnings.warn(
-        f"{type(model).__name__} was called {how} in {DEAF_STEPS} steps of the scheduler and in no training pass, so "
-        "nothing was read or decided: call model.train() before the training passes, also after each validation, and "
+        f"{type(model).__name__} was called {how} in {STEPS_UNTIL_WARNING} steps of the scheduler and in no training pass, "
+        "so nothing was read or decided: call model.train() before the training passes, also after each validation, and "
         "make them outside of torch.no_grad()",
         UserWarning,
         stacklevel=2,

@@ -1,20 +1,24 @@
-"""Learning-rate schedulers steered by a signal. A scheduler takes a number; it never asks where the number came from."""
+"""Learning-rate schedulers that follow a signal. A scheduler takes a number; it never asks where the number came from."""
 
-from uncertlr.schedulers.controllers import Integral, Proportional
+from uncertlr.schedulers.bold_driver import BoldDriver
+from uncertlr.schedulers.integral import Integral
+from uncertlr.schedulers.power_law import PowerLaw
+from uncertlr.schedulers.relative import RelativeThreshold
 from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs
-from uncertlr.schedulers.rules import Rule, State, Threshold, simulate, simulate_loop
+from uncertlr.schedulers.rules import Bounds, Inverted, Rule, State, simulate, simulate_loop
 from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle, warmup_cosine
 from uncertlr.schedulers.signals import SIGNALS, Uncertainty, read_signal, signal_maximum
-from uncertlr.schedulers.thresholds import BoldDriver, Flipped, RelativeThreshold
+from uncertlr.schedulers.threshold import Threshold
 from uncertlr.schedulers.uncertainty_lr import UncertaintyLR
 
 __all__ = [
     "SCHEDULES",
     "SIGNALS",
     "BoldDriver",
-    "Flipped",
+    "Bounds",
     "Integral",
-    "Proportional",
+    "Inverted",
+    "PowerLaw",
     "RelativeThreshold",
     "Replay",
     "Rule",

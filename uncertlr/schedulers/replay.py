@@ -1,4 +1,4 @@
-"""Controls without feedback: the same kind of curve, whatever the network says."""
+"""Controls without feedback: the same kind of trajectory, whatever is observed."""
 
 import math
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from uncertlr.schedulers.checks import check_ranges
-from uncertlr.schedulers.rules import Rule, State, simulate
+from uncertlr.schedulers.rules import Rule, State, check_ranges, simulate
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The factors of another run, step by step; readings are counted and otherwise ignored.
+    """The factors of another run, step by step; observations are counted and otherwise ignored.
 
-    Replaying a run's own trace gives that run again, bit for bit.
+    Replaying a run's own factors gives that run again, bit for bit.
 
     Args:
-        factors: factor in force at step 0, 1, ...; the last one stays in force beyond the end.
+        factors: factor in force at step 0, 1, ...; the last one stays in force beyond the end. Any sequence of numbers;
+            kept as a tuple.
 
     Raises:
         ValueError: there is none, or one is not positive and finite.
@@ -33,7 +33,8 @@ class Replay:
     signal_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
-        """Refuse an empty or impossible trace."""
+        """Refuse an empty or impossible trajectory."""
+        object.__setattr__(self, "factors", tuple(float(factor) for factor in self.factors))
         usable = bool(self.factors) and all(0.0 < value < math.inf for value in self.factors)
         check_ranges(self, factors=(usable, "one or more finite numbers above 0"))
 
@@ -43,15 +44,15 @@ class Replay:
 
     def update(self, state: State, signal: float) -> State:
         """One step on."""
-        return {"step": state["step"] + 1}
+        return {"step": int(state["step"]) + 1}
 
     def factor(self, state: State) -> float:
-        """The trace's factor at this step."""
+        """The factor at this step."""
         return self.factors[min(int(state["step"]), len(self.factors) - 1)]
 
 
 def geometric_mean(traces: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """The geometric mean of several runs' factors, step by step: "only the average shape".
+    """The geometric mean of several runs' factors, step by step: what their trajectories have in common.
 
     Args:
         traces: factors of each run, all of the same length.
@@ -65,14 +66,14 @@ def geometric_mean(traces: Sequence[Sequence[float]]) -> tuple[float, ...]:
 
 
 def shuffled_within_epochs(rule: Rule, signals: Sequence[float], steps_per_epoch: int, seed: int) -> tuple[float, ...]:
-    """The factors that a rule gives on a run's own readings in a random order within each epoch.
+    """The factors that a rule gives on a run's own signal in a random order within each epoch.
 
-    Keeps the trend from epoch to epoch and destroys what a single step knew.
+    Keeps the trend from epoch to epoch and destroys the information of a single step.
 
     Args:
-        rule: what turned the readings into factors.
-        signals: the run's readings, one a step.
-        steps_per_epoch: readings that are shuffled together.
+        rule: what turned the signal into factors.
+        signals: the run's signal values, one per step.
+        steps_per_epoch: values that are shuffled together.
         seed: of the shuffling.
 
     Returns:

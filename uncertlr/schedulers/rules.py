@@ -1,16 +1,14 @@
-"""Rules: pure arithmetic from a stream of readings to a factor on the learning rate.
+"""Rules: pure arithmetic from a stream of signal values to a factor on the learning rate.
 
 A rule is a frozen dataclass with three pure methods, in the manner of a step-size controller of an ODE solver:
 ``init() -> state``, ``update(state, signal) -> state`` and ``factor(state) -> float``. A state is a dict of plain numbers,
-so it goes through a checkpoint that is loaded with ``weights_only=True``.
+so it survives JSON and a checkpoint that is loaded with ``weights_only=True``.
 """
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
-
-from uncertlr.schedulers.checks import check_ranges
+from typing import Protocol
 
 State = dict[str, float]
 
@@ -18,103 +16,126 @@ State = dict[str, float]
 class Rule(Protocol):
     """What `UncertaintyLR` needs of a rule. Any frozen dataclass of plain values with these methods will do."""
 
-    signal_range: ClassVar[tuple[float, float]]
-    """Lowest and highest reading that makes sense; a reading outside is refused."""
+    @property
+    def signal_range(self) -> tuple[float, float]:
+        """Lowest and highest signal value that the rule accepts, a constant of its class; `UncertaintyLR` refuses others."""
+        ...
 
     def init(self) -> State:
-        """The state before the first reading."""
+        """The state before the first observation."""
         ...
 
     def update(self, state: State, signal: float) -> State:
-        """The state after one more reading; leaves its argument as it was."""
+        """The state after one more observation; leaves its argument as it was."""
         ...
 
     def factor(self, state: State) -> float:
-        """What the scheduled learning rate is multiplied by."""
+        """What the scheduled learning rate is multiplied by: finite and at least 0."""
         ...
 
 
 @dataclass(frozen=True)
-class Threshold:
-    r"""The report's rule: uncertainty above the threshold shrinks the rate, below it grows the rate.
+class Bounds:
+    """Bounds of a rule's factor, relative to the scheduled rate.
 
-    With :math:`\bar u` the mean of the readings since the last decision,
-
-    .. math::
-        f \leftarrow \begin{cases}
-            \max(f_{\min}, f \cdot \text{decrease}) & \bar u > \text{threshold} + \text{dead\_band} \\
-            \min(f_{\max}, f \cdot \text{increase}) & \bar u < \text{threshold} - \text{dead\_band} \\
-            f & \text{otherwise.}
-        \end{cases}
-
-    The defaults are the report's: halve, or grow by a tenth, at every iteration. The report asks for "reasonable bounds"
-    without naming them; a hundredth and ten times the initial rate stand for them here.
+    The report asks for "reasonable bounds" without naming them; the defaults, a hundredth and ten times, are ours.
 
     Args:
-        threshold: the level readings are compared with, as a share of the signal's maximum (0 to 1).
-        decrease: factor applied above the threshold, in (0, 1].
-        increase: factor applied below it, at least 1.
-        min_factor: lower bound of the product of all decisions, in (0, 1].
-        max_factor: upper bound of it, at least 1.
-        dead_band: half-width of the band round the threshold in which nothing is changed.
-        every: a decision is taken once in this many readings, on their mean.
+        low: lower bound, in (0, 1].
+        high: upper bound, finite and at least 1.
 
     Raises:
-        ValueError: a value is outside the ranges above; the message names it.
+        ValueError: a bound is out of range; the message names it.
 
-    >>> rule = Threshold(threshold=0.5)
-    >>> simulate(rule, [0.9, 0.9, 0.1])
-    [0.5, 0.25, 0.275]
+    >>> Bounds(high=2.0).clip(3.5)
+    2.0
     """
 
-    threshold: float = 0.5
-    decrease: float = 0.5
-    increase: float = 1.1
-    min_factor: float = 0.01
-    max_factor: float = 10.0
-    dead_band: float = 0.0
-    every: int = 1
-
-    signal_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    low: float = 0.01
+    high: float = 10.0
 
     def __post_init__(self) -> None:
-        """Refuse values that make no rule."""
+        """Refuse bounds that do not hold 1, the factor of every rule before its first observation."""
         check_ranges(
             self,
-            threshold=(0.0 <= self.threshold <= 1.0, "in [0, 1]"),
-            decrease=(0.0 < self.decrease <= 1.0, "in (0, 1]"),
-            increase=(1.0 <= self.increase < math.inf, "a finite number of at least 1"),
-            min_factor=(0.0 < self.min_factor <= 1.0, "in (0, 1]"),
-            max_factor=(1.0 <= self.max_factor < math.inf, "a finite number of at least 1"),
-            dead_band=(0.0 <= self.dead_band <= 1.0, "in [0, 1]"),
-            every=(self.every >= 1 and self.every == int(self.every), "a whole number of at least 1"),
+            low=(0.0 < self.low <= 1.0, "in (0, 1]"),
+            high=(1.0 <= self.high < math.inf, "a finite number of at least 1"),
         )
 
+    def clip(self, factor: float) -> float:
+        """The factor, or the bound beyond which it lies."""
+        return min(self.high, max(self.low, factor))
+
+    def clip_log(self, log_factor: float) -> float:
+        """A factor's natural logarithm, or that of the bound; its exponential may exceed the bound by a rounding error."""
+        return min(math.log(self.high), max(math.log(self.low), log_factor))
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """A rule that receives the mirrored signal: a value u in [low, high] counts as low + high - u.
+
+    A control that asks whether the rule's sign is right: what lowered the rate raises it.
+
+    Args:
+        rule: any rule with a finite `signal_range`; its threshold, too, applies to the mirrored value.
+
+    Raises:
+        ValueError: the rule's signal has no finite range, such as a loss.
+
+    >>> from uncertlr.schedulers import Threshold
+    >>> simulate(Inverted(Threshold(threshold=0.5)), [0.9, 0.1])
+    [1.1, 0.55]
+    """
+
+    rule: Rule
+
+    def __post_init__(self) -> None:
+        """Refuse a signal that cannot be mirrored."""
+        if not all(math.isfinite(end) for end in self.rule.signal_range):
+            raise ValueError(f"Inverted: rule={self.rule!r} must have a finite signal_range, not {self.rule.signal_range}")
+
+    @property
+    def signal_range(self) -> tuple[float, float]:
+        """The rule's."""
+        return self.rule.signal_range
+
     def init(self) -> State:
-        """Factor 1, no reading yet."""
-        return {"factor": 1.0, "total": 0.0, "count": 0}
+        """The rule's."""
+        return self.rule.init()
 
     def update(self, state: State, signal: float) -> State:
-        """Add a reading; take a decision if it is due."""
-        total, count = state["total"] + signal, int(state["count"]) + 1
-        if count < self.every:
-            return {"factor": state["factor"], "total": total, "count": count}
-        return {"factor": self._decide(state["factor"], total / count), "total": 0.0, "count": 0}
+        """The rule's, on the mirrored value."""
+        low, high = self.signal_range
+        return self.rule.update(state, low + high - signal)
 
     def factor(self, state: State) -> float:
-        """The product of all decisions so far, within the bounds."""
-        return state["factor"]
+        """The rule's."""
+        return self.rule.factor(state)
 
-    def _decide(self, factor: float, mean: float) -> float:
-        if mean > self.threshold + self.dead_band:
-            return max(self.min_factor, factor * self.decrease)
-        if mean < self.threshold - self.dead_band:
-            return min(self.max_factor, factor * self.increase)
-        return factor
+
+def check_ranges(owner: object, **ranges: tuple[bool, str]) -> None:
+    """Refuse settings that are out of range.
+
+    Args:
+        owner: whose settings are checked, such as a rule.
+        ranges: for each setting, whether its value is in range, and the range in words, such as ``"in (0, 1]"``.
+
+    Raises:
+        ValueError: names the owner's class, the setting, its value and its range.
+    """
+    for name, (is_valid, words) in ranges.items():
+        if not is_valid:
+            raise ValueError(f"{type(owner).__name__}: {name}={getattr(owner, name)!r} must be {words}")
 
 
 def simulate(rule: Rule, signals: Iterable[float]) -> list[float]:
-    """The factor after each of a sequence of readings, without training anything."""
+    """The factor after each of a sequence of signal values, without any training.
+
+    >>> from uncertlr.schedulers import Threshold
+    >>> simulate(Threshold(threshold=0.5), [0.9, 0.1])
+    [0.5, 0.55]
+    """
     state, factors = rule.init(), []
     for signal in signals:
         state = rule.update(state, signal)
@@ -123,22 +144,23 @@ def simulate(rule: Rule, signals: Iterable[float]) -> list[float]:
 
 
 def simulate_loop(rule: Rule, answer: Callable[[float], float], steps: int) -> tuple[list[float], list[float]]:
-    """A rule in a closed loop with something that answers it, such as a simple model of a network.
+    """A rule in a closed loop with something that responds to it, such as a simple model of a network.
 
     Args:
-        rule: turns each reading into the next factor.
-        answer: gives the reading at the factor in force; called once a step, in order.
+        rule: turns each signal value into the next factor.
+        answer: gives the signal value at the factor in force; called once per step, in order.
         steps: how many.
 
     Returns:
-        The readings, and the factor in force at each of them, as a run's trace holds them.
+        The signal values, and the factor in force at each of them, as a run's trace holds them.
 
+    >>> from uncertlr.schedulers import Threshold
     >>> simulate_loop(Threshold(threshold=0.5), lambda factor: 0.75 * factor, 3)
     ([0.75, 0.375, 0.41250000000000003], [1.0, 0.5, 0.55])
     """
-    state, readings, factors = rule.init(), [], []
+    state, signals, factors = rule.init(), [], []
     for _ in range(steps):
         factors.append(rule.factor(state))
-        readings.append(answer(factors[-1]))
-        state = rule.update(state, readings[-1])
-    return readings, factors
+        signals.append(answer(factors[-1]))
+        state = rule.update(state, signals[-1])
+    return signals, factors

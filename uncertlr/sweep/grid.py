@@ -41,7 +41,7 @@ from typing import Any
 
 import yaml
 
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset, stored_names
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.controls import control_runs, first_seeds, without
 from uncertlr.sweep.facts import ARM_FACTS, SWEEP_FACTS, Facts, read_facts
@@ -150,13 +150,13 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     dataset = grid["experiment"]
     if not isinstance(dataset, str) or (dataset not in PRESETS and not Path(dataset).is_dir()):
         raise ConfigError(f"experiment={dataset!r} is no data set; choose {', '.join(PRESETS)}, or an existing folder")
-    base, product, arms = (_mapping(key, grid.get(key)) for key in ("base", "product", "arms"))
+    base, product = (_fields(key, grid.get(key)) for key in ("base", "product"))
+    arms = {name: _fields(f"arm {name!r}", fields) for name, fields in _mapping("arms", grid["arms"]).items()}
     _refuse_reserved("base", base)
     _refuse_reserved("product", product)
     for field, values in product.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"product: {field}={values!r} must be a list of at least one value")
-    arms = {name: _mapping(f"arm {name!r}", fields) for name, fields in arms.items()}
     for name, fields in arms.items():
         _refuse_reserved(f"arm {name!r}", without(fields, "source_runs", "seeds"))
         if both := sorted(set(fields) & set(product)):
@@ -171,6 +171,15 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     arms = {name: without(fields, *ARM_FACTS) for name, fields in arms.items()}
     given = {"base": base, "product": product, "arms": arms, "seeds": seeds, "trials": trials, "facts": facts}
     return {"experiment": dataset, "profile": profile, **given}
+
+
+def _fields(where: str, value: Any) -> dict[str, Any]:
+    """A mapping of fields of RunConfig, by the names that are stored."""
+    fields = _mapping(where, value)
+    try:
+        return stored_names(fields)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _mapping(where: str, value: Any) -> dict[str, Any]:

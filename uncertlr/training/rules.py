@@ -1,12 +1,12 @@
 """The rule that a configuration names, with the traces of other runs where it replays them."""
 
 import math
-from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from uncertlr.config import RunConfig
+from uncertlr.config import RunConfig, shown_name
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import Arrays, load_arrays
@@ -14,9 +14,10 @@ from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.runs.store import Run, load_run, read_trace
 from uncertlr.schedulers import (
     BoldDriver,
-    Flipped,
+    Bounds,
     Integral,
-    Proportional,
+    Inverted,
+    PowerLaw,
     RelativeThreshold,
     Replay,
     Rule,
@@ -26,103 +27,81 @@ from uncertlr.schedulers import (
 )
 from uncertlr.seeding import derive_seed
 
+CLASSES: dict[str, type[Threshold | RelativeThreshold | PowerLaw | Integral | BoldDriver]] = {
+    "threshold": Threshold,
+    "relative": RelativeThreshold,
+    "proportional": PowerLaw,
+    "integral": Integral,
+    "bold_driver": BoldDriver,
+}
+"""The rules that are built from settings alone. A class's fields are called as in `RunConfig`, but `bounds` and `every`."""
+
 
 def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
     """The rule, or None for a rate without feedback.
 
     Args:
         config: names the rule and its settings.
-        steps_per_epoch: readings between two decisions where there is one an epoch.
+        steps_per_epoch: optimizer steps; with ``decide_every=0`` a decision is taken once in their observations.
 
     Raises:
         ConfigError: settings that do not go together.
-        RunError: a donor is not finished.
+        RunError: a source run is not finished.
     """
+    name = shown_name(config.rule)
     if config.flip and config.rule not in ("threshold", "relative"):
-        raise ConfigError(f"flip turns a threshold rule round; rule={config.rule!r} takes its sign from its own settings")
+        raise ConfigError(f"inverted=True needs a threshold rule; rule={name!r} takes its sign from its own settings")
     if bool(config.donors) != (config.rule in ("replay", "shuffled")):
-        raise ConfigError(f"rule={config.rule!r} with donors={config.donors}: replay and shuffled need donors, others none")
+        raise ConfigError(f"rule={name!r} with source_runs={config.donors}: replay and shuffled need them, other rules none")
     if config.rule == "none":
         return None
-    rule = RULES[config.rule](config, steps_per_epoch)
+    if config.rule == "replay":
+        return _replay(config, steps_per_epoch)
+    if config.rule == "shuffled":
+        return _shuffled(config, steps_per_epoch)
+    rule = _from_settings(config, steps_per_epoch)
     if config.signal == "loss" and math.isfinite(rule.signal_range[1]):
-        raise ConfigError(f"signal='loss' has no maximum, which rule={config.rule!r} needs; use rule='bold_driver'")
+        raise ConfigError(f"signal='loss' has no maximum, which rule={name!r} needs; use rule='bold_driver'")
     return rule
 
 
-def _threshold(config: RunConfig, steps_per_epoch: int) -> Rule:
-    level = 1.0 - config.threshold if config.flip else config.threshold
-    every = config.decide_every or _readings_per_epoch(config, steps_per_epoch)
-    rule = Threshold(level, config.decrease, config.increase, config.min_factor, config.max_factor, config.dead_band, every)
-    return Flipped(rule) if config.flip else rule
-
-
-def _relative(config: RunConfig, steps_per_epoch: int) -> Rule:
-    rule = RelativeThreshold(
-        config.relative_to,
-        config.scale,
-        config.quantile,
-        config.memory,
-        config.decrease,
-        config.increase,
-        config.min_factor,
-        config.max_factor,
-        config.decide_every or _readings_per_epoch(config, steps_per_epoch),
-        config.dead_band,
-    )
-    return Flipped(rule) if config.flip else rule
-
-
-def _proportional(config: RunConfig, steps_per_epoch: int) -> Rule:
-    return Proportional(
-        config.exponent, config.reference, config.warm_up, config.smoothing, config.min_factor, config.max_factor
-    )
-
-
-def _integral(config: RunConfig, steps_per_epoch: int) -> Rule:
-    return Integral(config.set_point, config.gain, config.min_factor, config.max_factor)
-
-
-def _bold_driver(config: RunConfig, steps_per_epoch: int) -> Rule:
-    every = config.decide_every or _readings_per_epoch(config, steps_per_epoch)
-    return BoldDriver(config.decrease, config.increase, config.min_factor, config.max_factor, every)
+def _from_settings(config: RunConfig, steps_per_epoch: int) -> Rule:
+    kind = CLASSES[config.rule]
+    settings = dict(config) | {
+        "bounds": Bounds(config.min_factor, config.max_factor),
+        "every": config.decide_every or _observations_per_epoch(config, steps_per_epoch),
+    }
+    rule = kind(**{field.name: settings[field.name] for field in fields(kind)})
+    if not config.flip:
+        return rule
+    # The threshold, too, is mirrored, so that the level of the configuration is the level of the signal.
+    return Inverted(replace(rule, threshold=1.0 - rule.threshold) if isinstance(rule, Threshold) else rule)
 
 
 def _replay(config: RunConfig, steps_per_epoch: int) -> Rule:
-    donors = [whole_trace(_donor(config, run_id))["factor"] for run_id in config.donors]
-    traces = [_at_readings(config, factors, steps_per_epoch).tolist() for factors in donors]
-    return Replay(tuple(traces[0]) if len(traces) == 1 else geometric_mean(traces))
+    sources = [whole_trace(_source_run(config, run_id))["factor"] for run_id in config.donors]
+    traces = [_at_observations(config, factors, steps_per_epoch).tolist() for factors in sources]
+    return Replay(traces[0] if len(traces) == 1 else geometric_mean(traces))
 
 
 def _shuffled(config: RunConfig, steps_per_epoch: int) -> Rule:
-    donor = _donor(config, config.donors[0])
-    rule = build_rule(donor.config, steps_per_epoch)
+    source = _source_run(config, config.donors[0])
+    rule = build_rule(source.config, steps_per_epoch)
     if rule is None:
-        raise ConfigError(f"donor {config.donors[0]} has no rule whose readings could be shuffled")
-    signals = _at_readings(donor.config, whole_trace(donor)["signal"].astype(float), steps_per_epoch).tolist()
-    readings = _readings_per_epoch(donor.config, steps_per_epoch)
-    return Replay(shuffled_within_epochs(rule, signals, readings, derive_seed(config.seed, 0, "shuffle")))
+        raise ConfigError(f"source run {config.donors[0]} has no rule, so there is no signal to shuffle")
+    signals = _at_observations(source.config, whole_trace(source)["signal"].astype(float), steps_per_epoch).tolist()
+    count = _observations_per_epoch(source.config, steps_per_epoch)
+    return Replay(shuffled_within_epochs(rule, signals, count, derive_seed(config.seed, 0, "shuffle")))
 
 
-RULES: dict[str, Callable[[RunConfig, int], Rule]] = {
-    "threshold": _threshold,
-    "relative": _relative,
-    "proportional": _proportional,
-    "integral": _integral,
-    "bold_driver": _bold_driver,
-    "replay": _replay,
-    "shuffled": _shuffled,
-}
-
-
-def _readings_per_epoch(config: RunConfig, steps_per_epoch: int) -> int:
+def _observations_per_epoch(config: RunConfig, steps_per_epoch: int) -> int:
     return math.ceil(steps_per_epoch / config.signal_every)
 
 
-def _at_readings(config: RunConfig, values: np.ndarray, steps_per_epoch: int) -> np.ndarray:
-    """Of a number a step, those of the steps at which the signal is read: a replay goes on by one at each reading."""
-    read = np.arange(len(values)) % steps_per_epoch % config.signal_every == 0
-    return np.compress(read, values)
+def _at_observations(config: RunConfig, values: np.ndarray, steps_per_epoch: int) -> np.ndarray:
+    """Of one value per step, those of the steps that observe the signal: a replay goes on by one at each observation."""
+    observed = np.arange(len(values)) % steps_per_epoch % config.signal_every == 0
+    return np.compress(observed, values)
 
 
 def whole_trace(run: Run) -> Arrays:
@@ -142,7 +121,7 @@ def whole_trace(run: Run) -> Arrays:
     return whole
 
 
-def _donor(config: RunConfig, run_id: str) -> Run:
+def _source_run(config: RunConfig, run_id: str) -> Run:
     paths = RunPaths(Path(paths_of(config).root), run_id)
     if not (paths.complete or restore_published(paths)):
         raise RunError(f"the run needs the trace of {run_id}, which is not finished in {paths.root}; run that first")
