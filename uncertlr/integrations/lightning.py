@@ -38,7 +38,7 @@ class UncertaintyLRCallback(Callback):
         scheduler = find_scheduler(*(config.scheduler for config in trainer.lr_scheduler_configs))
         if pl_module.automatic_optimization and any(config.interval == "epoch" for config in trainer.lr_scheduler_configs):
             rank_zero_info(
-                "UncertaintyLR is stepped once an epoch, so its rule decides once an epoch, on the mean of the observations; "
+                "UncertaintyLR is stepped once per epoch, so its rule decides once per epoch, on the mean signal; "
                 'for a decision at every step give {"scheduler": scheduler, "interval": "step"} in configure_optimizers'
             )
         self.monitor = UncertaintyMonitor(pl_module.get_submodule(self.module), scheduler, **self.options)

@@ -46,7 +46,7 @@ def borrowed_streams(seed: int) -> Iterator[None]:
 
 def _torch_states() -> dict[str, Tensor]:
     devices = ["cpu"]
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         devices += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
