@@ -84,16 +84,16 @@ class RunConfig(BaseModel):
 
     # optimization
     epochs: Size = Field(50, description="passes over the training set")
-    batch_size: Annotated[int, Ge(2)] = Field(64, description="examples a step")
+    batch_size: Annotated[int, Ge(2)] = Field(64, description="examples per step")
     learning_rate: Rate = Field(1e-3, description="initial learning rate of Adam")
     beta1: Annotated[float, Ge(0), Lt(1)] = Field(0.9, description="decay of Adam's first moment")
     beta2: Annotated[float, Ge(0), Lt(1)] = Field(0.999, description="decay of Adam's second moment")
     eps: Rate = Field(1e-7, description="epsilon of Adam")
     schedule: Literal["constant", "cosine", "warmup_cosine", "one_cycle"] = Field(
-        "constant", description="course of the rate fixed in advance; the rule's factor multiplies it"
+        "constant", description="learning-rate schedule fixed in advance; the rule's factor multiplies it"
     )
 
-    # uncertainty and the rule that listens to it
+    # uncertainty and the rule that uses it
     estimator: Literal["mc_dropout", "analytic_dropout", "variational", "deterministic"] = Field(
         "mc_dropout", description="how uncertainty is estimated; variational also trains a Gaussian over all weights"
     )
@@ -102,14 +102,14 @@ class RunConfig(BaseModel):
     prior_scale: Rate = Field(1.0, description="variational: standard deviation of the prior over every weight")
     initial_sigma: Rate = Field(0.003, description="variational: standard deviation that every weight starts with")
     signal: Literal["predictive_entropy", "expected_entropy", "mutual_information", "one_minus_max_prob", "loss"] = Field(
-        "predictive_entropy", description="reading that steers the rate, over its maximum; the loss has none"
+        "predictive_entropy", description="what the rule observes, as a share of its maximum; the loss has none"
     )
     signal_source: Literal["batch", "probe"] = Field(
-        "batch", description="what is read: the training batch, or one fixed batch of the validation set"
+        "batch", description="what is observed: the training batch, or one fixed batch of the validation set"
     )
-    signal_every: Size = Field(1, description="steps between two readings")
+    signal_every: Size = Field(1, description="steps between two observations")
     rule: Literal["none", "threshold", "relative", "proportional", "integral", "bold_driver", "replay", "shuffled"] = Field(
-        "none", description="what turns readings into a factor on the rate; threshold is the report's"
+        "none", description="what turns the signal into a factor on the rate; threshold is the report's"
     )
     threshold: Share = Field(0.5, description="level of the signal above which the rate shrinks, below which it grows")
     decrease: Annotated[float, Gt(0), Le(1)] = Field(0.5, description="factor on the rate above the threshold")
@@ -117,19 +117,23 @@ class RunConfig(BaseModel):
     min_factor: Annotated[float, Gt(0), Le(1)] = Field(0.01, description="lowest product of all decisions")
     max_factor: Annotated[float, Ge(1)] = Field(10.0, description="highest product of all decisions")
     dead_band: Share = Field(0.0, description="half-width of the band round the threshold without a decision")
-    decide_every: Count = Field(1, description="readings between two decisions; 0 for one decision an epoch")
-    flip: bool = Field(False, description="turn the sign of a threshold rule round")
+    decide_every: Count = Field(1, description="observations between two decisions; 0 for one decision per epoch")
+    flip: bool = Field(False, description="swap the decisions of a threshold rule")
     relative_to: Literal["mean", "quantile"] = Field("mean", description="running reference of the relative rule")
-    scale: Rate = Field(1.1, description="relative rule: the threshold over the running mean")
+    scale: Rate = Field(1.1, description="relative rule: ratio of the threshold to the running mean")
     quantile: Annotated[float, Gt(0), Lt(1)] = Field(0.5, description="relative rule: level of the running quantile")
-    memory: Annotated[float, Ge(1)] = Field(100.0, description="relative rule: readings that the reference remembers")
-    exponent: float = Field(-1.0, description="proportional rule: power of uncertainty; negative has the report's sign")
-    reference: Share = Field(1.0, description="proportional rule: reading at which the factor is 1; 0 for its warm-up's")
-    warm_up: Size = Field(100, description="proportional rule: readings until the reference is taken, if it is 0")
-    smoothing: Annotated[float, Ge(0), Lt(1)] = Field(0.99, description="proportional rule: weight of past readings")
-    set_point: Share = Field(0.5, description="integral rule: the reading to steer to")
-    gain: float = Field(0.01, description="integral rule: change of the log rate a reading, for a unit of error")
-    donors: list[str] = Field([], description="replay and shuffled rules: names of the runs whose traces are used")
+    memory: Annotated[float, Ge(1)] = Field(
+        100.0, description="relative rule: observations that the reference averages over"
+    )
+    exponent: float = Field(-1.0, description="power law: power of uncertainty; negative has the report's sign")
+    reference: Share = Field(
+        1.0, description="power law: signal at which the factor is 1; 0 for that at the end of the warm-up"
+    )
+    warm_up: Size = Field(100, description="power law: observations until the reference is taken, if it is 0")
+    smoothing: Annotated[float, Ge(0), Lt(1)] = Field(0.99, description="power law: weight of past observations")
+    set_point: Share = Field(0.5, description="integral rule: the signal value to regulate to")
+    gain: float = Field(0.01, description="integral rule: change of the log rate per observation, for a unit of error")
+    donors: list[str] = Field([], description="replay and shuffled rules: names of the source runs")
     stretch: bool = Field(False, description="replay rule: fit a trace of another length to this run by interpolation")
 
     seed: Count = Field(0, description="fixes initial weights, batch order, augmentation, split and samples")
@@ -167,7 +171,7 @@ class RunConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """The fields that make the run what it is and differ from their defaults.
 
-        Defaults are left out so that a dial added later does not rename the runs that came before it.
+        Defaults are left out so that a field added later does not rename the runs that came before it.
         """
         return self.model_dump(exclude=set(EXECUTION_FIELDS), exclude_defaults=True)
 
