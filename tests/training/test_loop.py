@@ -5,10 +5,12 @@ import torch
 
 from uncertlr.config import preset
 from uncertlr.data import DataSet, Split, train_batches
+from uncertlr.errors import RunError
+from uncertlr.estimators import Prediction
 from uncertlr.runs.paths import project_folder
 from uncertlr.seeding import derive_seed
 from uncertlr.training.build import build, load_config_data
-from uncertlr.training.loop import evaluate, train_epoch
+from uncertlr.training.loop import Evaluation, evaluate, train_epoch
 
 
 def reference_loop():
@@ -83,3 +85,10 @@ def test_a_row_has_both_predictions_and_counts_every_example():
     filled = [value for value, count in zip(row["bin_accuracy"], row["bin_counts"], strict=True) if count]
     assert None not in filled
     assert row["predictive_entropy"] == pytest.approx(row["expected_entropy"] + row["mutual_information"], abs=1e-5)
+
+
+def test_predictions_that_are_no_numbers_have_no_scores():
+    """A network that diverged in an epoch's last step is stopped in one line, and gets no row of scores."""
+    broken = Prediction.from_logits(torch.full((2, 3, 4), torch.nan))
+    with pytest.raises(RunError, match="nan"):
+        Evaluation(broken, broken, torch.tensor([0, 1, 2])).row()
