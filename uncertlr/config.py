@@ -32,7 +32,7 @@ EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 RULE_FIELDS = (
     *("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every", "flip"),
     *("relative_to", "scale", "quantile", "memory", "exponent", "reference", "warm_up", "smoothing", "set_point", "gain"),
-    "donors",
+    *("donors", "stretch"),
 )
 """Fields that only the rule reads."""
 
@@ -72,9 +72,11 @@ class RunConfig(BaseModel):
     max_tokens: Size = Field(400, description="words of a text that are read, from its start")
 
     # model
-    model: Literal["auto", "cnn", "lstm", "mlp"] = Field("auto", description="network; auto is cnn or lstm by kind of data")
+    model: Literal["auto", "cnn", "resnet", "lstm", "mlp"] = Field(
+        "auto", description="network; auto is cnn or lstm by kind of data"
+    )
     channels: Annotated[list[Size], Field(min_length=2, max_length=2)] = Field(
-        [32, 64], description="channels of the CNN's two convolutions"
+        [32, 64], description="channels of the CNN's two convolutions; of a resnet the first is used"
     )
     hidden_size: Size = Field(128, description="width of the dense layer, or of the LSTM's state")
     embedding_size: Size = Field(128, description="width of the word embedding")
@@ -128,6 +130,7 @@ class RunConfig(BaseModel):
     set_point: Share = Field(0.5, description="integral rule: the reading to steer to")
     gain: float = Field(0.01, description="integral rule: change of the log rate a reading, for a unit of error")
     donors: list[str] = Field([], description="replay and shuffled rules: names of the runs whose traces are used")
+    stretch: bool = Field(False, description="replay rule: fit a trace of another length to this run by interpolation")
 
     seed: Count = Field(0, description="fixes initial weights, batch order, augmentation, split and samples")
     evaluate_test: bool = Field(True, description="evaluate the test set, once, after training")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from uncertlr.models import CNN, MLP, LSTMClassifier
+from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet, SplitClassifier
 
 
 def layers(module):
@@ -28,6 +28,21 @@ def test_lstm_is_the_reports_layer_for_layer():
     assert tuple(model.embedding.weight.shape) == (20_000, 128)
     assert model.lstm.hidden_size == 128
     assert model.head[1].out_features == 1  # dense-sigmoid
+
+
+@pytest.mark.parametrize(("size", "channels", "classes"), [(8, 1, 10), (32, 3, 10), (33, 3, 100)])
+def test_resnet_halves_twice_and_keeps_its_input(size, channels, classes):
+    model = ResNet(channels, classes, 8).eval()
+    inputs = torch.randn(3, channels, size, size)
+    sizes = [tuple(model.trunk[:depth](inputs).shape[1:]) for depth in (4, 5, 6)]
+    half, quarter = (size + 1) // 2, ((size + 1) // 2 + 1) // 2
+    assert sizes == [(8, size, size), (16, half, half), (32, quarter, quarter)]
+    assert model.features(inputs).shape == (3, 32)
+    torch.testing.assert_close(model(inputs), model.head(model.features(inputs)))
+    with torch.no_grad():
+        for parameter in model.trunk[3].changed.parameters():
+            parameter.zero_()
+    torch.testing.assert_close(model.trunk[:4](inputs), model.trunk[:3](inputs))
 
 
 def test_mlp_before_and_after_the_reports_change():
@@ -60,6 +75,8 @@ def test_forward_is_head_of_features():
         (LSTMClassifier(30, 2, 4, 6), torch.randint(1, 30, (3, 9))),
     ):
         model.eval()
+        assert isinstance(model, SplitClassifier)
+        assert not isinstance(MeanField(model), SplitClassifier)
         assert torch.equal(model(inputs), model.head(model.features(inputs)))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uncertlr.schedulers import Bounds, Replay, Threshold, geometric_mean, shuffled_within_epochs, simulate
+from uncertlr.schedulers import Bounds, Replay, Threshold, geometric_mean, shuffled_within_epochs, simulate, stretched
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
@@ -31,6 +31,19 @@ def test_geometric_mean():
     assert geometric_mean([[1.0, 4.0], [1.0, 1.0]]) == pytest.approx((1.0, 2.0))
     with pytest.raises(ValueError, match=r"\[1, 2\]"):
         geometric_mean([[1.0], [1.0, 2.0]])
+
+
+def test_a_stretched_curve_keeps_its_ends_and_its_ratios():
+    curve = tuple(2.0**step for step in range(5))
+    longer = stretched(curve, 9)
+    assert longer == pytest.approx([2 ** (step / 2) for step in range(9)])
+    assert stretched(longer, 5) == pytest.approx(curve)
+    assert stretched(curve, 5) == curve
+    assert stretched(curve, 1) == (1.0,)
+    assert stretched((3.0,), 4) == pytest.approx([3.0] * 4)
+    for factors, steps in (((), 3), (curve, 0)):
+        with pytest.raises(ValueError, match=f"{len(factors)} factors .* {steps} steps"):
+            stretched(factors, steps)
 
 
 def test_shuffling_keeps_the_values_of_each_epoch():

@@ -151,6 +151,18 @@ class TestReading:
         assert [study.planned(arm) for arm in ("constant", "inverse", "inverse_yoked")] == [4, 3, 3]
         assert study.rotation("inverse_yoked") == 1
 
+    def test_an_arm_replays_the_runs_that_it_names_on_every_seed(self, sweep):
+        jobs = sweep(HEAD + "seeds: 2\narms: {replay: {rule: replay, donors: [some-run]}}")
+        assert [job.config for job in jobs] == [
+            preset("digits", "quick", rule="replay", donors=["some-run"], seed=seed, progress="quiet") for seed in (0, 1)
+        ]
+
+    def test_a_stretched_control_may_have_another_length_than_its_donor(self, sweep):
+        arms = "arms: {a: {rule: relative}, b: {replay_of: a, epochs: 2, stretch: true}}\n"
+        runs = {(job.arm, job.config.seed): job.config for job in sweep(HEAD + arms + "seeds: 2")}
+        assert runs["b", 0].donors == [runs["a", 1].run_id]
+        assert (runs["b", 0].epochs, runs["b", 0].stretch) == (2, True)
+
     def test_a_product_multiplies_the_arms_and_donors_stay_within_a_point(self, sweep):
         jobs = sweep(GRID.replace("epochs: 1, ", "") + "product: {epochs: [1, 3], decide_every: [0, 5]}\n")
         assert len(jobs) == len({job.run_id for job in jobs}) == 4 * 15

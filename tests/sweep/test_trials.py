@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from uncertlr.cli.sweep import add_commands
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.sweep import read_sweep, run_sweep, trials_table, tuned_sweep
+from uncertlr.sweep.grid import read_study_facts
 from uncertlr.training.run import find
 
 TRIALS = """
@@ -137,3 +139,14 @@ def test_the_best_on_validation_goes_on_with_fresh_seeds(sweep, tmp_path, capsys
     with pytest.raises(ConfigError, match="seed 7 is one of the trials'"):
         tuned_sweep(path, [7], root)
     assert yaml.safe_load(tuned_sweep(path, [100, 101], root))["seeds"] == [100, 101]
+
+
+def test_the_facts_of_the_trials_go_along_with_what_was_chosen(sweep, tmp_path):
+    stated = "protocol_fixed: 2026-11-28T04:27:07\nbaselines: [constant]\narms:"
+    path, root = sweep(TRIALS.replace("arms:", stated)), str(tmp_path / "runs")
+    run_sweep(read_sweep(path, root))
+    chosen = tmp_path / "tuned.yaml"
+    chosen.write_text(tuned_sweep(path, [], root), encoding="utf-8")
+    facts = read_study_facts(chosen)
+    assert facts == replace(read_study_facts(path), chosen_on_validation=True)
+    assert facts.baselines == ("constant",)

@@ -102,6 +102,27 @@ def test_a_missing_source_run_is_named():
         run(BASE.replace(rule="replay", donors=["nobody"]))
 
 
+class TestReplaysOfAnotherLength:
+    def test_a_stretched_replay_has_the_curve_of_its_source_over_progress(self):
+        source = finished(RELATIVE)
+        longer = finished(BASE.replace(rule="replay", donors=[RELATIVE.run_id], stretch=True, epochs=3))
+        logs, stretched = np.log(source.trace["factor"]), np.log(longer.trace["factor"])
+        assert len(stretched) == 1.5 * len(logs)
+        expected = np.interp(np.linspace(0, 1, len(stretched)), np.linspace(0, 1, len(logs)), logs)
+        np.testing.assert_allclose(stretched, expected, atol=1e-12)
+
+    def test_stretching_to_the_same_length_changes_no_bit(self):
+        source = finished(RELATIVE)
+        replayed = finished(BASE.replace(rule="replay", donors=[RELATIVE.run_id], stretch=True))
+        np.testing.assert_array_equal(source.trace["learning_rate"], replayed.trace["learning_rate"])
+        np.testing.assert_array_equal(source.trace["loss"], replayed.trace["loss"])
+
+    def test_another_length_is_refused_unless_it_is_stretched(self):
+        finished(RELATIVE)
+        with pytest.raises(ConfigError, match="42 steps .* 63"):
+            run(BASE.replace(rule="replay", donors=[RELATIVE.run_id], epochs=3))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -111,6 +132,7 @@ def test_a_missing_source_run_is_named():
         ({"rule": "integral", "flip": True}, "rule='integral'"),
         ({"flip": True}, "rule='none'"),
         ({"rule": "threshold", "signal": "loss"}, "use rule='bold_driver'"),
+        ({"rule": "threshold", "stretch": True}, "stretch=True .* rule='threshold'"),
     ],
 )
 def test_what_cannot_be_combined(changes, words):

@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | sweep | tune | runs | evidence | evaluate | book | results``.
+"""The command line: ``uncertlr run | record | sweep | tune | runs | evidence | evaluate | book | results``.
 
 Flags and help come from RunConfig.
 """
@@ -143,6 +143,12 @@ def build_parser() -> argparse.ArgumentParser:
             _add_field(run, name)
     run.set_defaults(command=_run, parser=run)
 
+    record = commands.add_parser("record", help="write a finished run's learning rates as a schedule", allow_abbrev=False)
+    record.add_argument("run_id", help="name of a finished or published run")
+    record.add_argument("--output", type=Path, metavar="FILE", help="the schedule file (schedule-RUN.json)")
+    record.add_argument("--root", default="", help=describe_field("root"))
+    record.set_defaults(command=_record, parser=record)
+
     add_commands(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
@@ -227,6 +233,22 @@ def _run(options: argparse.Namespace) -> None:
     split = "test" if summary["test"] else "validation"
     print(f"{split} accuracy {final['accuracy']:.4f}, loss {final['loss']:.4f}, ECE {final['ece']:.4f}")
     print(paths.directory)
+
+
+def _record(options: argparse.Namespace) -> None:
+    from uncertlr.runs.archive import restore_published
+    from uncertlr.runs.paths import RunPaths, default_root
+    from uncertlr.runs.store import load_run
+    from uncertlr.training.record import save_schedule
+
+    paths = RunPaths(Path(options.root) if options.root else default_root(), options.run_id)
+    if not paths.complete:
+        restore_published(paths)
+    run, path = load_run(paths), options.output or Path(f"schedule-{options.run_id}.json")
+    save_schedule(run, path)
+    print(
+        f"initial learning rate {run.config.learning_rate:g}; follow it with load_schedule({str(path)!r}, total_steps=...)"
+    )
 
 
 def _book(options: argparse.Namespace) -> None:

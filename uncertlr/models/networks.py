@@ -1,4 +1,4 @@
-"""The report's networks, layer for layer. Each returns logits and is split into `features` and `head`.
+"""The report's networks, layer for layer. Each is a `SplitClassifier`.
 
 `features` is the deterministic trunk; `head` holds every stochastic layer, which in these networks is one dropout before
 the last dense layer. So many samples of the prediction cost one pass through the trunk and as many small matrix products.
@@ -106,6 +106,62 @@ class MLP(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """[B, ...] inputs to [B, num_classes] logits."""
         return self.head(self.features(inputs))  # type: ignore[no-any-return]
+
+
+class ResNet(nn.Module):
+    """A small residual network: a convolution, three stages of one block each, mean over positions; dropout, dense.
+
+    The first stage keeps the image's size, each further one halves it and doubles the channels (He et al. 2016, section 4.2,
+    with one block a stage and a 1 x 1 convolution where the shape changes).
+
+    Args:
+        in_channels: 1 for grey, 3 for colour.
+        num_classes: number of logits.
+        channels: of the first stage.
+        dropout: probability that a feature is dropped before the dense layer.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, channels: int = 32, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv2d(in_channels, channels, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            _Residual(channels, channels, stride=1),
+            _Residual(channels, 2 * channels, stride=2),
+            _Residual(2 * channels, 4 * channels, stride=2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(4 * channels, num_classes))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """[B, C, H, W] images to [B, 4 * channels]."""
+        return self.trunk(inputs)  # type: ignore[no-any-return]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[B, C, H, W] images to [B, num_classes] logits."""
+        return self.head(self.features(inputs))  # type: ignore[no-any-return]
+
+
+class _Residual(nn.Module):
+    """Two convolutions with batch normalization, added to what went in."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.changed = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+            nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        same = stride == 1 and in_channels == out_channels
+        self.kept = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[B, C, H, W] to [B, out_channels, H / stride, W / stride]."""
+        return torch.relu(self.kept(inputs) + self.changed(inputs))
 
 
 def _block(in_channels: int, out_channels: int) -> list[nn.Module]:

@@ -3,8 +3,9 @@
 from uncertlr.schedulers.bold_driver import BoldDriver
 from uncertlr.schedulers.integral import Integral
 from uncertlr.schedulers.power_law import PowerLaw
+from uncertlr.schedulers.recorded import load_schedule
 from uncertlr.schedulers.relative import RelativeThreshold
-from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs
+from uncertlr.schedulers.replay import Replay, geometric_mean, shuffled_within_epochs, stretched
 from uncertlr.schedulers.rules import Bounds, Inverted, Rule, State, simulate, simulate_loop
 from uncertlr.schedulers.schedules import SCHEDULES, Schedule, constant, cosine, one_cycle, warmup_cosine
 from uncertlr.schedulers.signals import SIGNALS, Uncertainty, read_signal, signal_maximum
@@ -30,11 +31,13 @@ __all__ = [
     "constant",
     "cosine",
     "geometric_mean",
+    "load_schedule",
     "one_cycle",
     "read_signal",
     "shuffled_within_epochs",
     "signal_maximum",
     "simulate",
     "simulate_loop",
+    "stretched",
     "warmup_cosine",
 ]

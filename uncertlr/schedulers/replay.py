@@ -65,6 +65,31 @@ def geometric_mean(traces: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(np.exp(np.log(np.asarray(traces, dtype=np.float64)).mean(0)).tolist())
 
 
+def stretched(factors: Sequence[float], steps: int) -> tuple[float, ...]:
+    """A curve of positive factors for another number of steps: its logarithms, interpolated over relative progress.
+
+    Progress is 0 at the first step and 1 at the last, so both ends keep their factors. A curve that has the length already
+    is returned as it is, bit for bit.
+
+    Args:
+        factors: one a step, all above 0.
+        steps: of the run that shall follow the curve.
+
+    Raises:
+        ValueError: there is no factor, or no step.
+
+    >>> stretched((1.0, 4.0), 3)
+    (1.0, 2.0, 4.0)
+    """
+    if not len(factors) or steps < 1:
+        raise ValueError(f"a curve of {len(factors)} factors cannot be stretched to {steps} steps; both must be at least 1")
+    if len(factors) == steps:
+        return tuple(factors)
+    places = np.linspace(0.0, len(factors) - 1, steps)
+    logs = np.log(np.asarray(factors, dtype=np.float64))
+    return tuple(np.exp(np.interp(places, np.arange(len(factors)), logs)).tolist())
+
+
 def shuffled_within_epochs(rule: Rule, signals: Sequence[float], steps_per_epoch: int, seed: int) -> tuple[float, ...]:
     """The factors that a rule gives on a run's own signal in a random order within each epoch.
 

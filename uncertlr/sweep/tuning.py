@@ -12,6 +12,7 @@ from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.store import read_record
+from uncertlr.sweep.facts import Facts
 from uncertlr.sweep.grid import Job, read_grid, read_sweep
 from uncertlr.sweep.trials import trials_of, tried_arms
 from uncertlr.training.run import find
@@ -75,7 +76,11 @@ def tuned_sweep(sweep: Path, seeds: Sequence[int], root: str = "") -> str:
             raise RunError(f"every trial of arm {name!r} diverged, so none can be chosen; lower its ranges")
         arms[name] = {**fields, **(chosen.loc[name, "settings"] if name in chosen.index else {})}
     base = {field: value for field, value in grid["base"].items() if field != "evaluate_test"}
-    kept = {"experiment": grid["experiment"], "profile": grid["profile"], "seeds": list(seeds), "base": base}
+    facts: Facts = grid["facts"]
+    kept = {"experiment": grid["experiment"], "profile": grid["profile"], "chosen_on_validation": True}
+    kept |= {"protocol_fixed": facts.protocol_fixed} if facts.protocol_fixed else {}
+    kept |= {"baselines": list(facts.baselines)} if facts.baselines else {}
+    kept |= {"seeds": list(seeds), "base": base}
     header = f"# Of each arm the best of {grid['trials']} trials on validation, written by: uncertlr tune {sweep}\n"
     return header + yaml.safe_dump({**kept, "arms": arms}, sort_keys=False, default_flow_style=None, width=120)
 

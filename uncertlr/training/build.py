@@ -7,7 +7,7 @@ from uncertlr.config import RunConfig
 from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
 from uncertlr.errors import ConfigError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
-from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField
+from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet
 from uncertlr.schedulers import SCHEDULES, UncertaintyLR
 from uncertlr.seeding import derive_seed
 from uncertlr.training.rules import build_rule
@@ -49,6 +49,8 @@ def build_network(config: RunConfig, data: DataSet) -> nn.Module:
     channels, height, width = data.train.inputs.shape[1:]
     if name == "mlp":
         return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)
+    if name == "resnet":
+        return ResNet(channels, data.num_classes, config.channels[0], config.dropout)
     if height < CNN.SMALLEST:
         size = f"{CNN.SMALLEST} x {CNN.SMALLEST}"
         raise ConfigError(f"the CNN needs images of {size} pixels or more, not {height} x {width}; use model='mlp'")

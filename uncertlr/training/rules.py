@@ -24,6 +24,7 @@ from uncertlr.schedulers import (
     Threshold,
     geometric_mean,
     shuffled_within_epochs,
+    stretched,
 )
 from uncertlr.seeding import derive_seed
 
@@ -53,6 +54,8 @@ def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
         raise ConfigError(f"inverted=True needs a threshold rule; rule={name!r} takes its sign from its own settings")
     if bool(config.donors) != (config.rule in ("replay", "shuffled")):
         raise ConfigError(f"rule={name!r} with source_runs={config.donors}: replay and shuffled need them, other rules none")
+    if config.stretch and config.rule != "replay":
+        raise ConfigError(f"stretch=True fits the factors of a replay to another length; rule={name!r} replays none")
     if config.rule == "none":
         return None
     if config.rule == "replay":
@@ -79,9 +82,19 @@ def _from_settings(config: RunConfig, steps_per_epoch: int) -> Rule:
 
 
 def _replay(config: RunConfig, steps_per_epoch: int) -> Rule:
-    sources = [whole_trace(_source_run(config, run_id))["factor"] for run_id in config.donors]
+    sources = [_factors(config, run_id, config.epochs * steps_per_epoch) for run_id in config.donors]
     traces = [_at_observations(config, factors, steps_per_epoch).tolist() for factors in sources]
     return Replay(traces[0] if len(traces) == 1 else geometric_mean(traces))
+
+
+def _factors(config: RunConfig, run_id: str, steps: int) -> np.ndarray:
+    """A source run's factors, one for each step of this run."""
+    factors = whole_trace(_source_run(config, run_id))["factor"].tolist()
+    if len(factors) != steps and not config.stretch:
+        raise ConfigError(
+            f"run {run_id} has {len(factors):,} steps and the run that replays it {steps:,}; set stretch=True to fit them"
+        )
+    return np.array(list(stretched(factors, steps)))
 
 
 def _shuffled(config: RunConfig, steps_per_epoch: int) -> Rule:

@@ -1,0 +1,97 @@
+"""The positive control, in short: feedback that helps is found, a planted null is not, and pairs share what they should."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from uncertlr.analysis.paired import Comparison, Interval
+from uncertlr.analysis.positive_control import (
+    Design,
+    Repetition,
+    draw_stream,
+    repeat_once,
+    repeat_study,
+    summarize,
+    train,
+    tune_constant,
+)
+from uncertlr.schedulers import Replay
+
+DESIGN = Design()
+SHORT = replace(DESIGN, steps=60)
+CONSTANT_RATE = 0.01
+SEEDS = range(930_000, 930_010)
+"""Of neither the pilot nor the study."""
+
+
+@pytest.fixture(scope="module")
+def repetition():
+    return repeat_once(DESIGN, SEEDS, CONSTANT_RATE)
+
+
+def test_feedback_that_helps_is_found(repetition):
+    assert repetition.detected
+    assert {each.outcome for each in repetition.feedback.values()} == {"helps"}
+    assert all(each.difference.low > 0 for each in repetition.feedback.values())
+
+
+def test_the_signal_of_another_run_is_not_said_to_help(repetition):
+    assert not repetition.false_alarm
+    assert repetition.null.difference.low < 0 < repetition.null.difference.high
+
+
+def test_the_classes_change_once_at_a_step_of_the_runs_own():
+    streams = [draw_stream(DESIGN, seed) for seed in range(20)]
+    changes = [stream.change for stream in streams]
+    assert min(changes) >= 0.2 * DESIGN.steps
+    assert max(changes) <= 0.8 * DESIGN.steps
+    assert np.std(changes) > 40
+    noise = np.mean([(stream.targets != stream.labels).float().mean() for stream in streams])
+    assert noise == pytest.approx(0.4 * 0.9, abs=0.01)
+
+
+def test_replaying_a_runs_own_factors_gives_that_run():
+    run = train(SHORT, 0, SHORT.rule, SHORT.learning_rate)
+    assert len(set(run.factors)) > 10
+    assert train(SHORT, 0, Replay(run.factors), SHORT.learning_rate) == run
+
+
+def test_a_constant_rate_is_a_factor_of_one_and_the_random_state_stays():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    constant = train(SHORT, 0, None, SHORT.learning_rate)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert set(constant.factors) == {1.0}
+    assert constant == train(SHORT, 0, Replay((1.0,) * SHORT.steps), SHORT.learning_rate)
+
+
+def test_the_best_constant_rate_is_chosen():
+    assert tune_constant(replace(SHORT, steps=150), [1e-5, 1e-2], [0, 1]) == 1e-2
+
+
+def test_workers_give_the_same_repetitions():
+    short = replace(DESIGN, steps=5)
+    assert repeat_study(short, 2, CONSTANT_RATE, 40, workers=2) == repeat_study(short, 2, CONSTANT_RATE, 40)
+
+
+def comparison(outcome):
+    interval = Interval(0.01, 0.0, 0.02, 10)
+    return Comparison(interval, interval, 0.01, 0.02, 0.5, outcome)
+
+
+@pytest.mark.parametrize(
+    ("yoked", "mean_curve", "null", "detected", "alarms"),
+    [
+        ("helps", "helps", "inconclusive", 1, 0),
+        ("helps", "inconclusive", "harms", 0, 1),
+        ("inconclusive", "helps", "helps", 0, 1),
+        ("equivalent", "harms", "equivalent", 0, 0),
+    ],
+)
+def test_detections_and_false_alarms_are_counted(yoked, mean_curve, null, detected, alarms):
+    feedback = {"yoked": comparison(yoked), "mean_curve": comparison(mean_curve)}
+    found = summarize([Repetition(tuple(SEEDS), feedback, comparison(null), comparison("helps"))])
+    assert (found["detected"], found["false_alarms"], found["helps_against_constant"]) == (detected, alarms, 1)
+    assert found["rows"][0]["yoked"]["points"] == pytest.approx(1.0)

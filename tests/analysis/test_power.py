@@ -1,0 +1,94 @@
+"""Pairs needed for equivalence, against simulated studies."""
+
+import math
+
+import numpy as np
+import pytest
+
+from uncertlr.analysis.paired import equivalence_p_value
+from uncertlr.analysis.power import equivalence_power, pairs_for_equivalence, power_table, upper_standard_deviation
+
+
+def simulated_power(pairs, deviation, studies=1_500):
+    draws = np.random.default_rng(pairs).normal(0.0, deviation, (studies, pairs))
+    return np.mean([equivalence_p_value(each) <= 0.05 for each in draws])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "deviation"), [(2, 0.001), (5, 0.004), (10, 0.005), (10, 0.008), (30, 0.0085), (100, 0.02)]
+)
+def test_power_is_that_of_simulated_studies(pairs, deviation):
+    expected = equivalence_power(pairs, deviation)
+    error = math.sqrt(max(expected * (1 - expected), 1e-4) / 1_500)
+    assert simulated_power(pairs, deviation) == pytest.approx(expected, abs=4 * error)
+
+
+def test_power_approaches_the_known_limit_of_a_known_deviation():
+    pairs, deviation, margin = 100_000, 0.5, 0.005
+    limit = 2 * _normal_cdf(margin * math.sqrt(pairs) / deviation - 1.6448536) - 1
+    assert equivalence_power(pairs, deviation, margin) == pytest.approx(limit, abs=1e-4)
+
+
+def _normal_cdf(value):
+    return 0.5 * (1 + math.erf(value / math.sqrt(2)))
+
+
+@pytest.mark.parametrize("deviation", [0.0005, 0.003, 0.006, 0.015, 0.06])
+def test_the_number_of_pairs_is_the_least_that_is_enough(deviation):
+    pairs = pairs_for_equivalence(deviation)
+    assert equivalence_power(pairs, deviation) >= 0.8
+    assert pairs == 2 or equivalence_power(pairs - 1, deviation) < 0.8
+
+
+def test_more_spread_or_a_smaller_margin_needs_more_pairs():
+    needed = [pairs_for_equivalence(deviation) for deviation in (0.0, 0.004, 0.008, 0.016)]
+    assert needed == sorted(needed)
+    assert needed[0] == 2
+    assert pairs_for_equivalence(0.004, margin=0.0025) == pairs_for_equivalence(0.008, margin=0.005)
+
+
+def test_the_upper_limit_covers_the_true_deviation_as_often_as_it_says():
+    draws = np.random.default_rng(0).normal(0.0, 2.0, (4_000, 10))
+    covered = np.mean([upper_standard_deviation(each) >= 2.0 for each in draws])
+    assert covered == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: equivalence_power(1, 0.1), "pairs=1"),
+        (lambda: equivalence_power(10, 0.0), "deviation=0.0"),
+        (lambda: equivalence_power(10, math.nan), "deviation=nan"),
+        (lambda: equivalence_power(10, 0.1, margin=-1.0), "margin=-1.0"),
+        (lambda: equivalence_power(10, 0.1, alpha=0.5), "alpha=0.5"),
+        (lambda: pairs_for_equivalence(0.1, power=1.0), "power=1.0"),
+        (lambda: pairs_for_equivalence(100.0), "deviation=100.0"),
+        (lambda: upper_standard_deviation([0.1]), "at least 2"),
+        (lambda: upper_standard_deviation([0.1, math.nan]), "nan"),
+    ],
+)
+def test_values_that_make_no_sense_are_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+class Scores:
+    """What the table needs of a study."""
+
+    arms = {
+        "a": dict(enumerate([0.61, 0.62, 0.60])),
+        "b": dict(enumerate([0.60, 0.62, 0.61])),
+        "c": {0: 0.5},
+    }
+
+    def scores(self, arm):
+        return self.arms[arm]
+
+
+def test_the_table_has_a_row_for_each_comparison_with_two_pairs():
+    table = power_table(Scores(), [("a", "b"), ("a", "c")])
+    assert table[["arm", "against", "pairs"]].to_numpy().tolist() == [["a", "b", 3]]
+    upper = upper_standard_deviation([0.01, 0.0, -0.01])
+    assert table["deviation"].item() == pytest.approx(1.0)
+    assert table["deviation, upper"].item() == pytest.approx(100 * upper)
+    assert table["pairs, needed"].item() == pairs_for_equivalence(upper)
