@@ -1,6 +1,8 @@
 """Whatever goes wrong, the command line ends with one line on stderr and exit code 1 or 2; --debug adds the traceback."""
 
 import os
+import subprocess
+import sys
 
 import datasets
 import numpy as np
@@ -96,6 +98,28 @@ def test_linked_folders_are_trained_on(tmp_path, capsys):
     for name in ("set", "whole"):
         assert main(["run", str(tmp_path / name), *SMALL]) == 0
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["set", "./set", "sub/../set"])
+def test_a_finished_run_is_found_without_its_data_by_any_path(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    write_texts(tmp_path / "set")
+    assert main(["run", str(tmp_path / "set"), *SMALL]) == 0
+    trained = capsys.readouterr().out
+    (tmp_path / "set").rename(tmp_path / "elsewhere")
+    for path in (name, str(tmp_path / "set")):
+        assert main(["run", path, *SMALL]) == 0
+        assert capsys.readouterr().out == trained
+
+
+def test_a_warning_is_one_line(tmp_path):
+    folder = write_texts(tmp_path / "set")
+    (folder / "more.csv").write_text("text,label\n")
+    command = [sys.executable, "-m", "uncertlr", "run", str(folder), *SMALL]  # pytest itself takes warnings
+    error = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stderr
+    assert error.startswith("uncertlr: ")
+    assert error.count("\n") == 1
+    assert "more.csv" in error
 
 
 @pytest.mark.parametrize("root", ["--root=~/runs", "--device=cpu"])

@@ -85,6 +85,18 @@ def test_what_is_neither_is_named_with_its_type(write_files, kind):
     assert "damaged" not in str(caught.value)
 
 
+def test_a_name_that_two_columns_share_is_told(write_files):
+    table = pa.Table.from_arrays([TEXTS["string"], TEXTS["string"], pa.array(LABELS)], names=["text", "text", "label"])
+    with pytest.raises(DataError, match="two columns"):
+        load_data(str(write_files("set", {"train.parquet": table})), label_column="label")
+
+
+def test_bytes_that_are_asked_for_as_texts_are_told_the_cast(write_files):
+    folder = write_files("set", {"train.parquet": pa.table({"thing": NEITHER["binary"], "label": LABELS})})
+    with pytest.raises(DataError, match="decode"):
+        load_data(str(folder), kind="text", label_column="label")
+
+
 def test_images_that_are_only_paths_are_refused(write_files):
     paths = pa.array([{"bytes": None, "path": "1.png"}] * 20, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
     folder = write_files("set", {"train.parquet": pa.table({"picture": paths, "label": LABELS})})

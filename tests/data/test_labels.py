@@ -95,6 +95,20 @@ def test_a_split_that_only_numbers_what_another_names_is_refused(write_files):
         load_data(str(write_files("animals", files)))
 
 
+def test_classes_that_have_no_name_in_common_are_refused(write_files):
+    files = {
+        "train.parquet": named(["Ant", "Bee"], ["Ant", "Bee"] * 10),
+        "test.parquet": named(["ant", "bee"], ["ant", "bee"] * 5),
+    }
+    with pytest.raises(DataError, match="Ant, Bee, and test ant, bee"):
+        load_data(str(write_files("animals", files)))
+
+
+def test_a_file_without_rows_has_no_say(write_files):
+    files = {"train-0.parquet": named(CLASSES, CLASSES * 10), "train-1.parquet": plain(CLASSES, CLASSES).slice(0, 0)}
+    assert_labels_are_the_texts(load_data(str(write_files("animals", files))))
+
+
 def test_categories_of_pandas_keep_their_names(write_files):
     files = {
         "train.parquet": categories(CLASSES, CLASSES * 10),

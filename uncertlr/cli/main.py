@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ def _answer(arguments: Sequence[str] | None) -> int:
         if unknown:
             raise _unknown_flag(unknown[0], known.parser)
         _expand_home(known)
-        with _terminable():
+        with _terminable(), _warnings_in_one_line():
             known.command(known)
     except UncertlrError as error:
         _tell(" ".join(str(error).split("\n")), debug="--debug" in words)
@@ -66,6 +67,19 @@ def _answer(arguments: Sequence[str] | None) -> int:
         print("uncertlr: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
         return 143 if isinstance(interrupt, Terminated) else 130
     return 0
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    def one_line(message: Warning | str, *_where: Any) -> str:
+        return f"uncertlr: warning: {message}\n"
+
+    before = warnings.formatwarning
+    warnings.formatwarning = one_line  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _expand_home(options: argparse.Namespace) -> None:
