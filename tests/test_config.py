@@ -1,4 +1,6 @@
 import json
+import os
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +19,7 @@ from uncertlr.config import (
 )
 from uncertlr.errors import ConfigError
 from uncertlr.runs.archive import results_folder
+from uncertlr.runs.paths import RunPaths
 
 PUBLISHED = results_folder()  # before a test has a folder of its own
 
@@ -190,8 +193,48 @@ def test_a_folder_has_one_name_wherever_it_is_named_from(tmp_path, monkeypatch):
     assert RunConfig(**stored).run_id == preset(whole).run_id
 
 
-def test_a_named_set_and_a_name_that_is_no_folder_stay_as_they_are(tmp_path, monkeypatch):
+def test_a_named_set_stays_as_it_is_even_beside_a_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert preset("digits").dataset == "digits"
-    assert preset("digitz").dataset == "digitz"
+    assert preset("./digits").dataset == str(tmp_path / "digits")
+
+
+@pytest.mark.parametrize("name", ["birds", "./birds", "a/birds", "../data/birds", "a/../birds/", "~/birds", "птицы"])
+def test_a_folder_has_one_name_when_it_is_gone_too(tmp_path, monkeypatch, name):
+    here = tmp_path / "data"
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(here)
+    before = preset(name)
+    folder = Path(os.path.abspath(os.path.expanduser(name)))
+    assert before.dataset == str(folder)
+    folder.mkdir(parents=True)
+    assert before.run_id == preset(name).run_id == preset(str(folder)).run_id
+
+
+@pytest.mark.parametrize(
+    ("folder", "begins"),
+    [
+        ("птицы", "птицы-none-s0-"),
+        ("鳥の写真", "鳥の写真-none-s0-"),
+        ("ΠΟΥΛΙΆ 2", "πουλιά_2-none-s0-"),
+        ("данные-2", "данные_2-none-s0-"),
+        ("طيور", "طيور-none-s0-"),
+        ("🐦", "data-none-s0-"),
+        ("cafe\u0301", "cafe_-none-s0-"),
+        ("é", "é-none-s0-"),
+        ("e\u0301", "e_-none-s0-"),
+        ("\udce9", "data-none-s0-"),
+        ("鳥" * 80, "鳥" * 40 + "-none-s0-"),
+        ("Birds [1]", "birds_1_-none-s0-"),
+        ("птицы birds", "_birds-none-s0-"),
+        ("---", "_-none-s0-"),
+        ("2026", "2026-none-s0-"),
+    ],
+)
+def test_a_run_is_named_after_its_folder_in_any_script(tmp_path, folder, begins):
+    run_id = preset(str(tmp_path / folder)).run_id
+    assert run_id.startswith(begins)
+    assert RunPaths(tmp_path, run_id).run_id == run_id  # a name that a run may have
+    assert len(os.fsencode(run_id)) < 250

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from uncertlr.estimators import MCDropout as MCDropout
     from uncertlr.estimators import Prediction as Prediction
     from uncertlr.estimators import Variational as Variational
+    from uncertlr.integrations import UncertaintyMonitor as UncertaintyMonitor
     from uncertlr.metrics import expected_calibration_error as expected_calibration_error
     from uncertlr.schedulers import BoldDriver as BoldDriver
+    from uncertlr.schedulers import Bounds as Bounds
     from uncertlr.schedulers import Integral as Integral
     from uncertlr.schedulers import PowerLaw as PowerLaw
     from uncertlr.schedulers import RelativeThreshold as RelativeThreshold
@@ -34,15 +36,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SCHEDULERS = (
-    *("BoldDriver", "Integral", "PowerLaw", "RelativeThreshold", "Replay", "Threshold", "UncertaintyLR"),
-    "load_schedule",
-)
+_RULES = ("BoldDriver", "Integral", "PowerLaw", "RelativeThreshold", "Replay", "Threshold")
 _ESTIMATORS = ("AnalyticDropout", "Deterministic", "Ensemble", "Laplace", "MCDropout", "Prediction", "Variational")
 
 _API: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(_SCHEDULERS, ("uncertlr.schedulers", "")),
+    **dict.fromkeys((*_RULES, "UncertaintyLR", "load_schedule"), ("uncertlr.schedulers", "")),
     **dict.fromkeys(_ESTIMATORS, ("uncertlr.estimators", "")),
+    "UncertaintyMonitor": ("uncertlr.integrations", ""),
+    "Bounds": ("uncertlr.schedulers", ""),
     "expected_calibration_error": ("uncertlr.metrics", ""),
     "RunConfig": ("uncertlr.config", "experiments"),
     "preset": ("uncertlr.config", "experiments"),

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -21,6 +22,9 @@ RESULT_VERSION = 1
 
 The random draws behind a bootstrap interval are not counted: its ends move within their Monte Carlo error.
 """
+
+LONGEST_NAME = 40
+"""Letters of a folder's name outside ASCII that a run's name takes: a letter is up to four bytes of a file's name."""
 
 EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 """Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""
@@ -154,6 +158,11 @@ class RunConfig(BaseModel):
     def _where_the_folder_is(cls, name: str) -> str:
         return dataset_path(name)
 
+    @field_validator("root")
+    @classmethod
+    def _root_in_the_home_folder(cls, root: str) -> str:
+        return os.path.expanduser(root)
+
     @property
     def identity(self) -> dict[str, Any]:
         """The fields that make the run what it is and differ from their defaults.
@@ -166,8 +175,7 @@ class RunConfig(BaseModel):
     def run_id(self) -> str:
         """Data set, rule, seed, and a hash of the identity and `RESULT_VERSION`; ``1`` and ``1.0`` give the same."""
         canonical = json.dumps([RESULT_VERSION, self.identity], sort_keys=True, separators=(",", ":"))
-        name = re.sub(r"[^a-z0-9]+", "_", self.dataset.rstrip("/").rpartition("/")[2].lower()) or "data"
-        return f"{name}-{self.rule}-s{self.seed}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
+        return f"{_short_name(self.dataset)}-{self.rule}-s{self.seed}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
 
     def replace(self, **changes: Any) -> "RunConfig":
         """A copy with other values, validated like a new one."""
@@ -231,12 +239,21 @@ def stored_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dataset_path(name: str) -> str:
-    """A folder's absolute path, so that one folder has one name wherever it is named from; any other name as it is.
+    """A named set as it is; of any other name the absolute path, so that one folder has one name wherever it is named from.
 
-    Links are not followed: what a run was called must not depend on where a link leads today.
+    That holds for folders that are not there too: a finished run is found without its data. Links are not followed: what a
+    run was called must not depend on where a link leads today.
     """
-    is_folder = name not in PRESETS and (os.path.isabs(name) or os.path.isdir(name))
-    return os.path.abspath(name) if is_folder else name
+    return name if name in PRESETS or not name else os.path.abspath(os.path.expanduser(name))
+
+
+def _short_name(dataset: str) -> str:
+    """How a run's name begins: the folder's name in ASCII, or in its own letters if it has none in ASCII."""
+    folder = dataset.rstrip("/").rpartition("/")[2].lower()
+    name = re.sub(r"[^a-z0-9]+", "_", folder)
+    if not folder.isascii() and not re.search("[a-z]", name):
+        name = re.sub(r"\W+", "_", unicodedata.normalize("NFC", folder)).strip("_")[:LONGEST_NAME]
+    return name or "data"
 
 
 def preset(dataset: str, profile: str = "exact", **changes: Any) -> RunConfig:

@@ -51,7 +51,10 @@ def test_a_notebook_is_executed_once_and_again_when_something_changed(executions
     build.results_folder().mkdir(parents=True)
     (build.results_folder() / "new.parquet").write_bytes(b"new results")
     execute("quickstart", "quick")
-    assert len(calls) == 4
+    (project / "benchmarks").mkdir()
+    (project / "benchmarks" / "tables.py").write_text("")
+    execute("quickstart", "quick")
+    assert len(calls) == 5
 
 
 def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions):

@@ -12,6 +12,8 @@ import nbformat
 import numpy as np
 import pytest
 
+from benchmarks import tables
+from uncertlr.book import examples
 from uncertlr.book.claims import TAG, collected
 from uncertlr.runs import archive, store
 from uncertlr.runs.paths import project_folder
@@ -94,6 +96,10 @@ def execute(monkeypatch):
         whole_trace = rules.whole_trace
         for module in ("uncertlr.training.rules", "uncertlr.analysis.pairs"):
             monkeypatch.setattr(f"{module}.whole_trace", lambda run: moved_trace(run, whole_trace(run)))
+        load_study, read_costs, read_examples = archive.load_study, tables.read_costs, examples.read_json
+        monkeypatch.setattr(archive, "load_study", lambda name: moved(load_study(name), name))
+        monkeypatch.setattr(tables, "read_costs", lambda path: moved(read_costs(path), path.name))
+        monkeypatch.setattr(examples, "read_json", lambda path: moved(read_examples(path), path.name))
         ids = list(archive.published_ids().items())
         monkeypatch.setattr(archive, "published_ids", lambda: dict(ids[::2]))
         return executed(name)

@@ -1,5 +1,9 @@
+import io
+
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -22,6 +26,27 @@ def write_set(tmp_path):
 
 
 @pytest.fixture
+def write_files(tmp_path):
+    """Write files of any name into a folder: ``write_files("name", {"a/train.parquet": columns or table or text})``."""
+
+    def write(name, files, features=None):
+        folder = tmp_path / "sets" / name
+        for relative, content in files.items():
+            path = folder / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, str):
+                path.write_text(content, encoding="utf-8")
+            elif isinstance(content, pa.Table):
+                pq.write_table(content, path)
+            else:
+                with path.open("wb") as file:  # by its name, some paths would be taken for addresses
+                    datasets.Dataset.from_dict(content, features=features).to_parquet(file)
+        return folder
+
+    return write
+
+
+@pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("UNCERTLR_CACHE", str(folder))
@@ -38,6 +63,18 @@ def pictures():
         return [Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)) for _ in range(count)]
 
     return make
+
+
+@pytest.fixture
+def encoded():
+    """A picture as the bytes of a file: ``encoded(picture, "PNG")``."""
+
+    def encode(picture, form="PNG", **options):
+        buffer = io.BytesIO()
+        picture.save(buffer, form, **options)
+        return buffer.getvalue()
+
+    return encode
 
 
 @pytest.fixture

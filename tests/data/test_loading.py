@@ -102,6 +102,7 @@ def test_any_folder_of_texts_with_many_classes(write_set, own_cache):
         assert data.decode(tokens) == f"word{target}"
 
 
+@pytest.mark.filterwarnings("ignore:.*unknown words:UserWarning")
 @pytest.mark.parametrize("only", ["train", "birds"])
 def test_of_a_single_split_a_fifth_is_test_whatever_the_seed(write_set, text_features, own_cache, only):
     columns = {"text": [f"word{index}" for index in range(40)], "label": [0, 1] * 20}

@@ -89,8 +89,8 @@ def test_a_truncated_parquet(write_set, text_features, keep):
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * keep)])
     message = refusal(folder)
-    assert f"could not be read from {folder}" in message
-    assert "a file is damaged or cut short: fetch it again" in message
+    assert str(file) in message
+    assert "damaged" in message
 
 
 @pytest.mark.parametrize("columns", [{"input_column": "review"}, {"label_column": "stars"}])
@@ -101,7 +101,7 @@ def test_a_wrong_column_names_those_there_are(write_set, text_features, columns)
 
 def test_columns_that_cannot_be_told_apart(write_set):
     folder = write_set("two", train={"title": ["a", "b"] * 10, "body": ["c", "d"] * 10, "label": [0, 1] * 10})
-    assert "set input_column, which cannot be told from the columns: title (Value), body (Value)" in refusal(folder)
+    assert "set input_column, which cannot be told from the columns: title (string), body (string)" in refusal(folder)
     assert "set label_column" in refusal(folder, input_column="body")
     data = load_data(str(folder), input_column="body", label_column="label")
     assert {data.decode(tokens) for tokens in data.train.inputs} == {"c", "d"}
@@ -109,7 +109,7 @@ def test_columns_that_cannot_be_told_apart(write_set):
 
 def test_a_column_of_another_kind(write_set, text_features):
     folder = write_set("reviews", text_features, train=TEXTS)
-    assert "holds texts, but data_kind='image'" in refusal(folder, input_column="text", kind="image")
+    assert "holds texts (string), but data_kind='image'" in refusal(folder, input_column="text", kind="image")
     assert "neither images nor texts" in refusal(folder, input_column="label")
     assert "digits holds images, but data_kind='text'" in refusal("digits", kind="text")
     assert "digits is embedded and has no columns" in refusal("digits", input_column="img")
@@ -128,7 +128,7 @@ def test_one_class_is_too_few(write_set):
 
 def test_missing_texts(write_set, text_features):
     folder = write_set("gaps", text_features, train={"text": ["a", None] * 10, "label": [0, 1] * 10})
-    assert "column 'text' has rows without a text; remove them" in refusal(folder)
+    assert "rows without a text; remove them" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_images_must_be_square_and_of_one_size(write_set, image_features, pictur
 
 def test_training_and_test_images_must_agree(write_set, image_features, pictures):
     splits = {name: {"img": pictures(20, size, size), "label": [0, 1] * 10} for name, size in (("train", 8), ("test", 6))}
-    assert "training images are (3, 8, 8), test images (3, 6, 6)" in refusal(write_set("sizes", image_features, **splits))
+    assert "6 x 6, 8 x 8" in refusal(write_set("sizes", image_features, **splits))
 
 
 @pytest.mark.parametrize("image", [{"bytes": b"no image", "path": None}, None])
 def test_an_image_that_cannot_be_decoded(write_set, image_features, pictures, image):
     folder = write_set("broken", image_features, train={"img": [*pictures(19), image], "label": [0, 1] * 10})
-    assert "column 'img' has an image that is missing or cannot be decoded" in refusal(folder)
+    assert "row 19: the image is missing or cannot be decoded" in refusal(folder)
 
 
 def test_several_splits_without_train(write_set, text_features):
@@ -191,7 +191,7 @@ def test_labels_that_are_names_are_told_how_to_become_indices(write_set):
 def test_a_validation_file_that_is_not_read_is_named_each_time(write_set, text_features, others, words):
     folder = write_set("three", text_features, **dict.fromkeys(("train", "validation", *others), TEXTS))
     for _ in range(2):  # the second time from the cache
-        with pytest.warns(UserWarning, match=f"files of split validation are not read.*{words}"):
+        with pytest.warns(UserWarning, match=f"not read: data/validation.*{words}"):
             data = load_data(str(folder))
         assert len(data.train) + len(data.val) + len(data.test) == (40 if others else 20)
 

@@ -18,6 +18,15 @@ def test_divergence_is_that_of_torch():
     assert torch.allclose(model.kl(), theirs, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_divergence_in_half_precision_keeps_its_digits(dtype):
+    torch.manual_seed(0)
+    model = MeanField(nn.Linear(300, 400)).to(dtype)
+    exact = MeanField(nn.Linear(300, 400)).double()
+    exact.load_state_dict(model.state_dict())
+    assert float(model.kl()) == pytest.approx(float(exact.kl()), rel=2e-3)
+
+
 def test_draws_have_the_posteriors_moments():
     torch.manual_seed(0)
     model = MeanField(nn.Linear(4, 2), initial_sigma=0.3)

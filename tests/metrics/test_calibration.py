@@ -92,11 +92,6 @@ def test_edges_belong_to_the_bin_below(num_bins):
             assert reliability_curve(*binary([np.nextafter(edge, 2)], [True]), num_bins).counts[k] == 1
 
 
-def test_a_confidence_of_0_falls_in_the_first_bin():
-    curve = reliability_curve(torch.zeros(2, 3), torch.tensor([0, 1]), 4)
-    assert curve.counts.tolist() == [2, 0, 0, 0]
-
-
 def test_by_hand():
     probs, targets = binary([0.7, 0.7, 0.9, 0.9], [True, False, True, True])
     curve = reliability_curve(probs, targets, 10)
@@ -113,13 +108,6 @@ def test_a_minimum_count_leaves_small_bins_out():
     assert float(maximum_calibration_error(curve)) == pytest.approx(0.95)
     assert float(maximum_calibration_error(curve, min_count=2)) == pytest.approx(0.35)
     assert torch.isnan(maximum_calibration_error(curve, min_count=3))
-
-
-def test_a_probability_that_is_no_number_is_not_calibrated():
-    probs, targets = binary([0.9, torch.nan], [True, True])
-    curve = reliability_curve(probs, targets)
-    assert torch.isnan(expected_calibration_error(curve))
-    assert torch.isnan(maximum_calibration_error(curve))
 
 
 def test_one_example():

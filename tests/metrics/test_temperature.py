@@ -55,7 +55,7 @@ def test_separable_and_hopeless_data_end_at_the_bounds():
     assert torch.isfinite(scale_probs(certain, 5.0)).all()
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_temperature_without_sense_is_refused(temperature):
     with pytest.raises(ValueError, match="temperature above 0"):
         scale_probs(torch.tensor([0.5, 0.5]), temperature)

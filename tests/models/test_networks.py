@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from uncertlr.models import CNN, MLP, LSTMClassifier, ResNet
+from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet, SplitClassifier
 
 
 def layers(module):
@@ -75,6 +75,8 @@ def test_forward_is_head_of_features():
         (LSTMClassifier(30, 2, 4, 6), torch.randint(1, 30, (3, 9))),
     ):
         model.eval()
+        assert isinstance(model, SplitClassifier)
+        assert not isinstance(MeanField(model), SplitClassifier)
         assert torch.equal(model(inputs), model.head(model.features(inputs)))
 
 

@@ -132,7 +132,7 @@ class TestReplaysOfAnotherLength:
         ({"rule": "integral", "flip": True}, "rule='integral'"),
         ({"flip": True}, "rule='none'"),
         ({"rule": "threshold", "signal": "loss"}, "use rule='bold_driver'"),
-        ({"rule": "threshold", "stretch": True}, "stretch fits .* rule='threshold'"),
+        ({"rule": "threshold", "stretch": True}, "stretch=True .* rule='threshold'"),
     ],
 )
 def test_what_cannot_be_combined(changes, words):

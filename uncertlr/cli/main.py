@@ -5,15 +5,17 @@ Flags and help come from RunConfig.
 
 import argparse
 import difflib
+import io
 import os
 import re
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, NoReturn, get_args, get_origin
 
 from uncertlr import __version__
 from uncertlr.cli.sweep import add_commands
@@ -24,10 +26,14 @@ from uncertlr.errors import ConfigError, UncertlrError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
+    Whatever goes wrong is told in one line on stderr; ``--debug`` shows the traceback before it.
+
     Returns:
-        0 when it succeeded, 1 when who read the output went away, such as ``head``, 2 when the user can mend what was
-        wrong, 130 when interrupted, 143 when terminated.
+        0 when it succeeded, 1 when who read the output went away, such as ``head``, or when something failed that nobody
+        foresaw, 2 when the user can mend what was wrong, 130 when interrupted, 143 when terminated.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that are no text
     try:
         try:
             return _answer(arguments)
@@ -39,20 +45,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
-    parser = build_parser()
-    known, unknown = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        known, unknown = build_parser().parse_known_args(words)
         if unknown:
             raise _unknown_flag(unknown[0], known.parser)
+        _expand_home(known)
         with _terminable():
             known.command(known)
     except UncertlrError as error:
-        print(f"uncertlr: {error}", file=sys.stderr)
+        _tell(" ".join(str(error).split("\n")), debug="--debug" in words)
         return 2
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        _tell(f"{cause} (unforeseen; run it again with --debug to see where)", debug="--debug" in words)
+        return 1
     except KeyboardInterrupt as interrupt:
         print("uncertlr: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
         return 143 if isinstance(interrupt, Terminated) else 130
     return 0
+
+
+def _expand_home(options: argparse.Namespace) -> None:
+    """Read ``~`` as the home folder, which a shell does not in ``--root=~/runs`` and quoted words."""
+    for name, value in vars(options).items():
+        if isinstance(value, str | Path):
+            setattr(options, name, type(value)(os.path.expanduser(value)))
+
+
+def _tell(message: str, *, debug: bool) -> None:
+    """One line on stderr, after the traceback of the exception that is being handled where it is asked for."""
+    if debug:
+        traceback.print_exc()
+    print(f"uncertlr: {message}", file=sys.stderr)
 
 
 class Terminated(KeyboardInterrupt):
@@ -75,10 +102,21 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that raises what it finds wrong, to be told as any other error, and whose commands all know ``--debug``."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see {self.prog} --help")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     about = "Learning rates set by predictive uncertainty."
-    parser = argparse.ArgumentParser("uncertlr", description=about, allow_abbrev=False)
+    parser = _Parser("uncertlr", description=about, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"uncertlr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

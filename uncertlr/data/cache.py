@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray]
 
 def cache_folder() -> Path:
     """``UNCERTLR_CACHE``, else the user's cache folder."""
-    return Path(os.environ.get("UNCERTLR_CACHE") or platformdirs.user_cache_dir("uncertlr"))
+    return Path(os.environ.get("UNCERTLR_CACHE") or platformdirs.user_cache_dir("uncertlr")).expanduser()
 
 
 def cached(key: str, make: Callable[[], Arrays]) -> Arrays:

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from uncertlr.data.cache import cached
 from uncertlr.data.embedded import digits, toy_reviews
 from uncertlr.data.packing import pack_texts, unpack_texts
 from uncertlr.data.sources import HUB, folder_stamp, read_source
-from uncertlr.data.text import Corpus, build_tokenizer, choose_vocabulary, encode, split_words
+from uncertlr.data.text import UNKNOWN_TOKEN, Corpus, build_tokenizer, choose_vocabulary, encode, split_words
 from uncertlr.data.types import DataSet, Source, Split
 from uncertlr.errors import DataError
 from uncertlr.seeding import generator
 
 EMBEDDED = {"digits": digits, "toy_reviews": toy_reviews}
+
+UNKNOWN_SHARE = 0.3
+"""Share of validation's words that may be unknown without a warning; texts without spaces have nearly 1, IMDB 0.02."""
 
 
 def load_data(
@@ -56,28 +60,23 @@ def load_data(
     """
     _check_sizes(name, train_examples, val_fraction, vocab_size, max_tokens)
     source = _source(name, kind, input_column, label_column)
-    labels = source.train[1]
-    chosen, held_out = _split(name, len(labels), train_examples, val_fraction, seed)
+    chosen, held_out = _split(name, len(source.train[1]), train_examples, val_fraction, seed)
     fingerprint = _fingerprint(source)
     vocabulary: tuple[str, ...] = ()
     if isinstance(source.train[0], list):
         corpus = _corpus(source, "" if name in EMBEDDED else fingerprint)
         vocabulary = choose_vocabulary(corpus, chosen, vocab_size)
-        tested = np.arange(len(labels), len(corpus.lengths))
-        parts = [encode(corpus, examples, vocabulary, max_tokens) for examples in (chosen, held_out, tested)]
+        tested = np.arange(len(source.train[1]), len(corpus.lengths))
+        inputs = [encode(corpus, examples, vocabulary, max_tokens) for examples in (chosen, held_out, tested)]
+        if name not in EMBEDDED:
+            _tell_unsuited_texts(name, corpus.lengths, inputs[1][corpus.lengths[held_out] > 0])
     else:
-        parts = [source.train[0][chosen], source.train[0][held_out], np.asarray(source.test[0])]
-    targets = [labels[chosen], labels[held_out], source.test[1]]
-    known: list[np.ndarray] | list[None] = [None] * 3
-    if source.true_probs:
-        known = [source.true_probs[0][chosen], source.true_probs[0][held_out], source.true_probs[1]]
+        inputs = _parts(source.train[0], np.asarray(source.test[0]), chosen, held_out)
+    targets = _parts(source.train[1], source.test[1], chosen, held_out)
+    known = _parts(*source.true_probs, chosen, held_out) if source.true_probs else [None] * 3
     train, val, test = (
-        Split(
-            torch.from_numpy(part).to(device),
-            torch.from_numpy(target).to(device),
-            None if probs is None else torch.from_numpy(probs).to(device),
-        )
-        for part, target, probs in zip(parts, targets, known, strict=True)
+        Split(*(None if part is None else torch.from_numpy(part).to(device) for part in parts))  # type: ignore[arg-type]
+        for parts in zip(inputs, targets, known, strict=True)
     )
     mean, std = _statistics(train.inputs) if source.kind == "image" else (torch.zeros(0), torch.ones(0))
     return DataSet(
@@ -93,6 +92,30 @@ def load_data(
         vocabulary,
         build_tokenizer(vocabulary).to_str() if vocabulary else "",
     )
+
+
+def _parts(train: np.ndarray, test: np.ndarray, chosen: np.ndarray, held_out: np.ndarray) -> list[np.ndarray]:
+    """Of a source's train and test: what is for training, for validation and for test."""
+    return [train[chosen], train[held_out], test]
+
+
+def _tell_unsuited_texts(name: str, lengths: np.ndarray, val_tokens: np.ndarray) -> None:
+    """Warn of texts that the splitting into words does not suit."""
+    if empty := int((lengths == 0).sum()):
+        warnings.warn(
+            f"{name}: {empty} of {len(lengths)} texts are empty, and are read as one unknown word each",
+            UserWarning,
+            stacklevel=3,
+        )
+    words = np.count_nonzero(val_tokens)
+    share = np.count_nonzero(val_tokens == UNKNOWN_TOKEN) / words if words else 0.0
+    if share > UNKNOWN_SHARE:
+        warnings.warn(
+            f"{name}: {share:.0%} of the words of validation are unknown words, in no training text or too rare; put spaces "
+            "between the words of a script without spaces, else take more training texts or a larger vocab_size",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _check_sizes(name: str, train_examples: int, val_fraction: float, vocab_size: int, max_tokens: int) -> None:
@@ -117,7 +140,10 @@ def known_kind(name: str, kind: str = "auto") -> str:
         return EMBEDDED[name]().kind
     if name in HUB:
         return HUB[name][1]
-    if not Path(name).is_dir():
+    path = Path(name)
+    if path.is_file():
+        raise DataError(f"{name} is a file; name the folder that holds it and the set's other files")
+    if not name or not path.is_dir():
         raise DataError(_unknown(name))
     return kind
 
@@ -209,7 +235,9 @@ def _fingerprint(source: Source) -> str:
 
 
 def _unknown(name: str) -> str:
-    known = [*HUB, *EMBEDDED]
-    near = difflib.get_close_matches(name, known, n=1)
+    known, asked = [*HUB, *EMBEDDED], Path(name).name
+    near = difflib.get_close_matches(asked, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown data set {name!r}; {hint}choose {', '.join(known)}, or an existing folder in the hub's Parquet layout"
+    where = f"there is no folder {name!r}; " if asked != name else ""
+    choices = f"choose {', '.join(known)}, or an existing folder in the hub's Parquet layout"
+    return f"unknown data set {asked!r}; {hint}{where}{choices}"

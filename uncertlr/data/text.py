@@ -12,6 +12,9 @@ from tokenizers.pre_tokenizers import Split
 from tokenizers.trainers import WordLevelTrainer
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
+UNKNOWN_TOKEN = 1
+"""Token id of any word outside the vocabulary."""
+
 CHUNK = 5_000
 """Texts that are split at once: bounds the memory that the tokenizer's own objects take."""
 
@@ -70,12 +73,12 @@ def encode(corpus: Corpus, examples: np.ndarray, vocabulary: tuple[str, ...], ma
     An empty text becomes one unknown word, so that every text has a last word.
     """
     places = {word: place for place, word in enumerate(corpus.words)}
-    token_of = np.ones(len(corpus.words), dtype=np.int32)
+    token_of = np.full(len(corpus.words), UNKNOWN_TOKEN, dtype=np.int32)
     token_of[[places[word] for word in vocabulary[2:]]] = np.arange(2, len(vocabulary), dtype=np.int32)
     ids, lengths = _words_of(corpus, examples, max_tokens)
     tokens = np.zeros((len(examples), max(1, int(lengths.max(initial=0)))), dtype=np.int32)
     tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = token_of[ids]
-    tokens[lengths == 0, 0] = 1
+    tokens[lengths == 0, 0] = UNKNOWN_TOKEN
     return tokens
 
 

@@ -1,14 +1,20 @@
 """Dropout before a dense layer has closed-form moments: the logits' mean and covariance need no sampling."""
 
+import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from uncertlr.estimators.gaussian import gaussian_prediction
-from uncertlr.estimators.mc_dropout import dropout_and_linear
-from uncertlr.estimators.modes import sampling_modes, stochastic_layers
+from uncertlr.estimators.gaussian import gaussian_prediction, in_rows
+from uncertlr.estimators.mc_dropout import dropout_and_linear, layers_agree
+from uncertlr.estimators.modes import stochastic_layers
+from uncertlr.estimators.outputs import head_inputs
 from uncertlr.estimators.prediction import Prediction
+from uncertlr.metrics.checks import HALF
+
+LARGEST = 2**27
+"""Numbers in the products of pairs of weight rows, C x C x D, 512 MB of float32."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,10 @@ class AnalyticDropout:
 
     These are exact. Mean probabilities and mutual information are then averages over a Gaussian with these moments, at a few
     fixed quasi-random points (Sobol): an approximation, since the logits of a finite layer are not quite Gaussian. It
-    has no noise from sampling, so the same features always give the same reading.
+    has no noise from sampling, so the same features always give the same prediction. Computed in float32 at least.
+
+    Its memory grows with the square of the number of classes C: C x C x D numbers, D features, may be at most 2**27 (1,024
+    classes with 128 features). Beyond that it refuses; `MCDropout` has no such limit.
 
     Args:
         num_points: quasi-random points; a power of 2 balances them best.
@@ -39,20 +48,36 @@ class AnalyticDropout:
         """Predict a batch of inputs; `generator` is not used.
 
         Raises:
-            ValueError: the head is not one dropout and one dense layer, or the trunk has dropout.
+            ValueError: the head is not one dropout and one dense layer, it is not all that is random, the model is more than
+                the head of its features, or there are too many classes.
         """
         _check(model)
-        with sampling_modes(model, sample=False):
-            features = model.features(inputs)  # type: ignore[operator]
+        head: nn.Module = model.head  # type: ignore[assignment]
+        features = head_inputs(model, head, inputs, sample=True)
+        if features is None or not layers_agree(head, features):
+            raise ValueError(
+                f"analytic_dropout: {type(model).__name__} is not head(features), or draws random numbers outside its head; "
+                "use mc_dropout"
+            )
         return self.estimate_from_features(model, features)
 
     def estimate_from_features(
         self, model: nn.Module, features: Tensor, *, generator: torch.Generator | None = None
     ) -> Prediction:
-        """Predict from the trunk's output, [B, D]; `generator` is not used."""
+        """Predict from the trunk's output, [B, D]; `generator` is not used.
+
+        Raises:
+            ValueError: the head is not one dropout and one dense layer, it is not all that is random, or there are too many
+                classes.
+        """
         dropout, linear = _check(model)
+        classes = linear.out_features
         with torch.no_grad():
-            return gaussian_prediction(*logit_moments(features, linear, dropout.p), self.num_points)
+            return in_rows(
+                features,
+                classes * max(classes, self.num_points),
+                lambda rows: gaussian_prediction(*logit_moments(rows, linear, dropout.p), self.num_points),
+            )
 
 
 def logit_moments(features: Tensor, linear: nn.Linear, p: float) -> tuple[Tensor, Tensor]:
@@ -63,7 +88,9 @@ def logit_moments(features: Tensor, linear: nn.Linear, p: float) -> tuple[Tensor
         linear: D to C.
         p: probability that a feature is dropped; kept ones are scaled by 1 / (1 - p).
     """
-    weights = linear.weight
+    if linear.weight.dtype in HALF:
+        linear = copy.deepcopy(linear).float()
+    weights, features = linear.weight, features.to(linear.weight.dtype) if features.dtype in HALF else features
     products = weights[:, None] * weights  # [C, C, D]
     variance = features.square() * (p / (1.0 - p))
     return linear(features), (variance @ products.flatten(0, 1).T).view(-1, len(weights), len(weights))
@@ -72,9 +99,15 @@ def logit_moments(features: Tensor, linear: nn.Linear, p: float) -> tuple[Tensor
 def _check(model: nn.Module) -> tuple[nn.Dropout, nn.Linear]:
     head = getattr(model, "head", None)
     layers = dropout_and_linear(head) if head is not None else None
-    if layers is None or layers[0].p == 0 or len(stochastic_layers(model)) != 1:
+    if layers is None or not 0 < layers[0].p < 1 or len(stochastic_layers(model)) != 1:
         raise ValueError(
             "analytic_dropout needs a model whose only dropout stands in front of the last dense layer: "
             "head = Sequential(Dropout, Linear); use mc_dropout for others"
+        )
+    classes, width = layers[1].weight.shape
+    if classes * classes * width > LARGEST:
+        raise ValueError(
+            f"analytic_dropout: {classes:,} classes with {width:,} features need {classes * classes * width:,} numbers "
+            f"(C x C x D, at most {LARGEST:,}); use mc_dropout"
         )
     return layers

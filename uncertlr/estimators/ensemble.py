@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from uncertlr.estimators.modes import sampling_modes
+from uncertlr.estimators.outputs import logits_of
 from uncertlr.estimators.prediction import Prediction
 from uncertlr.metrics.probabilities import class_probs
 
@@ -24,10 +25,10 @@ class Ensemble:
             generator: not used.
 
         Raises:
-            ValueError: the model is no list of members, or an empty one.
+            ValueError: the model is no list of members, or an empty one, or a member does not return logits [B, C].
         """
         with sampling_modes(model, sample=False):
-            return Prediction.from_probs(torch.stack([class_probs(member(inputs)) for member in _members(model)]))
+            return Prediction.from_samples(class_probs(logits_of(member(inputs)))[None] for member in _members(model))
 
     def estimate_from_features(
         self, model: nn.Module, features: Tensor, *, generator: torch.Generator | None = None

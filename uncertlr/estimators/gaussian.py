@@ -1,11 +1,13 @@
 """The prediction of Gaussian logits: class probabilities averaged at a few fixed points."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from uncertlr.estimators.prediction import Prediction
+from uncertlr.estimators.prediction import BLOCK, Prediction
+from uncertlr.metrics.checks import widened
 from uncertlr.metrics.probabilities import class_probs
 
 
@@ -13,13 +15,29 @@ def gaussian_prediction(mean: Tensor, covariance: Tensor, num_points: int) -> Pr
     """Average class probabilities over Gaussian logits at quasi-random points, the same for every input.
 
     Args:
-        mean: [B, C] logits, or [B, 1] for two classes.
+        mean: [B, C] logits, or [B, 1] for two classes; computed in float32 at least.
         covariance: [B, C, C], may be singular.
         num_points: points of the average.
     """
+    mean = widened(mean)
     points = normal_points(num_points, mean.shape[1]).to(mean)
-    offsets = torch.einsum("sc,bdc->sbd", points, _square_root(covariance))
-    return Prediction.from_probs(class_probs(mean + offsets))
+    root = _square_root(covariance.to(mean))
+    offsets = torch.einsum("sc,bdc->sbd", points, root)
+    return Prediction.from_samples([class_probs(mean + offsets)])
+
+
+def in_rows(features: Tensor, numbers_per_row: int, predict: Callable[[Tensor], Prediction]) -> Prediction:
+    """Predict a batch of features at once if that fits, else some rows at a time.
+
+    Args:
+        features: [B, D].
+        numbers_per_row: that are held for one of them.
+        predict: from some rows to their prediction.
+    """
+    most = max(1, BLOCK // max(1, numbers_per_row))
+    if len(features) <= most:
+        return predict(features)
+    return Prediction.join([predict(rows) for rows in torch.split(features, most)])
 
 
 @lru_cache
@@ -39,5 +57,11 @@ def _square_root(covariance: Tensor) -> Tensor:
         return covariance.sqrt()
     jitter = 1e-6 * covariance.diagonal(dim1=1, dim2=2).mean(1) + 1e-12
     eye = torch.eye(size, device=covariance.device, dtype=covariance.dtype)
-    root: Tensor = torch.linalg.cholesky_ex(covariance + jitter[:, None, None] * eye).L
-    return root
+    root, failed = torch.linalg.cholesky_ex(covariance + jitter[:, None, None] * eye)
+    if not bool(failed.any()):
+        return root  # type: ignore[no-any-return]
+    # Rounding made some of them indefinite, or the features were no numbers.
+    values, vectors = torch.linalg.eigh(covariance.double().nan_to_num())
+    other = (vectors * values.clamp(min=0.0).sqrt()[:, None, :]).to(covariance)
+    other = torch.where(covariance.isfinite().all(-1, keepdim=True), other, torch.nan)
+    return torch.where((failed > 0)[:, None, None], other, root)

@@ -1,16 +1,22 @@
 """A Gaussian over the last layer's weights, fitted in closed form after training (MacKay 1992; Daxberger et al. 2021)."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
-from uncertlr.estimators.gaussian import gaussian_prediction
-from uncertlr.estimators.modes import sampling_modes
-from uncertlr.estimators.prediction import Prediction
+from uncertlr.estimators.gaussian import gaussian_prediction, in_rows
+from uncertlr.estimators.outputs import head_inputs
+from uncertlr.estimators.prediction import BLOCK, Prediction
 from uncertlr.metrics import cross_entropy
+from uncertlr.metrics.checks import widened
 from uncertlr.metrics.probabilities import class_probs
+
+LARGEST = 8_192
+"""Weights of a last layer that can be fitted: their covariance takes 512 MB, its eigenvalues minutes."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ class Laplace:
 
     The logits of an input are then Gaussian: their mean is the network's output. Probabilities are averaged at a few fixed
     quasi-random points of that Gaussian. Make one with `fit_laplace`.
+
+    The covariance of C (D + 1) weights has the square of that many numbers, so layers of more than 8,192 weights are
+    refused; `MCDropout` and `Ensemble` have no such limit.
 
     Attributes:
         covariance: [C, D + 1, C, D + 1], of the weights and biases; C is the number of logits.
@@ -41,29 +50,37 @@ class Laplace:
         """Predict a batch of inputs; `generator` is not used.
 
         Raises:
-            ValueError: the model's last layer is not the one that was fitted.
+            ValueError: the model's last layer is not the one that was fitted, or does not give the model's output.
         """
-        with sampling_modes(model, sample=False):
-            features = model.features(inputs)  # type: ignore[operator]
-        return self.estimate_from_features(model, features)
+        return self.estimate_from_features(model, _features(model, inputs))
 
     def estimate_from_features(
         self, model: nn.Module, features: Tensor, *, generator: torch.Generator | None = None
     ) -> Prediction:
-        """Predict from the trunk's output, [B, D]; `generator` is not used."""
+        """Predict from the trunk's output, [B, D]; `generator` is not used.
+
+        Raises:
+            ValueError: the model's last layer is not the one that was fitted.
+        """
         head = last_layer(model)
         if self.covariance.shape[:2] != (head.out_features, head.in_features + 1):
             raise ValueError(
                 f"this Laplace approximation is of a layer with {self.covariance.shape[1] - 1} inputs and "
                 f"{self.covariance.shape[0]} outputs, the model's last layer has {head.in_features} and {head.out_features}"
             )
+        classes = head.out_features
         with torch.no_grad():
-            return gaussian_prediction(head(features), self.logit_covariance(features), self.num_points)
+            return in_rows(
+                features,
+                classes * max(classes * (head.in_features + 1), self.num_points),
+                lambda rows: gaussian_prediction(head(rows), self.logit_covariance(rows), self.num_points),
+            )
 
     def logit_covariance(self, features: Tensor) -> Tensor:
         """Covariance of the logits, [B, C, C], for features [B, D]."""
         extended = _with_constant(features).to(self.covariance)
-        return torch.einsum("bi,cidj,bj->bcd", extended, self.covariance, extended).to(features)
+        covariance = torch.einsum("bi,cidj,bj->bcd", extended, self.covariance, extended)
+        return covariance.to(widened(features))
 
 
 def fit_laplace(
@@ -78,22 +95,33 @@ def fit_laplace(
         num_points: of the estimator.
 
     Raises:
-        ValueError: the model has no such head, there is no data, or the precision is negative.
+        ValueError: the model has no such head or is more than the head of its features, the head has more than 8,192
+            weights, there is no data, labels are out of range, values are not finite, or the precision is negative.
     """
-    if prior_precision < 0:
-        raise ValueError(f"fit_laplace: prior_precision={prior_precision} must be positive, or 0 to choose it")
+    if not 0 <= prior_precision < math.inf:
+        raise ValueError(f"fit_laplace: prior_precision={prior_precision} must be positive and finite, or 0 to choose it")
     head = last_layer(model)
     num_weights = head.out_features * (head.in_features + 1)
+    if num_weights > LARGEST:
+        raise ValueError(
+            f"fit_laplace: a last layer with {head.in_features:,} inputs and {head.out_features:,} outputs has "
+            f"{num_weights:,} weights, at most {LARGEST:,} can be fitted; use mc_dropout or an ensemble"
+        )
     curvature = torch.zeros(num_weights, num_weights, dtype=torch.float64, device=head.weight.device)
-    loss = 0.0
-    with sampling_modes(model, sample=False):
-        for inputs, targets in batches:
-            features = model.features(inputs)  # type: ignore[operator]
+    loss, count = 0.0, 0
+    for inputs, targets in batches:
+        features = _features(model, inputs)
+        with torch.no_grad():
             logits = head(features)
             loss += float(cross_entropy(logits, targets)) * len(targets)
-            curvature += gauss_newton(_with_constant(features).double(), logits.double())
-    if not loss:
+            curvature += _curvature(features, logits)
+        count += len(targets)
+    if not count:
         raise ValueError("fit_laplace: there is no training data")
+    if not (math.isfinite(loss) and bool(curvature.isfinite().all())):
+        raise ValueError(
+            f"fit_laplace: the loss of the training data is {loss}: the model's weights or inputs are not finite"
+        )
     values, vectors = torch.linalg.eigh(curvature)
     values = values.clamp(min=0.0)
     weights = torch.cat([head.weight, head.bias[:, None]], 1).detach().double().flatten()
@@ -127,6 +155,23 @@ def gauss_newton(features: Tensor, logits: Tensor) -> Tensor:
     return (products.transpose(-1, -2) @ features).permute(1, 2, 0, 3).reshape(size, size)
 
 
+def _curvature(features: Tensor, logits: Tensor) -> Tensor:
+    """`gauss_newton` of a batch, some rows at a time where it is too large for all of them."""
+    extended, wide = _with_constant(features).double(), logits.double()
+    most = max(1, BLOCK // (logits.shape[1] ** 2 * extended.shape[1]))
+    parts = zip(torch.split(extended, most), torch.split(wide, most), strict=True)
+    first, *others = (gauss_newton(*part) for part in parts)
+    return first if not others else torch.stack([first, *others]).sum(0)
+
+
+def _features(model: nn.Module, inputs: Tensor) -> Tensor:
+    """What enters the last dense layer, from one pass in evaluation mode that shows that it gives the model's logits."""
+    features = head_inputs(model, last_layer(model), inputs, sample=False)
+    if features is None:
+        raise ValueError(f"laplace: {type(model).__name__} does more with the output of its last dense layer than return it")
+    return features
+
+
 def last_layer(model: nn.Module) -> nn.Linear:
     """The dense layer with bias at the end of the model's head.
 
@@ -134,9 +179,12 @@ def last_layer(model: nn.Module) -> nn.Linear:
         ValueError: there is none.
     """
     head = getattr(model, "head", None)
-    layer = head[-1] if isinstance(head, nn.Sequential) and len(head) else head
-    if not isinstance(layer, nn.Linear) or layer.bias is None:
-        raise ValueError("laplace needs a model with features and a head that ends in a dense layer with bias")
+    *others, layer = head if isinstance(head, nn.Sequential) and len(head) else [head]
+    plain = all(isinstance(other, _DropoutNd | nn.Identity) for other in others)
+    if not isinstance(layer, nn.Linear) or layer.bias is None or not plain:
+        raise ValueError(
+            "laplace needs a model with features and a head that ends in a dense layer with bias, after dropout at most"
+        )
     return layer
 
 

@@ -1,21 +1,36 @@
 """Monte Carlo dropout: dropout stays on at prediction time, and several passes are averaged (Gal & Ghahramani 2016)."""
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from uncertlr.estimators.modes import own_stream, sampling_modes, stochastic_layers
-from uncertlr.estimators.prediction import Prediction
+from uncertlr.estimators.modes import (
+    drew_nothing,
+    own_stream,
+    sampling_modes,
+    stateful_layers,
+    stochastic_layers,
+    stream_states,
+)
+from uncertlr.estimators.outputs import head_inputs, logits_of
+from uncertlr.estimators.prediction import BLOCK, Prediction
 from uncertlr.metrics.probabilities import class_probs
 
 
 @dataclass(frozen=True)
 class MCDropout:
-    """Average `num_samples` passes with dropout on; everything else, batch normalization too, is in evaluation mode.
+    """Average `num_samples` passes with dropout on; layers that keep running statistics are in evaluation mode.
 
-    Where all random layers are in the model's `head`, the trunk is computed once. Where the head is a dropout and a dense
-    layer, as in the report's networks, all samples are one matrix product.
+    All other layers are in training mode while they are sampled, so that dropout is drawn wherever it is called: in layers
+    of its own, in functions that look at the flag of the module around them, and in encoder layers with a fast path for
+    evaluation. Other random layers, such as noise and stochastic depth, are sampled with it.
+
+    Where one pass has shown that the model's `head` holds all that is random and gives the model's output, the trunk is
+    computed once. Where the head is a dropout and a dense layer, as in the report's networks, all samples are one matrix
+    product. Samples beyond 16 MB are added to running sums.
 
     Args:
         num_samples: passes to average, T in the paper.
@@ -36,26 +51,37 @@ class MCDropout:
         """Predict a batch of inputs.
 
         Args:
-            model: any module with dropout; with `features` and `head`, and no dropout in the trunk, it is fast.
+            model: any module with dropout; with all of it in its `head` it is fast.
             inputs: what the model takes.
             generator: stream for the masks, on the inputs' device; None for a fresh one with seed 0.
 
         Raises:
-            ValueError: the model has no active dropout.
+            ValueError: the model has no active dropout layer, draws no random number in spite of one, or does not return
+                logits [B, C].
+
+        Warns:
+            UserWarning: random numbers are drawn and yet all samples agree.
         """
         layers = stochastic_layers(model)
         if not layers:
             raise ValueError(
-                "the model has no active dropout layer, so all Monte Carlo samples would be equal; "
-                "give it dropout > 0 or use the deterministic estimator"
+                "the model has no active dropout layer, so all Monte Carlo samples would be equal; give it a "
+                "torch.nn.Dropout with p > 0 (dropout that is only called as a function cannot be seen), or use the "
+                "deterministic estimator"
             )
-        named = hasattr(model, "features") and isinstance(getattr(model, "head", None), nn.Module)
-        if named and len(stochastic_layers(model.head)) == len(layers):  # type: ignore[arg-type]
-            with sampling_modes(model, sample=False):
-                features = model.features(inputs)  # type: ignore[operator]
-            return self.estimate_from_features(model, features, generator=generator)
-        with sampling_modes(model, sample=True), own_stream(inputs.device, generator):
-            return Prediction.from_probs(torch.stack([class_probs(model(inputs)) for _ in range(self.num_samples)]))
+        head = getattr(model, "head", None)
+        if isinstance(head, nn.Module) and len(stochastic_layers(head)) == len(layers):
+            features = head_inputs(model, head, inputs, sample=True)
+            if features is not None and layers_agree(head, features):
+                return self.estimate_from_features(model, features, generator=generator)
+        fixed = stateful_layers(model, lambda: model(inputs))
+        with sampling_modes(model, sample=True, fixed=fixed), own_stream(generator):
+            samples = _Samples(layers)
+            prediction = Prediction.from_samples(
+                class_probs(samples.seen(logits_of(model(inputs)))) for _ in range(self.num_samples)
+            )
+            samples.check()
+        return prediction
 
     def estimate_from_features(
         self, model: nn.Module, features: Tensor, *, generator: torch.Generator | None = None
@@ -63,7 +89,10 @@ class MCDropout:
         """Predict from the trunk's output, [B, D]: a training step has it already.
 
         Raises:
-            ValueError: a random layer is outside the head, or there is none.
+            ValueError: a random layer is outside the head, there is none, or the head draws no random number.
+
+        Warns:
+            UserWarning: random numbers are drawn and yet all samples agree.
         """
         head: nn.Module = model.head  # type: ignore[assignment]
         layers = stochastic_layers(head)
@@ -71,23 +100,105 @@ class MCDropout:
             raise ValueError("estimate_from_features needs dropout in model.head and nowhere else; use estimate(inputs)")
         features = features.detach()
         if fast := dropout_and_linear(head):
-            dropout, linear = fast
-            generator = generator or torch.Generator(features.device).manual_seed(0)
-            rows = 1 if self.shared_masks else len(features)
-            masks = draw_masks((self.num_samples, rows, features.shape[1]), dropout.p, generator)
-            with torch.no_grad():
-                return Prediction.from_probs(class_probs(masked_logits(features, masks, linear, dropout.p)))
-        with sampling_modes(head, sample=True), own_stream(features.device, generator):
-            repeated = features.expand(self.num_samples, *features.shape).flatten(0, 1)
-            probs = class_probs(head(repeated))
-        return Prediction.from_probs(probs.view(self.num_samples, len(features), -1))
+            return self._in_one_product(features, *fast, generator)
+        fixed = stateful_layers(head, lambda: head(features))
+        with sampling_modes(head, sample=True, fixed=fixed), own_stream(generator):
+            samples = _Samples(layers)
+            prediction = Prediction.from_samples(
+                class_probs(samples.seen(head(features.expand(count, *features.shape).flatten(0, 1)), count))
+                for count in self._blocks(features.numel())
+            )
+            samples.check()
+        return prediction
+
+    def _in_one_product(
+        self, features: Tensor, dropout: nn.Dropout, linear: nn.Linear, generator: torch.Generator | None
+    ) -> Prediction:
+        generator = generator or torch.Generator(features.device).manual_seed(0)
+        rows = 1 if self.shared_masks else len(features)
+        inputs, outputs = features.shape[1], linear.out_features
+        # Shared masks need the weights of each sample, others the features.
+        size = max(outputs * inputs if self.shared_masks else rows * inputs, len(features) * outputs)
+        with torch.no_grad():
+            return Prediction.from_samples(
+                class_probs(
+                    masked_logits(features, draw_masks((count, rows, inputs), dropout.p, generator), linear, dropout.p)
+                )
+                for count in self._blocks(size)
+            )
+
+    def _blocks(self, size: int) -> Iterator[int]:
+        """How many samples are computed at a time, where one sample needs `size` numbers; all at once if they fit."""
+        most = max(1, BLOCK // max(1, size))
+        for start in range(0, self.num_samples, most):
+            yield min(most, self.num_samples - start)
+
+
+@dataclass
+class _Samples:
+    """Watches that samples differ: random numbers are drawn, and logits change by more than rounding."""
+
+    layers: list[nn.Module]
+    start: list[Tensor] = field(default_factory=stream_states)
+    first: Tensor | None = None
+    spread: Tensor = field(default_factory=lambda: torch.zeros(()))
+    count: int = 0
+
+    def seen(self, logits: Tensor, count: int = 1) -> Tensor:
+        """Note the logits of some samples, [count * B, C], and give them back as [count, B, C]."""
+        samples = logits.view(count, len(logits) // count, *logits.shape[1:])
+        self.count += count
+        if self.first is None:
+            self.first = samples[0]
+        if samples.numel():
+            self.spread = torch.maximum(self.spread.to(logits.device), (samples - self.first).abs().amax().float())
+        return samples
+
+    def check(self) -> None:
+        """Refuse, or warn of, samples that all agree; logits that are no numbers are no agreement."""
+        if self.first is None or self.first.numel() == 0:
+            return
+        rounding = torch.finfo(self.first.dtype).eps * float(self.first.abs().amax())
+        if not float(self.spread) <= rounding:
+            return
+        names = ", ".join(sorted({type(layer).__name__ for layer in self.layers}))
+        if drew_nothing(self.start):
+            raise ValueError(
+                f"the model has dropout ({len(self.layers)} x {names} with p > 0) but drew no random number, so all samples "
+                "are equal: see that forward calls these layers in training mode, or use the deterministic estimator"
+            )
+        if self.count == 1:
+            return
+        warnings.warn(
+            f"all samples agree although dropout ({len(self.layers)} x {names}) is on: it acts on zeros, or the logits do "
+            "not depend on it; mutual information is 0",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def layers_agree(head: nn.Module, features: Tensor) -> bool:
+    """Whether the dense layer alone gives what the head gives without dropout; True for heads that are run as they are."""
+    fast = dropout_and_linear(head)
+    if not fast:
+        return True
+    with sampling_modes(head, sample=False):
+        whole, alone = head(features), fast[1](features) if features.ndim == 2 else None
+        product = None if alone is None else nn.functional.linear(features, fast[1].weight, fast[1].bias)
+    tolerance = 8 * torch.finfo(whole.dtype).eps
+    return product is not None and torch.allclose(
+        whole, product, tolerance, tolerance * float(whole.abs().amax()), equal_nan=True
+    )
 
 
 def dropout_and_linear(head: nn.Module) -> tuple[nn.Dropout, nn.Linear] | None:
-    """The two layers of a head that is exactly a dropout followed by a dense layer, else None."""
+    """The two layers of a head that is exactly a dropout followed by a dense layer, else None.
+
+    A probability of 1, or one that 16 bits cannot tell from 0, is left to the layers themselves.
+    """
     if isinstance(head, nn.Sequential) and len(head) == 2:
         dropout, linear = head
-        if type(dropout) is nn.Dropout and type(linear) is nn.Linear:
+        if type(dropout) is nn.Dropout and type(linear) is nn.Linear and _sampled_in_16_bits(dropout.p):
             return dropout, linear
     return None
 
@@ -119,7 +230,7 @@ def masked_logits(features: Tensor, masks: Tensor, linear: nn.Linear, p: float) 
     scale = 1.0 / (1.0 - _cut(p) / 2**16)
     if masks.shape[1] == 1:
         # Dropping a feature is dropping a column of the weights: one product for all samples.
-        weights = linear.weight * (masks * scale)
+        weights = linear.weight * (masks * scale).to(linear.weight.dtype)
         logits = torch.einsum("bd,scd->sbc", features, weights)
     else:
         logits = (features * scale * masks) @ linear.weight.T
@@ -128,3 +239,7 @@ def masked_logits(features: Tensor, masks: Tensor, linear: nn.Linear, p: float) 
 
 def _cut(p: float) -> int:
     return min(round(p * 2**16), 2**16 - 1)
+
+
+def _sampled_in_16_bits(p: float) -> bool:
+    return p == 0 or (_cut(p) > 0 and p < 1)

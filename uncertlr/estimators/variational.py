@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from uncertlr.estimators.modes import sampling_modes
+from uncertlr.estimators.outputs import logits_of
 from uncertlr.estimators.prediction import Prediction
 from uncertlr.metrics.probabilities import class_probs
 from uncertlr.models import MeanField
@@ -38,14 +39,15 @@ class Variational:
             generator: stream for the weights, on their device; None for a fresh one with seed 0.
 
         Raises:
-            ValueError: the model is no `MeanField`.
+            ValueError: the model is no `MeanField`, or does not return logits [B, C].
         """
         if not isinstance(model, MeanField):
             raise ValueError(f"the variational estimator needs a MeanField model, got {type(model).__name__}; wrap it")
         generator = generator or torch.Generator(model.rhos[0].device).manual_seed(0)
         with sampling_modes(model, sample=False):
-            passes = [class_probs(model.call(inputs, model.draw(generator))) for _ in range(self.num_samples)]
-        return Prediction.from_probs(torch.stack(passes))
+            return Prediction.from_samples(
+                class_probs(logits_of(model.call(inputs, model.draw(generator))))[None] for _ in range(self.num_samples)
+            )
 
     def estimate_from_features(
         self, model: nn.Module, features: Tensor, *, generator: torch.Generator | None = None

@@ -1,6 +1,6 @@
-"""The scheduler in a training loop that is not ours: `listen`, and callbacks for Lightning and the Hugging Face Trainer."""
+"""The scheduler in a training loop that is not ours: `UncertaintyMonitor`, and callbacks for Lightning and Hugging Face."""
 
-from uncertlr.integrations.listener import Listener, listen, stop_listening
+from uncertlr.integrations.monitor import Observation, UncertaintyMonitor
 from uncertlr.integrations.search import find_scheduler
 
-__all__ = ["Listener", "find_scheduler", "listen", "stop_listening"]
+__all__ = ["Observation", "UncertaintyMonitor", "find_scheduler"]

@@ -1,4 +1,4 @@
-"""A Lightning callback that lets the trainer's `UncertaintyLR` hear the model."""
+"""A Lightning callback that lets the trainer's `UncertaintyLR` observe the model."""
 
 from typing import Any
 
@@ -6,26 +6,26 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_info
 
-from uncertlr.integrations.listener import Listener, listen
+from uncertlr.integrations.monitor import UncertaintyMonitor
 from uncertlr.integrations.search import find_scheduler
 
 
 class UncertaintyLRCallback(Callback):
-    """Queue a reading for the trainer's `UncertaintyLR` at every training pass; log it and the rate.
+    """Queue an observation for the trainer's `UncertaintyLR` at every training pass; log it and the rate.
 
     The module's `configure_optimizers` gives the scheduler, alone or in a `SequentialLR`, with ``"interval": "step"`` for a
     decision at every step; Lightning's own default steps it once an epoch, which then decides on the epoch's mean. Lightning
-    saves and restores the scheduler, and a reading depends on nothing else, so a resumed run goes on as the whole one.
+    saves and restores the scheduler, and an observation depends on nothing else, so a resumed run goes on as the whole one.
 
     Args:
         module: name of the submodule that `training_step` calls, such as ``"net"``; empty where it calls ``self(inputs)``.
             It must be named where several processes train.
-        **options: of `uncertlr.integrations.listen`.
+        **options: of `uncertlr.integrations.UncertaintyMonitor`.
     """
 
     def __init__(self, module: str = "", **options: Any) -> None:
         self.module, self.options = module, options
-        self.listener: Listener | None = None
+        self.monitor: UncertaintyMonitor | None = None
         self._rate = float("nan")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -38,27 +38,27 @@ class UncertaintyLRCallback(Callback):
         scheduler = find_scheduler(*(config.scheduler for config in trainer.lr_scheduler_configs))
         if pl_module.automatic_optimization and any(config.interval == "epoch" for config in trainer.lr_scheduler_configs):
             rank_zero_info(
-                "UncertaintyLR is stepped once an epoch, so its rule decides once an epoch, on the mean of the readings; "
+                "UncertaintyLR is stepped once per epoch, so its rule decides once per epoch, on the mean signal; "
                 'for a decision at every step give {"scheduler": scheduler, "interval": "step"} in configure_optimizers'
             )
-        self.listener = listen(pl_module.get_submodule(self.module), scheduler, **self.options)
+        self.monitor = UncertaintyMonitor(pl_module.get_submodule(self.module), scheduler, **self.options)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep the rate that this batch is trained with."""
-        if self.listener:
-            self._rate = float(self.listener.scheduler.optimizer.param_groups[0]["lr"])
+        if self.monitor:
+            self._rate = float(self.monitor.scheduler.optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
         """Log the batch's ``uncertainty`` and ``learning_rate``, that of the first parameter group."""
-        listener = self.listener
-        if listener is None or not listener.passes:
+        monitor = self.monitor
+        if monitor is None or not monitor.training_passes:
             raise RuntimeError(
                 f"training_step did not call {self.module or type(pl_module).__name__!r} in training mode, so nothing "
-                'was read; name the network it calls: UncertaintyLRCallback(module="net")'
+                'was observed; name the network it calls: UncertaintyLRCallback(module="net")'
             )
         pl_module.log("learning_rate", self._rate)
-        if listener.readings:
-            pl_module.log("uncertainty", listener.reading)
+        if monitor.history:
+            pl_module.log("uncertainty", monitor.value)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the hooks off."""
@@ -69,5 +69,5 @@ class UncertaintyLRCallback(Callback):
         self._close()
 
     def _close(self) -> None:
-        if self.listener:
-            self.listener.close()
+        if self.monitor:
+            self.monitor.remove()

@@ -1,4 +1,4 @@
-"""Find the scheduler that listens among a trainer's."""
+"""Find the `UncertaintyLR` among a trainer's schedulers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def find_scheduler(*candidates: Any) -> UncertaintyLR:
         kinds = ", ".join(type(candidate).__name__ for candidate in candidates) or "none"
         raise ValueError(
             f"found {len(found)} UncertaintyLR among the trainer's schedulers ({kinds}) where exactly one is needed; "
-            "give the trainer one, or call uncertlr.integrations.listen for each model yourself"
+            "give the trainer one, or make an UncertaintyMonitor for each model yourself"
         )
     return next(iter(found.values()))
 

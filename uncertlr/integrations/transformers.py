@@ -1,29 +1,29 @@
-"""A Hugging Face `Trainer` callback that lets the trainer's `UncertaintyLR` hear the model."""
+"""A Hugging Face `Trainer` callback that lets the trainer's `UncertaintyLR` observe the model."""
 
 from typing import Any
 
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from uncertlr.integrations.listener import Listener, listen
+from uncertlr.integrations.monitor import UncertaintyMonitor
 from uncertlr.integrations.search import find_scheduler
 
 
 class UncertaintyLRCallback(TrainerCallback):
-    """Queue a reading for the trainer's `UncertaintyLR` at every training pass, and add the last one to its logs.
+    """Queue an observation for the trainer's `UncertaintyLR` at every training pass, and add the last one to its logs.
 
     Give the trainer the scheduler: ``Trainer(..., optimizers=(optimizer, scheduler), callbacks=[UncertaintyLRCallback()])``.
     The rate is in the trainer's logs already, as ``learning_rate``. The trainer saves and restores the scheduler, and a
     reading depends on nothing else, so a resumed run goes on as the whole one.
 
     Args:
-        module: name of the submodule to listen to; empty for the model.
-        **options: of `uncertlr.integrations.listen`.
+        module: name of the submodule to observe; empty for the model.
+        **options: of `uncertlr.integrations.UncertaintyMonitor`.
     """
 
     def __init__(self, module: str = "", **options: Any) -> None:
         self.module, self.options = module, options
-        self.listener: Listener | None = None
+        self.monitor: UncertaintyMonitor | None = None
 
     def on_train_begin(
         self,
@@ -37,13 +37,13 @@ class UncertaintyLRCallback(TrainerCallback):
         """Find the scheduler and put the hooks on."""
         assert model is not None
         self._close()  # an interrupted training had no end
-        self.listener = listen(model.get_submodule(self.module), find_scheduler(lr_scheduler), **self.options)
+        self.monitor = UncertaintyMonitor(model.get_submodule(self.module), find_scheduler(lr_scheduler), **self.options)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Refuse to go on where the trainer never called the model that is listened to."""
-        if self.listener and not self.listener.passes:
+        """Refuse to go on where the trainer never called the model that is observed."""
+        if self.monitor and not self.monitor.training_passes:
             raise RuntimeError(
-                f"the trainer did not call {self.module or 'the model'!r} in training mode, so nothing was read; "
+                f"the trainer did not call {self.module or 'the model'!r} in training mode, so nothing was observed; "
                 'name what it calls: UncertaintyLRCallback(module="name of a submodule")'
             )
 
@@ -56,13 +56,13 @@ class UncertaintyLRCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Add ``uncertainty`` to the rows that hold the rate."""
-        if self.listener and self.listener.readings and logs is not None and "learning_rate" in logs:
-            logs["uncertainty"] = state.log_history[-1]["uncertainty"] = self.listener.reading
+        if self.monitor and self.monitor.history and logs is not None and "learning_rate" in logs:
+            logs["uncertainty"] = state.log_history[-1]["uncertainty"] = self.monitor.value
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Take the hooks off."""
         self._close()
 
     def _close(self) -> None:
-        if self.listener:
-            self.listener.close()
+        if self.monitor:
+            self.monitor.remove()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from uncertlr.metrics.checks import check_probs_and_targets
+from uncertlr.metrics.checks import ArrayLike, checked
 from uncertlr.metrics.resampling import bootstrap_counts
 
 
@@ -26,7 +26,7 @@ class ReliabilityCurve:
     accuracy: Tensor
 
 
-def reliability_curve(probs: Tensor, targets: Tensor, num_bins: int = 15) -> ReliabilityCurve:
+def reliability_curve(probs: ArrayLike, targets: ArrayLike, num_bins: int = 15) -> ReliabilityCurve:
     """Bin the predictions by their top probability (Guo et al. 2017).
 
     Bins are closed on the right, (k/n, (k+1)/n], so a confidence of exactly 1 falls in the last.
@@ -37,7 +37,7 @@ def reliability_curve(probs: Tensor, targets: Tensor, num_bins: int = 15) -> Rel
         num_bins: number of bins.
 
     Raises:
-        ValueError: shapes or labels do not fit, or there is no bin.
+        ValueError: shapes or labels do not fit, values are no probabilities, or there is no bin.
 
     >>> probs = torch.tensor([[0.75, 0.25], [0.75, 0.25], [1.0, 0.0]], dtype=torch.float64)
     >>> curve = reliability_curve(probs, torch.tensor([0, 1, 0]), num_bins=4)
@@ -46,6 +46,7 @@ def reliability_curve(probs: Tensor, targets: Tensor, num_bins: int = 15) -> Rel
     >>> curve.accuracy
     tensor([   nan,    nan, 0.5000, 1.0000], dtype=torch.float64)
     """
+    probs, targets = checked(probs, targets)
     confidence, hits, bins = _binned(probs, targets, num_bins)
     counts = torch.bincount(bins, minlength=num_bins)
     return ReliabilityCurve(
@@ -59,7 +60,10 @@ def reliability_curve(probs: Tensor, targets: Tensor, num_bins: int = 15) -> Rel
 def expected_calibration_error(curve: ReliabilityCurve) -> Tensor:
     """Mean gap of confidence and accuracy, 0 to 1, weighted by the bins' counts.
 
-    Naeini et al. 2015; Guo et al. 2017, eq. 3. NaN where a probability is: a model that diverged must not look calibrated.
+    Naeini et al. 2015; Guo et al. 2017, eq. 3. Of a calibrated model it is above 0 too: see `debiased_calibration_error`.
+
+    Raises:
+        TypeError: not a curve.
 
     >>> probs = torch.tensor([[0.75, 0.25], [0.75, 0.25], [1.0, 0.0]], dtype=torch.float64)
     >>> expected_calibration_error(reliability_curve(probs, torch.tensor([0, 1, 0])))
@@ -71,11 +75,14 @@ def expected_calibration_error(curve: ReliabilityCurve) -> Tensor:
 def maximum_calibration_error(curve: ReliabilityCurve, min_count: int = 1) -> Tensor:
     """Largest gap of confidence and accuracy, 0 to 1 (Naeini et al. 2015; Guo et al. 2017, eq. 5).
 
-    NaN where a probability is, and where no bin is large enough.
+    NaN where no bin is large enough.
 
     Args:
         curve: of the predictions.
         min_count: a bin with fewer examples is left out.
+
+    Raises:
+        TypeError: not a curve.
 
     >>> probs = torch.tensor([[0.75, 0.25], [0.75, 0.25], [1.0, 0.0]], dtype=torch.float64)
     >>> maximum_calibration_error(reliability_curve(probs, torch.tensor([0, 1, 0])))
@@ -86,8 +93,8 @@ def maximum_calibration_error(curve: ReliabilityCurve, min_count: int = 1) -> Te
 
 
 def bootstrap_intervals(
-    probs: Tensor,
-    targets: Tensor,
+    probs: ArrayLike,
+    targets: ArrayLike,
     num_replicates: int = 200,
     level: float = 0.95,
     seed: int = 0,
@@ -108,7 +115,8 @@ def bootstrap_intervals(
         num_bins: bins of the ECE.
 
     Raises:
-        ValueError: shapes or labels do not fit, there is no bin or replicate, or the level is not between 0 and 1.
+        ValueError: shapes or labels do not fit, values are no probabilities, there is no bin or replicate, or the level is
+            not between 0 and 1.
 
     >>> always_right = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     >>> bootstrap_intervals(always_right, torch.tensor([0, 0]))["accuracy"]
@@ -116,13 +124,13 @@ def bootstrap_intervals(
     """
     if num_replicates < 1 or not 0 < level < 1:
         raise ValueError(f"expected num_replicates >= 1 and 0 < level < 1, got {num_replicates} and {level}")
-    probs, targets = probs.cpu(), targets.cpu()
+    probs, targets = (each.cpu() for each in checked(probs, targets))
     confidence, hits, bins = _binned(probs, targets, num_bins)
     count = len(targets)
     gaps = confidence.new_zeros(num_bins, count).scatter_(0, bins[None], (confidence - hits)[None])
     gaps = gaps[torch.bincount(bins, minlength=num_bins) > 0]
     label_probs = probs.double().gather(1, targets[:, None])[:, 0]
-    losses = -label_probs.clamp(min=1.1754944e-38).log()
+    losses = -label_probs.clamp(min=torch.finfo(torch.float32).tiny).log()
     squares = probs.double().square().sum(1) - 2 * label_probs + 1
     centre = torch.stack([losses.mean(), squares.mean()])  # sums are of single precision
     scores = torch.cat([torch.stack([hits, losses - centre[0], squares - centre[1]]), gaps]).float()
@@ -134,7 +142,6 @@ def bootstrap_intervals(
 
 
 def _binned(probs: Tensor, targets: Tensor, num_bins: int) -> tuple[Tensor, Tensor, Tensor]:
-    check_probs_and_targets(probs, targets)
     if num_bins < 1:
         raise ValueError(f"expected at least one bin, got num_bins = {num_bins}")
     confidence, predicted = probs.max(1)
@@ -147,4 +154,6 @@ def _edges(num_bins: int, device: torch.device) -> Tensor:
 
 
 def _gaps(curve: ReliabilityCurve) -> Tensor:
+    if not isinstance(curve, ReliabilityCurve):
+        raise TypeError(f"expected a ReliabilityCurve, got {type(curve).__name__}: use reliability_curve(probs, targets)")
     return torch.where(curve.counts > 0, (curve.confidence - curve.accuracy).abs(), 0.0)

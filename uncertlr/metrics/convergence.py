@@ -30,7 +30,7 @@ def time_to_target(
         higher_is_better: False for a loss.
 
     Raises:
-        ValueError: no values, or not as many times.
+        ValueError: no values, not as many times, times that fall or are not finite, or a target that is NaN.
 
     >>> time_to_target([0.2, 0.5, 0.7], [1, 2, 3], 0.5)
     Censored(time=2.0, observed=True)
@@ -38,6 +38,8 @@ def time_to_target(
     Censored(time=3.0, observed=False)
     """
     _check(values, times)
+    if math.isnan(target):
+        raise ValueError("target is nan, which no value reaches; give a number")
     for value, time in zip(values, times, strict=True):
         if value >= target if higher_is_better else value <= target:
             return Censored(float(time), True)
@@ -54,7 +56,7 @@ def time_to_minimum(values: Sequence[float], times: Sequence[float]) -> Censored
         times: epochs or seconds, one a value, rising.
 
     Raises:
-        ValueError: no values, or not as many times.
+        ValueError: no values, not as many times, or times that fall or are not finite.
 
     >>> time_to_minimum([0.9, 0.4, 0.6], [1, 2, 3])
     Censored(time=2.0, observed=True)
@@ -70,3 +72,8 @@ def time_to_minimum(values: Sequence[float], times: Sequence[float]) -> Censored
 def _check(values: Sequence[float], times: Sequence[float]) -> None:
     if len(values) == 0 or len(values) != len(times):
         raise ValueError(f"expected as many values as times, at least one; got {len(values)} and {len(times)}")
+    if not all(math.isfinite(time) for time in times):
+        raise ValueError(f"expected finite times, got {next(time for time in times if not math.isfinite(time))}")
+    for before, after in zip(times, times[1:], strict=False):
+        if after < before:
+            raise ValueError(f"expected times that rise, got {after} after {before}; sort values and times by time")

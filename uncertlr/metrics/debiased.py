@@ -6,11 +6,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from uncertlr.metrics.checks import check_probs_and_targets
+from uncertlr.metrics.checks import ArrayLike, checked
+
+EXAMPLES_PER_BIN = 20
+"""Of fewer, the noise of a bin cannot be told: the correction itself would be mostly noise."""
 
 
 def debiased_calibration_error(
-    probs: Tensor, targets: Tensor, num_bins: int = 15, norm: Literal["l1", "l2"] = "l1"
+    probs: ArrayLike, targets: ArrayLike, num_bins: int = 15, norm: Literal["l1", "l2"] = "l1"
 ) -> Tensor:
     r"""Calibration error of the top label with the sampling noise of the bins taken off; 0-dim, at least 0.
 
@@ -21,26 +24,33 @@ def debiased_calibration_error(
     its variance over :math:`n_b` is subtracted (their section on other norms, here in closed form: the mean of a folded
     Gaussian).
 
-    Bins hold equally many examples, but equal confidences share a bin. A bin of one example is not corrected.
+    Bins hold equally many examples, but equal confidences share a bin. There are at most n / 20 bins (at least one), so that
+    each holds enough examples for its noise to be estimated: 15 bins from n = 300 on.
+
+    Against the plain ECE with 15 bins, in mean absolute error: of a calibrated model with confidences from 0.5 to 1 it is
+    better at every n (about 0.08 against 0.25 at n = 8, 0.04 against 0.09 at n = 100, 0.02 against 0.03 at n = 1,000). Of a
+    model that is off by 0.1 everywhere it is better below n = 50, and both are alike from there on; of one that is off by
+    0.2 both are alike at every n. Below n = 100 either may be off by 0.05 and more: state n beside it.
 
     Args:
         probs: [B, C].
         targets: [B], class indices.
-        num_bins: number of bins; fewer are filled where there are fewer distinct confidences.
+        num_bins: number of bins at most; see above.
         norm: ``l1`` is comparable to the ECE, ``l2`` is the root mean square.
 
     Raises:
-        ValueError: shapes or labels do not fit, there is no bin, or the norm is unknown.
+        ValueError: shapes or labels do not fit, values are no probabilities, there is no bin, or the norm is unknown.
 
     >>> probs = torch.tensor([[0.75, 0.25]] * 4, dtype=torch.float64)
     >>> debiased_calibration_error(probs, torch.tensor([0, 0, 0, 1]))
     tensor(0., dtype=torch.float64)
     """
-    check_probs_and_targets(probs, targets)
+    probs, targets = checked(probs, targets)
     if num_bins < 1 or norm not in ("l1", "l2"):
         raise ValueError(f"expected num_bins >= 1 and norm 'l1' or 'l2', got {num_bins} and {norm!r}")
     top, predicted = probs.max(1)
     confidence, hits = top.double(), (predicted == targets).double()
+    num_bins = min(num_bins, max(1, len(targets) // EXAMPLES_PER_BIN))
     bins = equal_mass_bins(confidence, num_bins)
     counts = torch.bincount(bins, minlength=num_bins).double()
     accuracy = torch.bincount(bins, hits, num_bins) / counts.clamp(min=1)
@@ -53,19 +63,45 @@ def debiased_error_of_curve(
 ) -> Tensor:
     """The same from a stored reliability curve, whose bins are of equal width; 0-dim, at least 0.
 
+    Where there are fewer than 20 examples for each of its bins on average, neighbouring bins are joined, to n / 20 or one.
+
     Args:
         counts: [n], examples in each bin.
         confidence: [n], their mean top probability; anything in an empty bin.
         accuracy: [n], the share that is right; likewise.
         norm: ``l1`` or ``l2``.
 
+    Raises:
+        ValueError: lengths differ, there is no example, a value of a filled bin is not in [0, 1], or the norm is unknown.
+
     >>> curve = torch.tensor([0, 4]), torch.tensor([float("nan"), 0.75]), torch.tensor([float("nan"), 0.75])
     >>> debiased_error_of_curve(*curve)
     tensor(0., dtype=torch.float64)
     """
-    full = counts > 0
+    if not counts.shape == confidence.shape == accuracy.shape or counts.ndim != 1 or norm not in ("l1", "l2"):
+        shapes = [list(each.shape) for each in (counts, confidence, accuracy)]
+        raise ValueError(f"expected counts, confidence and accuracy [n] and norm 'l1' or 'l2', got {shapes} and {norm!r}")
+    if not bool((counts >= 0).all()) or not bool(counts.sum() > 0):
+        raise ValueError(f"counts: expected numbers of examples, at least one in all, got {counts.tolist()}")
+    full, num_bins = counts > 0, len(counts)
     counts, confidence, accuracy = counts[full].double(), confidence[full].double(), accuracy[full].double()
+    for name, values in (("confidence", confidence), ("accuracy", accuracy)):
+        if not bool(((values >= 0) & (values <= 1 + 1e-6)).all()):
+            raise ValueError(f"{name}: expected values from 0 to 1 in filled bins, got {values.tolist()}")
+    if float(counts.sum()) < num_bins * EXAMPLES_PER_BIN:
+        counts, confidence, accuracy = _joined(counts, confidence, accuracy)
     return _debiased(counts, (confidence - accuracy).abs(), accuracy, norm)
+
+
+def _joined(counts: Tensor, confidence: Tensor, accuracy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Neighbouring bins put together, so that there are about `EXAMPLES_PER_BIN` in each."""
+    total = float(counts.sum())
+    num_bins = max(1, int(total) // EXAMPLES_PER_BIN)
+    middles = counts.cumsum(0) - counts / 2
+    groups = (middles * num_bins / total).long().clamp(max=num_bins - 1)
+    sums = [torch.bincount(groups, counts * values, num_bins) for values in (torch.ones_like(counts), confidence, accuracy)]
+    filled = sums[0] > 0
+    return sums[0][filled], sums[1][filled] / sums[0][filled], sums[2][filled] / sums[0][filled]
 
 
 def _debiased(counts: Tensor, gaps: Tensor, accuracy: Tensor, norm: str) -> Tensor:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from uncertlr.metrics.checks import check_probs_and_targets
+from uncertlr.metrics.checks import ArrayLike, checked, checked_probs
 
 LOWEST, HIGHEST = 0.01, 100.0
 """Bounds of a fitted temperature: data that a model separates perfectly has none."""
@@ -13,7 +13,7 @@ LOWEST, HIGHEST = 0.01, 100.0
 _SMALLEST = torch.finfo(torch.float32).tiny
 
 
-def fit_temperature(probs: Tensor, targets: Tensor) -> float:
+def fit_temperature(probs: ArrayLike, targets: ArrayLike) -> float:
     """The temperature of lowest negative log-likelihood, between `LOWEST` and `HIGHEST`.
 
     The likelihood is concave in the inverse temperature, so bisection on its slope finds the one maximum. Where more
@@ -24,12 +24,12 @@ def fit_temperature(probs: Tensor, targets: Tensor) -> float:
         targets: [B], class indices.
 
     Raises:
-        ValueError: shapes or labels do not fit.
+        ValueError: shapes or labels do not fit, or values are no probabilities.
 
     >>> fit_temperature(torch.tensor([[0.9, 0.1]] * 4), torch.tensor([0, 0, 0, 1])) > 1
     True
     """
-    check_probs_and_targets(probs, targets)
+    probs, targets = checked(probs, targets)
     logits = probs.double().clamp(min=_SMALLEST).log()
     chosen = logits.gather(1, targets[:, None])[:, 0].mean()
 
@@ -48,16 +48,16 @@ def fit_temperature(probs: Tensor, targets: Tensor) -> float:
     return high
 
 
-def scale_probs(probs: Tensor, temperature: float) -> Tensor:
+def scale_probs(probs: ArrayLike, temperature: float) -> Tensor:
     """Probabilities [..., C] at another temperature: above 1 less confident, below 1 more; the top class stays.
 
     Raises:
-        ValueError: the temperature is not positive.
+        ValueError: values are no probabilities, or the temperature is not positive and finite.
 
     >>> scale_probs(torch.tensor([0.9, 0.1]), 2.0)
     tensor([0.7500, 0.2500])
     """
-    if not temperature > 0:
-        raise ValueError(f"expected a temperature above 0, got {temperature}")
-    scaled: Tensor = (probs.clamp(min=_SMALLEST).log() / temperature).softmax(-1)
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"expected a finite temperature above 0, got {temperature}")
+    scaled: Tensor = (checked_probs(probs).clamp(min=_SMALLEST).log() / temperature).softmax(-1)
     return scaled

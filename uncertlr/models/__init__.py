@@ -2,5 +2,6 @@
 
 from uncertlr.models.mean_field import MeanField
 from uncertlr.models.networks import CNN, MLP, LSTMClassifier, ResNet
+from uncertlr.models.split import SplitClassifier
 
-__all__ = ["CNN", "MLP", "LSTMClassifier", "MeanField", "ResNet"]
+__all__ = ["CNN", "MLP", "LSTMClassifier", "MeanField", "ResNet", "SplitClassifier"]

@@ -76,7 +76,9 @@ class MeanField(nn.Module):
         example (Graves 2011, eq. 3).
         """
         total = torch.zeros((), device=self.rhos[0].device)
-        for mean, sigma in zip(self.means(), self.sigmas(), strict=True):
+        for each in zip(self.means(), self.sigmas(), strict=True):
+            # a sum over a million weights has more digits than half precision
+            mean, sigma = (values.to(torch.promote_types(values.dtype, torch.float32)) for values in each)
             squares = (sigma.square().sum() + mean.square().sum()) / (2 * self.prior_scale**2)
             total = total + squares - sigma.log().sum() + mean.numel() * (math.log(self.prior_scale) - 0.5)
         return total

@@ -1,4 +1,4 @@
-"""The report's networks, layer for layer. Each returns logits and is split into `features` and `head`.
+"""The report's networks, layer for layer. Each is a `SplitClassifier`.
 
 `features` is the deterministic trunk; `head` holds every stochastic layer, which in these networks is one dropout before
 the last dense layer. So many samples of the prediction cost one pass through the trunk and as many small matrix products.
@@ -15,13 +15,16 @@ class CNN(nn.Module):
     """Two blocks of convolution, batch normalization, ReLU and max-pooling; dense, ReLU, dropout; dense.
 
     Args:
-        image_size: height and width in pixels; at least 4, so that two poolings leave something.
+        image_size: height and width in pixels; at least `SMALLEST`.
         in_channels: 1 for grey, 3 for colour.
         num_classes: number of logits.
         channels: output channels of the two convolutions.
         hidden_size: width of the dense layer.
         dropout: probability that a hidden unit is dropped.
     """
+
+    SMALLEST = 4
+    """Pixels a side, so that two poolings leave something."""
 
     def __init__(
         self,

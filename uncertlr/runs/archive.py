@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TRACE_POINTS = 400
-LIMIT_BYTES = 20_000_000
+LIMIT_BYTES = 60_000_000
 COLUMNS = ("run_id", "config", "record", "summary", "metrics", "factor", "signal", "trace", "predictions")
 """What is read of a published file."""
 

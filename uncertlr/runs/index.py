@@ -51,11 +51,19 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
         A frame sorted by data set, rule and seed; accuracy in 0..1, losses in nats, ``seconds`` of training.
     """
     rows = {row["run_id"]: row for row in (*_local(root or default_root()), *_published())}
-    table = pd.DataFrame(list(rows.values()), columns=_columns())
-    for column, wanted in (("dataset", dataset_path(dataset)), ("rule", rule), ("status", status)):
+    readable = [{name: _readable(value) for name, value in row.items()} for row in rows.values()]
+    table = pd.DataFrame(readable, columns=_columns())
+    for column, wanted in (("dataset", _readable(dataset_path(dataset))), ("rule", rule), ("status", status)):
         if wanted:
             table = table[table[column] == wanted]
     return table.sort_values(["dataset", "rule", "seed", "run_id"], ignore_index=True)
+
+
+def _readable(value: object) -> object:
+    """Text as pandas can store it: bytes of a path that are no UTF-8 are written out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return value
 
 
 def median_seconds(table: pd.DataFrame, config: RunConfig) -> float | None:

@@ -101,7 +101,7 @@ class RunPaths:
 
 def default_root() -> Path:
     """``UNCERTLR_RUNS``, else runs/ in the project's checkout, else runs/ in the working directory."""
-    return Path(os.environ.get("UNCERTLR_RUNS") or project_folder() / "runs")
+    return Path(os.environ.get("UNCERTLR_RUNS") or project_folder() / "runs").expanduser()
 
 
 def project_folder() -> Path:

@@ -228,11 +228,9 @@ class UncertaintyLR(LRScheduler):
 
     def _queue(self, value: float, weight: float) -> None:
         self._waiting += 1
-        if self.queued_weight == 0.0:  # the mean of one value is that value, bit for bit
-            self.queued_mean, self.queued_weight = value, weight
-            return
         self.queued_weight += weight
-        self.queued_mean = self._in_range(self.queued_mean + (value - self.queued_mean) * (weight / self.queued_weight))
+        share = weight / self.queued_weight  # exactly 1 for the first value, which so stays as it is
+        self.queued_mean = self._in_range(self.queued_mean + (value - self.queued_mean) * share)
 
     def _in_range(self, mean: float) -> float:
         """A mean of values in range, which rounding may have carried out of it."""

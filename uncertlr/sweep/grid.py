@@ -148,7 +148,7 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
         if not grid.get(key):
             raise ConfigError(f"{key!r} is missing")
     dataset = grid["experiment"]
-    if not isinstance(dataset, str) or (dataset not in PRESETS and not Path(dataset).is_dir()):
+    if not isinstance(dataset, str) or (dataset not in PRESETS and not Path(dataset).expanduser().is_dir()):
         raise ConfigError(f"experiment={dataset!r} is no data set; choose {', '.join(PRESETS)}, or an existing folder")
     base, product = (_fields(key, grid.get(key)) for key in ("base", "product"))
     arms = {name: _fields(f"arm {name!r}", fields) for name, fields in _mapping("arms", grid["arms"]).items()}

@@ -51,6 +51,9 @@ def build_network(config: RunConfig, data: DataSet) -> nn.Module:
         return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)
     if name == "resnet":
         return ResNet(channels, data.num_classes, config.channels[0], config.dropout)
+    if height < CNN.SMALLEST:
+        size = f"{CNN.SMALLEST} x {CNN.SMALLEST}"
+        raise ConfigError(f"the CNN needs images of {size} pixels or more, not {height} x {width}; use model='mlp'")
     return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
 
 
@@ -88,9 +91,10 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.zeros(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device={name!r} is not available here ({error}); use device='auto'") from None
+        torch.rand(1, device=name, generator=torch.Generator(name)).item()  # the meta device has tensors, but no numbers
+    except Exception as error:  # each backend raises another kind
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"device={name!r} is not available here ({cause}); use device='auto'") from None
     return torch.device(name)
 
 

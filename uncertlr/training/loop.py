@@ -33,11 +33,19 @@ class Evaluation:
     targets: Tensor
 
     def row(self) -> dict[str, Any]:
-        """Scores of both predictions (the second with the prefix ``mc_``), mean uncertainty, the reliability curve."""
-        averaged = scores(self.averaged.mean_probs, self.targets)
+        """Scores of both predictions (the second with the prefix ``mc_``), mean uncertainty, the reliability curve.
+
+        Raises:
+            RunError: a probability is no longer finite.
+        """
+        try:
+            plain = scores(self.deterministic.mean_probs, self.targets)
+            averaged = scores(self.averaged.mean_probs, self.targets)
+        except ValueError as error:
+            raise RunError(f"an evaluation has no scores: {error}; lower the learning rate") from error
         curve = reliability_curve(self.averaged.mean_probs, self.targets)
         return {
-            **scores(self.deterministic.mean_probs, self.targets),
+            **plain,
             **{f"mc_{name}": value for name, value in averaged.items()},
             "predictive_entropy": float(self.averaged.predictive_entropy.mean()),
             "expected_entropy": float(self.averaged.expected_entropy.mean()),
@@ -75,12 +83,12 @@ def fit(experiment: Experiment, paths: RunPaths, report: Report) -> str:
     for epoch in range(done + 1, config.epochs + 1):
         try:
             trace, train_row = train_epoch(experiment, epoch)
+            started = time.perf_counter()
+            scored = evaluate(experiment, experiment.data.val, epoch, "val").row()
+            val_row = {"epoch": epoch, "split": "val", **scored, "seconds": time.perf_counter() - started}
         except RunError as error:
             kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
             raise RunError(f"{error}; {kept}") from error
-        started = time.perf_counter()
-        evaluation = evaluate(experiment, experiment.data.val, epoch, "val")
-        val_row = {"epoch": epoch, "split": "val", **evaluation.row(), "seconds": time.perf_counter() - started}
         elapsed += train_row["seconds"]
         train_row["elapsed"] = val_row["elapsed"] = elapsed
         save_arrays(paths.trace(epoch), trace)

@@ -55,7 +55,7 @@ def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
     if bool(config.donors) != (config.rule in ("replay", "shuffled")):
         raise ConfigError(f"rule={name!r} with source_runs={config.donors}: replay and shuffled need them, other rules none")
     if config.stretch and config.rule != "replay":
-        raise ConfigError(f"stretch fits the factors of a replay to another length; rule={name!r} replays none")
+        raise ConfigError(f"stretch=True fits the factors of a replay to another length; rule={name!r} replays none")
     if config.rule == "none":
         return None
     if config.rule == "replay":
@@ -92,7 +92,7 @@ def _factors(config: RunConfig, run_id: str, steps: int) -> np.ndarray:
     factors = whole_trace(_source_run(config, run_id))["factor"].tolist()
     if len(factors) != steps and not config.stretch:
         raise ConfigError(
-            f"run {run_id} has {len(factors):,} steps and the run that replays it {steps:,}; set stretch=true to fit them"
+            f"run {run_id} has {len(factors):,} steps and the run that replays it {steps:,}; set stretch=True to fit them"
         )
     return np.array(list(stretched(factors, steps)))
 

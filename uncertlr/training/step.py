@@ -12,7 +12,6 @@ from uncertlr.config import RunConfig
 from uncertlr.data import Batch, DataSet, image_order, train_batches
 from uncertlr.estimators import Deterministic, Estimator, MCDropout, Prediction
 from uncertlr.estimators.mc_dropout import dropout_and_linear
-from uncertlr.metrics.probabilities import class_probs
 from uncertlr.models import MeanField
 from uncertlr.schedulers import UncertaintyLR, read_signal
 from uncertlr.seeding import derive_seed, generator
@@ -181,5 +180,5 @@ def _read(experiment: Experiment, step: Forward, samples: torch.Generator) -> Pr
     if experiment.probe is not None:
         return experiment.estimator.estimate(experiment.model, experiment.probe.inputs, generator=samples)
     if step.features is None:
-        return Prediction.from_probs(class_probs(step.logits.detach()))
+        return Prediction.from_logits(step.logits.detach())
     return experiment.estimator.estimate_from_features(experiment.model, step.features.detach(), generator=samples)
