@@ -1,6 +1,7 @@
 """The positive control, in short: feedback that helps is found, a planted null is not, and pairs share what they should."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from uncertlr.analysis.positive_control import (
     train,
     tune_constant,
 )
+from uncertlr.runs.paths import project_folder
 from uncertlr.schedulers import Replay
 
 DESIGN = Design()
@@ -95,3 +97,14 @@ def test_detections_and_false_alarms_are_counted(yoked, mean_curve, null, detect
     found = summarize([Repetition(tuple(SEEDS), feedback, comparison(null), comparison("helps"))])
     assert (found["detected"], found["false_alarms"], found["helps_against_constant"]) == (detected, alarms, 1)
     assert found["rows"][0]["yoked"]["points"] == pytest.approx(1.0)
+
+
+def test_the_stored_study_is_of_this_design_and_succeeded_as_the_protocol_asks():
+    stored = json.loads((project_folder() / "results" / "positive_control.json").read_text("utf-8"))
+    assert stored["design"] == json.loads(json.dumps(asdict(DESIGN)))
+    assert [row["first_seed"] for row in stored["rows"]] == list(range(0, 500, 10))
+    helped = [all(row[name]["outcome"] == "helps" for name in ("yoked", "mean_curve")) for row in stored["rows"]]
+    alarms = [row["null"]["outcome"] in ("helps", "harms") for row in stored["rows"]]
+    assert (sum(helped), sum(alarms)) == (stored["detected"], stored["false_alarms"])
+    assert stored["detected"] >= 40
+    assert stored["false_alarms"] <= 3
