@@ -158,16 +158,15 @@ def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
     assert pairs.rates_apart(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
 
 
-def test_the_same_factors_in_every_run_are_no_feedback(plant, jobs):
+def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):
     runs = finished(jobs, {})
-    plant(runs)
-    assert not pairs.same_factors(of(jobs), "report")
     for each in runs.values():
-        each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else each.factor
-    assert pairs.same_factors(of(jobs), "report")
+        each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else np.array([0.5, 1.0])
+    plant(runs)
     assert pairs.on_bound(of(jobs), "report") == (10, 0)
-    plant({run_id: each for run_id, each in runs.items() if each.config.seed == 0})
-    assert not pairs.same_factors(of(jobs), "report")
+    assert pairs.on_bound(of(jobs), "inverse") == (0, 0)
+    assert {pairs.steps_to_bound(run) for run in of(jobs).arms["report"].values()} == {2}
+    assert {pairs.steps_to_bound(run) for run in of(jobs).arms["inverse"].values()} == {-1}
 
 
 def test_an_arm_from_another_rate_is_held_against_that_rate(plant, jobs):

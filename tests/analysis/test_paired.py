@@ -19,7 +19,6 @@ from uncertlr.analysis.paired import (
     paired_interval,
     pairs_won,
     probability_of_improvement,
-    sensitivity_to_rate,
     sign_flip_p_value,
     spread_between_sources,
     standard_error,
@@ -203,10 +202,7 @@ def test_probability_of_improvement_counts_ties_half():
     assert probability_of_improvement([1.0], [1.0]) == 0.5
 
 
-def test_sensitivity_and_spread():
-    assert sensitivity_to_rate([1e-3, 1e-2], [0.6, 0.6]) == 0.0
-    with pytest.raises(ValueError, match="different rates"):
-        sensitivity_to_rate([1e-3, 1e-3], [0.6, 0.7])
+def test_spread_between_source_runs():
     assert spread_between_sources([[1.0, 2.0], [1.0, 2.0]]) == 0.0
     assert spread_between_sources([[1.0], [np.e]]) == pytest.approx(np.std([0, 1], ddof=1))
 

@@ -182,19 +182,6 @@ def pairs_won(differences: Values) -> tuple[float, Interval]:
     return won, Interval(won / len(values), low, high, len(values))
 
 
-def sensitivity_to_rate(rates: Values, accuracies: Values) -> float:
-    """How much the choice of the initial rate matters: the standard deviation of accuracy over a grid of rates.
-
-    Args:
-        rates: initial rates tried, all different and positive.
-        accuracies: mean final accuracy at each.
-    """
-    grid, values = _checked(rates, 2), _checked(accuracies, 2)
-    if len(grid) != len(values) or len(set(grid.tolist())) != len(grid) or (grid <= 0).any():
-        raise ValueError(f"expected one accuracy for each of several different rates, got {len(grid)} and {len(values)}")
-    return float(values.std(ddof=1))
-
-
 def spread_between_sources(factors: Sequence[Values]) -> float:
     """The standard deviation between source runs of the log factor, averaged over the steps."""
     logs = np.log(np.asarray(factors, dtype=np.float64))

@@ -32,12 +32,6 @@ def sources_spread(study: Study, control: str) -> float:
     return spread_between_sources([whole_trace(run)["factor"] for run in sources]) if len(sources) > 1 else float("nan")
 
 
-def same_factors(study: Study, arm: str) -> bool:
-    """Whether all finished runs of an arm, two at least, had the same factor at every step, bit for bit."""
-    first, *rest = [whole_trace(run)["factor"] for run in study.arms[arm].values()] or [np.empty(0)]
-    return bool(rest) and all(np.array_equal(first, factors) for factors in rest)
-
-
 def on_bound(study: Study, arm: str) -> tuple[int, int]:
     """How many runs of an arm end on the lower bound of their factor, and how many on the upper."""
     ends = [(whole_trace(run)["factor"][-1], run.config) for run in study.arms[arm].values()]

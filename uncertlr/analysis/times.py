@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from uncertlr.analysis.paired import paired_interval
 from uncertlr.analysis.pairs import shared_seeds
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import compare_times
@@ -85,25 +84,6 @@ def _to_lowest_loss(runs: list[Run]) -> str:
     return f"{np.median([each.time for each in found]):.0f}" + (f" ({late} still falling)" if late else "")
 
 
-def cost_table(study: Study, baseline: str) -> pd.DataFrame:
-    """One row an arm: seconds of training an epoch, the baseline's, and their ratio, over pairs of one kind of processor."""
-    base, rows = study.scores(baseline, seconds_per_epoch), {}
-    for arm, of_seed in study.arms.items():
-        alike = seeds_of_one_machine(study, arm, baseline)
-        if not of_seed or arm == baseline or len(alike) < 2:
-            continue
-        seconds = study.scores(arm, seconds_per_epoch)
-        ratio = paired_interval([np.log(seconds[seed] / base[seed]) for seed in alike])
-        low, middle, high = np.exp([ratio.low, ratio.estimate, ratio.high])
-        rows[arm] = {
-            "pairs on one kind of processor": f"{len(alike)} of {len(shared_seeds(study, arm, baseline))}",
-            "seconds an epoch, median": f"{np.median([seconds[seed] for seed in alike]):.1f}",
-            f"of {baseline} in these pairs": f"{np.median([base[seed] for seed in alike]):.1f}",
-            "ratio": f"{middle:.2f} ({low:.2f} to {high:.2f})",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
 def seeds_of_one_machine(study: Study, arm: str, baseline: str) -> list[int]:
     """The seeds that both arms ran on the same kind of processor: only such times compare."""
     one, other = study.scores(arm, processor), study.scores(baseline, processor)
@@ -118,23 +98,3 @@ def processor(run: Run) -> str:
 def seconds_per_epoch(run: Run) -> float:
     """The median seconds of training an epoch."""
     return float(run.summary["seconds_per_epoch"])
-
-
-def hours_table(study: Study) -> pd.DataFrame:
-    """One row a kind of machine and versions: finished runs, hours of training at their median pace, first and last day."""
-    rows = [
-        {
-            "processor": run.record["processor"],
-            "device": run.record["device"],
-            "torch": run.record["versions"]["torch"],
-            "hours": run.config.epochs * seconds_per_epoch(run) / 3600,
-            "day": run.record["began"][:10],
-            "data": run.record["data"][:12],
-        }
-        for run in study.finished
-    ]
-    if not rows:
-        return pd.DataFrame()
-    groups = pd.DataFrame(rows).groupby(["processor", "device", "torch", "data"])
-    table = groups.agg(runs=("hours", "size"), hours=("hours", "sum"), first=("day", "min"), last=("day", "max"))
-    return table.reset_index().round({"hours": 1})
