@@ -1,8 +1,8 @@
 """What `UncertaintyMonitor` costs: training steps with it over the same steps without, in one process and one thread.
 
-Steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. The models: the CNN of the report
-and its LSTM (head resampled, 32 masks), a small BERT-like encoder with dropout in every layer and a ResNet-18 without dropout
-(logits of the pass). Run it with ``python -m benchmarks.monitor [PAIRS]``.
+Steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. The models: the report's
+CNN and LSTM (head resampled, 32 masks), a small BERT-like encoder with dropout in every layer, and a ResNet-18 without
+dropout (logits of the pass). Run it with ``python -m benchmarks.monitor [PAIRS]``.
 """
 
 import statistics

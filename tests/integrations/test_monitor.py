@@ -29,6 +29,11 @@ def step(model, scheduler):
     scheduler.step()
 
 
+def steps(model, scheduler, count):
+    for _ in range(count):
+        step(model, scheduler)
+
+
 def test_hooks_stand_on_the_model_alone_and_go_with_the_monitor():
     model = Small()
     before = hooks(model)
@@ -41,7 +46,7 @@ def test_hooks_stand_on_the_model_alone_and_go_with_the_monitor():
     call(model)
     model.train()
     call(model)
-    assert inside == [1, 4], "the test's own; in a training pass those of model, dropout and head too"
+    assert inside == [1, 5], "the test's own; in a training pass those of model, dropout and both dense layers too"
     monitor.remove()
     model.first._forward_hooks.clear()
     assert hooks(model) == before
@@ -148,8 +153,7 @@ def test_a_model_left_in_evaluation_mode_is_reported_once():
     monitor = UncertaintyMonitor(model, scheduler)
     scheduler.observe(0.5)
     with pytest.warns(UserWarning, match="evaluation mode") as caught:
-        for _ in range(150):
-            step(model, scheduler)
+        steps(model, scheduler, 150)
     assert len(caught) == 1
     assert not monitor.history
 

@@ -154,7 +154,7 @@ class UncertaintyMonitor:
         self._skipped_in_a_row = 0
         self._warned_of_lost_head = self._warned_of_one_logit = self._warned_of_no_training = False
         self._other_steps: set[int] = set()
-        self._drawn = (scheduler.last_epoch, 0)
+        self._drawn: tuple[int | None, int] = (None, 0)
         self._pass: _Pass | None = None
         self._handles: list[Any] = []
         if model is not None:
@@ -286,7 +286,9 @@ class UncertaintyMonitor:
                     assert current.inputs is not None
                     self._observe_passes(*current.inputs, logits)
                 else:
-                    self._observe(logits, head, self.signal == "expected_entropy" or nothing_random)
+                    value = self._observe(logits, head, self.signal == "expected_entropy" or nothing_random)
+                    if value is not None and self.way == "logits":
+                        self._warn_of_lost_head()
         finally:
             self._end_pass()
 
@@ -334,7 +336,6 @@ class UncertaintyMonitor:
         if not one_is_enough:
             self._refuse_one_sample()
             return None
-        self._warn_of_lost_head()
         return self._queue(own, "logits", len(logits))
 
     def _observe_passes(self, args: tuple[Any, ...], kwargs: dict[str, Any], logits: Tensor) -> None:
