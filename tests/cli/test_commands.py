@@ -90,7 +90,7 @@ def small(arguments, elsewhere, monkeypatch):
     if "--sweep" in arguments:
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         return [finished_sweep(elsewhere) if word.endswith(".yaml") else word for word in arguments]
-    if command in ("evaluate", "results"):
+    if command in ("evaluate", "results", "record"):
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         seeds = itertools.count()
         return [run(TINY.replace(seed=next(seeds))).run_id if word == "RUN_ID" else word for word in arguments]

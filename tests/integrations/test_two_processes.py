@@ -9,20 +9,34 @@ import pytest
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
-@pytest.mark.parametrize(("how", "steps"), [("ddp", 6), pytest.param("accelerate", 12, marks=pytest.mark.slow)])
-def test_both_processes_make_the_same_decision_once_a_step(how, steps, tmp_path):
+@pytest.mark.parametrize(
+    ("how", "way"),
+    [("ddp", "head"), ("fsdp", "logits"), ("apart", "head"), pytest.param("accelerate", "head", marks=pytest.mark.slow)],
+)
+def test_two_processes_decide_on_the_weighted_mean_of_both_and_train_as_without(how, way, tmp_path):
     if how == "accelerate" and not find_spec("accelerate"):
         pytest.skip("the transformers extra is not installed")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*launch, str(SCRIPT), how, str(tmp_path)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
-    assert first == second
-    one, other = first["local"]
-    assert one != other
-    assert first["readings"][0] == pytest.approx((one + other) / 2, abs=1e-6)
-    factor = 1.0
-    for reading, rate in zip(first["readings"], first["rates"], strict=True):
-        factor = max(0.01, min(10.0, factor * (0.5 if reading > 0.9 else 1.1)))
-        assert rate == pytest.approx(0.1 * factor)
-    assert first["steps"] == steps, "Accelerate steps a scheduler once for each process"
+    both = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    first, second = (each["monitored"] for each in both)
+    if how != "accelerate":
+        for each in both:
+            assert all(each["monitored"][part] == each["alone"][part] for part in ("weights", "random", "rates"))
+    assert {row[2] for row in first["history"]} == {way}
+    assert (len(first["history"]), len(second["history"])) == (6, 5), "one process paused once"
+    assert first["warnings"] == second["warnings"] == (how == "apart")
+    if how == "apart":
+        assert first["decided"] == []
+        return
+    assert first["decided"] == second["decided"], "and nothing hangs"
+    assert first["rates"] == second["rates"]
+    decided = [pair for pair in first["decided"] if pair[1]]
+    assert len(decided) == 6
+    for step, (total, weight) in enumerate(decided):
+        rows = [
+            row for each in (first, second) for row in each["history"] if row[0] // (2 if how == "accelerate" else 1) == step
+        ]
+        assert weight == sum(row[3] for row in rows)
+        assert total == pytest.approx(sum(row[1] * row[3] for row in rows))

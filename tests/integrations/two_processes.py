@@ -2,67 +2,75 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from uncertlr.estimators import MCDropout
-from uncertlr.integrations import find_scheduler, listen
-from uncertlr.schedulers import Threshold, UncertaintyLR, read_signal
-from uncertlr.seeding import generator
+from uncertlr.integrations import UncertaintyMonitor, find_scheduler
+from uncertlr.schedulers import Threshold, UncertaintyLR
+
+STEPS = 6
 
 
 def main(how: str, folder: str) -> None:
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    scheduler = stepped = UncertaintyLR(optimizer, Threshold(threshold=0.9))
-    if how == "accelerate":
-        from accelerate import Accelerator
-
-        accelerator = Accelerator(cpu=True)
-        model, optimizer, stepped = accelerator.prepare(net, optimizer, scheduler)
-        assert type(stepped).__name__ == "AcceleratedScheduler"
-        assert find_scheduler(stepped) is scheduler
-    else:
-        dist.init_process_group("gloo")
-        model = DistributedDataParallel(net)
-    rank = dist.get_rank()
-    listener = listen(model, scheduler)
-
-    inputs = torch.randn(24, 6, generator=torch.Generator().manual_seed(rank))
-    seen = {"rates": [], "readings": []}
-    torch.manual_seed(100 + rank)
-    for step in range(6):
-        batch = inputs[4 * step : 4 * step + 4]
-        purpose = f"reading 0 of process {rank}"
-        stream = generator(0, scheduler.last_epoch, purpose)
-        local = MCDropout().estimate_from_features(Split(net[2:]), net[:2](batch), generator=stream)
-        if step == 0:
-            both = [None, None]
-            dist.all_gather_object(both, float(read_signal("predictive_entropy", local)))
-            seen["local"] = both
-        loss = model(batch).square().mean()
-        optimizer.zero_grad()
-        accelerator.backward(loss) if how == "accelerate" else loss.backward()
-        optimizer.step()
-        assert scheduler.queued_weight == 1
-        stepped.step()
-        seen["rates"].append(scheduler.get_last_lr()[0])
-        seen["readings"].append(listener.reading)
-    seen["weights"] = net[3].weight.flatten().tolist()
-    seen["steps"] = scheduler.last_epoch
-    Path(folder, f"{rank}.json").write_text(json.dumps(seen))
+    dist.init_process_group("gloo")
+    seen = {"monitored": train(how, True), "alone": train(how, False)}
+    Path(folder, f"{dist.get_rank()}.json").write_text(json.dumps(seen))
     dist.destroy_process_group()
 
 
-class Split(nn.Module):
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
+def train(how: str, monitored: bool) -> dict:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+    rank, stepped = dist.get_rank(), None
+    if how == "fsdp":
+        fully_shard(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    rule = Threshold(threshold=0.9) if how == "accelerate" else Threshold(threshold=0.9, decrease=1.0, increase=1.0)
+    scheduler = stepped = UncertaintyLR(optimizer, rule)
+    if how == "ddp":
+        model = DistributedDataParallel(model)
+    if how == "accelerate":
+        from accelerate import Accelerator
+
+        model, optimizer, stepped = Accelerator(cpu=True).prepare(model, optimizer, scheduler)
+        assert find_scheduler(stepped) is scheduler
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        monitor = UncertaintyMonitor(model, scheduler) if monitored else None
+    decided: list[float] = []
+    if monitored and scheduler.reduce:
+        add_up = scheduler.reduce
+        scheduler.reduce = lambda *own: decided.append(add_up(*own)) or decided[-1]
+    inputs = torch.randn(24, 6, generator=torch.Generator().manual_seed(rank))
+    torch.manual_seed(100 + rank)
+    rates = []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        batch = inputs[4 * step : 4 * step + 4 - rank]
+        if monitor and step == 2 and rank == 1:
+            with monitor.pause():
+                output = model(batch)
+        else:
+            output = model(batch)
+        output.square().mean().backward()
+        optimizer.step()
+        stepped.step()
+        rates.append(scheduler.get_last_lr()[0])
+    weights = [each.full_tensor() if how == "fsdp" else each for each in model.parameters()]
+    return {
+        "weights": torch.cat([each.detach().flatten() for each in weights]).tolist(),
+        "random": torch.rand(1).item(),
+        "rates": rates,
+        "decided": decided,
+        "history": [(each.step, each.value, each.way, each.examples) for each in monitor.history] if monitor else [],
+        "warnings": len(caught),
+    }
 
 
 if __name__ == "__main__":

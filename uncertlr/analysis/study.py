@@ -15,9 +15,6 @@ from uncertlr.sweep.facts import Facts
 from uncertlr.sweep.grid import read_study_facts
 from uncertlr.training.run import find
 
-CONSTANT, COMPETITOR = "constant", "cosine"
-"""Arms of the book's studies: a fixed learning rate, and the schedule that people use."""
-
 REPLAYS = ("replay", "shuffled")
 
 DATASETS = {

@@ -9,7 +9,7 @@ import torch
 
 from uncertlr.analysis.paired import paired_interval, pairs_won, probability_of_improvement
 from uncertlr.analysis.scores import final_scores, rate
-from uncertlr.analysis.study import CONSTANT, Study
+from uncertlr.analysis.study import Study
 from uncertlr.metrics import debiased_error_of_curve
 from uncertlr.runs.archive import thin
 from uncertlr.runs.files import Arrays
@@ -94,7 +94,7 @@ def rates_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def improvement_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
+def improvement_table(study: Study, baseline: str) -> pd.DataFrame:
     """One row an arm: the chance that one of its runs beats one of the baseline's, and the pairs of a seed that it won."""
     base, rows = study.scores(baseline), {}
     for arm, of_seed in study.arms.items():

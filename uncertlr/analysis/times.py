@@ -5,13 +5,13 @@ import pandas as pd
 
 from uncertlr.analysis.paired import paired_interval
 from uncertlr.analysis.pairs import shared_seeds
-from uncertlr.analysis.study import CONSTANT, Study
+from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import compare_times
 from uncertlr.metrics import Censored, time_to_minimum, time_to_target
 from uncertlr.runs.store import Run
 
 
-def target_accuracy(study: Study, baseline: str = CONSTANT) -> float:
+def target_accuracy(study: Study, baseline: str) -> float:
     """The median of a baseline's final validation accuracies."""
     return float(np.median([run.validation["accuracy"].iloc[-1] for run in study.arms[baseline].values()]))
 
@@ -30,7 +30,7 @@ def times(run: Run, unit: str) -> list[float]:
     return [epoch * pace for epoch in run.validation["epoch"].tolist()]
 
 
-def time_to_target_table(study: Study, baseline: str = CONSTANT, target: float | None = None) -> pd.DataFrame:
+def time_to_target_table(study: Study, baseline: str, target: float | None = None) -> pd.DataFrame:
     """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
 
     Differences are of times cut at a horizon up to which all runs of the pairs were watched. With fewer than two runs of
@@ -85,7 +85,7 @@ def _to_lowest_loss(runs: list[Run]) -> str:
     return f"{np.median([each.time for each in found]):.0f}" + (f" ({late} still falling)" if late else "")
 
 
-def cost_table(study: Study, baseline: str = CONSTANT) -> pd.DataFrame:
+def cost_table(study: Study, baseline: str) -> pd.DataFrame:
     """One row an arm: seconds of training an epoch, the baseline's, and their ratio, over pairs of one kind of processor."""
     base, rows = study.scores(baseline, seconds_per_epoch), {}
     for arm, of_seed in study.arms.items():

@@ -16,7 +16,7 @@ from uncertlr.analysis.comparisons import headline_comparisons, verdict_table
 from uncertlr.analysis.factorial import cell_scores, factors_of
 from uncertlr.analysis.paired import MARGIN, paired_interval
 from uncertlr.analysis.scores import rate
-from uncertlr.analysis.study import CONSTANT, Study
+from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import share_not_yet_there
 from uncertlr.analysis.tables import EVERY_STEP, within
 from uncertlr.analysis.times import target_accuracy, times_to_target
@@ -128,7 +128,7 @@ def against_controls(study: Study, table: pd.DataFrame) -> dict[str, pd.DataFram
     return {f"{arm} against its own controls": rows for arm, rows in groups}
 
 
-def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+def curves_figure(study: Study, baseline: str) -> Figure:
     """Validation accuracy over the epochs: every seed of an arm, its mean, and the baseline's mean."""
 
     def draw(ax: Axes, arm: str, colour: str) -> None:
@@ -143,7 +143,7 @@ def curves_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     return small_panels(study, baseline, draw, "epoch", "validation accuracy")
 
 
-def time_to_target_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+def time_to_target_figure(study: Study, baseline: str) -> Figure:
     """Kaplan-Meier curves of the epochs until the baseline's target; the shade is the pointwise 95 % interval.
 
     Where no run or every run reached it, the interval is the exact binomial one.
@@ -156,13 +156,13 @@ def time_to_target_figure(study: Study, baseline: str = CONSTANT) -> Figure:
     def draw(ax: Axes, arm: str, colour: str) -> None:
         found = times_to_target(study, arm, target).values()
         curve = share_not_yet_there([each.time for each in found], [each.observed for each in found])
-        band = {} if colour == plots.INK else {"ci95_low": curve.low, "ci95_high": curve.high}
+        band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
         plots.survival(ax, curve.times, curve.shares, last, colour, **band)
 
     return small_panels(study, baseline, draw, f"epochs until accuracy {target:.3f}", "share not there")
 
 
-def profiles_figure(study: Study, baseline: str = CONSTANT) -> Figure:
+def profiles_figure(study: Study, baseline: str) -> Figure:
     """Performance profiles of the final accuracy."""
 
     def draw(ax: Axes, arm: str, colour: str) -> None:

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils._pytree import tree_map
 from torch.utils.hooks import RemovableHandle
 
@@ -341,10 +342,12 @@ class UncertaintyMonitor:
         samples = []
         self._paused += 1
         try:
-            with borrowed_streams(self._next_seed("passes")), _buffers_kept(self._inner):
+            with borrowed_streams(self._next_seed("passes")):
                 for _ in range(self.passes):
                     given_args, given_kwargs = tree_map(_copied, (args, kwargs))
-                    output = self._inner(*given_args, **given_kwargs)
+                    # The backward pass of the training may still need the model's own buffers as they are.
+                    buffers = {name: buffer.clone() for name, buffer in self._inner.named_buffers()}
+                    output = functional_call(self._inner, buffers, given_args, given_kwargs)
                     samples.append(self._logits(output, inputs_of(given_args, given_kwargs)))
         finally:
             self._paused -= 1
@@ -500,13 +503,3 @@ def _computing() -> Iterator[None]:
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         yield
-
-
-@contextmanager
-def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    try:
-        yield
-    finally:
-        for buffer, value in before:
-            buffer.copy_(value)

@@ -1,0 +1,109 @@
+"""What `UncertaintyMonitor` costs: training steps with it over the same steps without, in one process and one thread.
+
+Steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. The models: the CNN of the report
+and its LSTM (head resampled, 32 masks), a small BERT-like encoder with dropout in every layer and a ResNet-18 without dropout
+(logits of the pass). Run it with ``python -m benchmarks.monitor [PAIRS]``.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from uncertlr.integrations import UncertaintyMonitor
+from uncertlr.models import CNN, LSTMClassifier
+from uncertlr.schedulers import Threshold, UncertaintyLR
+
+UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
+
+
+class BertLike(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(1000, 128)
+        layer = nn.TransformerEncoderLayer(128, 2, 512, dropout=0.1, batch_first=True)
+        self.encoder, self.out = nn.TransformerEncoder(layer, 4), nn.Linear(128, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.out(self.encoder(self.embedding(tokens))[:, 0])
+
+
+def resnet() -> nn.Module:
+    from torchvision.models import resnet18
+
+    return resnet18(num_classes=10)
+
+
+def cases() -> dict[str, tuple[nn.Module, Tensor, Tensor]]:
+    classes = torch.randint(0, 10, (64,))
+    return {
+        "CNN": (CNN(32, 3, 10), torch.randn(64, 3, 32, 32), classes),
+        "LSTM": (LSTMClassifier(20_000, 2), torch.randint(1, 20_000, (64, 400)), (classes > 4).long()),
+        "BERT-like": (BertLike(), torch.randint(0, 1000, (16, 128)), (classes[:16] > 4).long()),
+        "ResNet-18": (resnet(), torch.randn(16, 3, 32, 32), classes[:16]),
+    }
+
+
+def stepper(model: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Callable[[], None], UncertaintyLR]:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+    scheduler = UncertaintyLR(optimizer, UNCHANGED)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        logits = model(inputs)
+        binary = logits.shape[1] == 1
+        loss = (
+            F.binary_cross_entropy_with_logits(logits[:, 0], targets.float()) if binary else F.cross_entropy(logits, targets)
+        )
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+
+    return step, scheduler
+
+
+def seconds(step: Callable[[], None]) -> float:
+    start = time.process_time()
+    step()
+    return time.process_time() - start
+
+
+def ratio(
+    model: nn.Module, step: Callable[[], None], scheduler: UncertaintyLR, pairs: int
+) -> tuple[float, float, str | None]:
+    plain, ratios, way = [], [], None
+    step()
+    for pair in range(pairs):
+
+        def observed() -> float:
+            nonlocal way
+            with UncertaintyMonitor(model, scheduler) as monitor:
+                spent = seconds(step)
+            way = monitor.way
+            return spent
+
+        first, second = (observed, lambda: seconds(step)) if pair % 2 else (lambda: seconds(step), observed)
+        one, other = first(), second()
+        with_monitor, without = (one, other) if pair % 2 else (other, one)
+        plain.append(without)
+        ratios.append(with_monitor / without)
+    return statistics.median(ratios), statistics.median(plain), way
+
+
+def main(pairs: int) -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(0)
+    print(f"torch {torch.__version__}, {pairs} pairs; {'model':10s} {'ratio':>7s} {'ms/step':>8s} way")
+    for name, (model, inputs, targets) in cases().items():
+        step, scheduler = stepper(model.train(), inputs, targets)
+        share, spent, way = ratio(model, step, scheduler, pairs)
+        print(f"{name:10s} {share:7.4f} {1000 * spent:8.1f} {way}", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)

@@ -1,0 +1,207 @@
+"""Models of other people's kinds, each with one training step; for the tests of `UncertaintyMonitor`."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
+
+
+class Small(nn.Module):
+    """Dense, ReLU, dropout, dense: its head can be recognised."""
+
+    def __init__(self, inplace=False):
+        super().__init__()
+        self.first, self.dropout, self.out = nn.Linear(6, 8), nn.Dropout(0.5, inplace), nn.Linear(8, 3)
+
+    def forward(self, x):
+        hidden = self.first(x)
+        # torch refuses to change the result of a ReLU in place: its gradient needs it.
+        return self.out(self.dropout(hidden if self.dropout.inplace else torch.relu(hidden)))
+
+
+class MergedInEval(Small):
+    """As adapters do it: `eval()` merges a weight into another and `train()` takes it out again, with rounding."""
+
+    def __init__(self):
+        super().__init__()
+        self.adapter, self.merged = nn.Parameter(0.01 * torch.randn(8, 6)), False
+
+    def train(self, mode=True):
+        if mode == self.merged:
+            with torch.no_grad():
+                self.first.weight.add_(self.adapter, alpha=-1.0 if mode else 1.0)
+            self.merged = not mode
+        return super().train(mode)
+
+    def forward(self, x):
+        return self.out(self.dropout(torch.relu(self.first(x) + nn.functional.linear(x, self.adapter))))
+
+
+class AuxiliaryLoss(Small):
+    def forward(self, x):
+        hidden = self.first(x)
+        self.auxiliary = hidden.square().mean()
+        return self.out(self.dropout(hidden))
+
+
+class Counter(Small):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(6)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(self.norm(x))
+
+
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.dropout, self.out = nn.LazyLinear(8), nn.Dropout(0.5), nn.LazyLinear(3)
+
+    def forward(self, x):
+        if not hasattr(self, "built"):
+            self.built = nn.Linear(8, 8)
+        return self.out(self.dropout(self.built(self.first(x))))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.dropout, self.out = nn.LSTM(6, 8, batch_first=True), nn.Dropout(0.5), nn.Linear(8, 3)
+        self.state = None
+
+    def forward(self, x):
+        output, state = self.lstm(x[:, None], self.state)
+        self.state = tuple(each.detach() for each in state)
+        return self.out(self.dropout(output[:, -1]))
+
+
+class Consuming(Small):
+    """Changes its input in place and empties the list that it is given."""
+
+    def forward(self, batches):
+        x = batches.pop()
+        x.mul_(2.0)
+        return super().forward(x)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 8))
+        self.dropout, self.out = nn.Dropout(0.5), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.out(self.dropout(checkpoint(self.body, x, use_reentrant=False)))
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(6, 2, 8, batch_first=True)
+        self.dropout, self.out = nn.Dropout(0.5), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.out(self.dropout(self.layer(x[:, None].expand(-1, 4, -1)).mean(1)))
+
+
+class TemperatureAfter(Small):
+    temperature = 2.0
+
+    def forward(self, x):
+        return super().forward(x) / self.temperature
+
+
+class Selection(Small):
+    def forward(self, x):
+        return super().forward(x)[::2]
+
+
+@dataclass
+class Output:
+    logits: torch.Tensor
+    hidden: torch.Tensor
+
+
+class AsDataclass(Small):
+    def forward(self, x):
+        return Output(super().forward(x), x)
+
+
+class Functional(Small):
+    """Called by `torch.func` with parameters of its own."""
+
+    def forward(self, x):
+        weights = {name: each * 1.0 for name, each in self.first.named_parameters()}
+        return self.out(self.dropout(torch.relu(functional_call(self.first, weights, (x,)))))
+
+
+def tiny_bert(**dropouts):
+    from transformers import BertConfig, BertForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    return BertForSequenceClassification(
+        BertConfig(vocab_size=30, max_position_embeddings=32, num_labels=3, **sizes, **dropouts)
+    )
+
+
+def tokens():
+    return torch.randint(1, 30, (8, 10), generator=torch.Generator().manual_seed(1))
+
+
+def rows():
+    return torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
+
+
+HEAD = {
+    "plain": Small,
+    "in-place dropout": lambda: Small(inplace=True),
+    "merged in eval": MergedInEval,
+    "auxiliary loss": AuxiliaryLoss,
+    "counter": Counter,
+    "recurrent": Recurrent,
+    "consuming": Consuming,
+    "checkpointed": Checkpointed,
+    "encoder layer": Encoder,
+    "dataclass": AsDataclass,
+    "functional": Functional,
+    "bert": tiny_bert,
+}
+"""Models whose head is recognised."""
+
+LOGITS = {
+    "no dropout": lambda: nn.Linear(6, 3),
+    "temperature": TemperatureAfter,
+    "selection": Selection,
+    "hooked": lambda: _hooked(),
+    "parametrized": lambda: _parametrized(),
+    "compiled": lambda: torch.compile(Small(), backend="aot_eager"),
+}
+"""Models of which the pass's own logits are used."""
+
+
+def _hooked():
+    model = Small()
+    model.out.register_forward_hook(lambda module, args, output: output * 1.5)
+    return model
+
+
+def _parametrized():
+    model = Small()
+    nn.utils.parametrizations.weight_norm(model.out)
+    return model
+
+
+def call(model, batch=None):
+    """One forward pass; gives output and logits."""
+    if type(model).__name__.startswith("Bert"):
+        output = model(input_ids=tokens())
+    elif isinstance(model, Consuming):
+        output = model([rows()])
+    else:
+        output = model(rows() if batch is None else batch)
+    return output, output if isinstance(output, torch.Tensor) else output.logits

@@ -1,0 +1,150 @@
+"""Training with a monitor equals training without one, bit for bit; what is planted in the monitor is noticed."""
+
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from tests.integrations.monitored_models import HEAD, LOGITS, Checkpointed, Lazy, Small, call
+from uncertlr.integrations import UncertaintyMonitor
+from uncertlr.integrations.heads import PassRecorder
+from uncertlr.schedulers import Threshold, UncertaintyLR
+
+HEADS = ("out", "classifier")
+UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
+MODELS = {**HEAD, **LOGITS, "lazy": Lazy}
+
+
+def train(build, monitored, steps=3, way=None, **options):
+    """Train for a few steps; everything that a user could see of it."""
+    torch.manual_seed(0)
+    random.seed(0)
+    model, called, seen = build(), [], []
+    for name, module in model.named_modules():
+        if name in HEADS:  # with a hook of someone else's it would not be resampled
+            continue
+        module.register_forward_hook(lambda module, args, output, name=name: called.append(name))
+    call(model.eval())
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = UncertaintyLR(optimizer, UNCHANGED)
+    monitor = UncertaintyMonitor(model, scheduler, **options) if monitored else None
+    for _ in range(steps):
+        optimizer.zero_grad()
+        _, logits = call(model)
+        (logits.square().mean() + getattr(model, "auxiliary", 0.0)).backward()
+        seen += [logits.detach(), *(each.grad.clone() for each in model.parameters() if each.grad is not None)]
+        optimizer.step()
+        scheduler.step()
+    if monitor:
+        assert len(monitor.history) == steps
+        assert way is None or {each.way for each in monitor.history} == {way}
+        monitor.remove()
+        seen_modules = [each for each in model.modules() if each._forward_pre_hooks]
+        assert not seen_modules
+    attributes = sorted(name for module in model.modules() for name in vars(module))
+    streams = torch.get_rng_state(), torch.tensor(random.getstate()[1])
+    tensors = [*seen, *model.state_dict().values(), *streams]
+    return [each.clone() for each in tensors], (called, attributes, scheduler.get_last_lr())
+
+
+def assert_equal_training(build, **options):
+    (tensors, rest), (other_tensors, other_rest) = train(build, True, **options), train(build, False)
+    assert rest == other_rest
+    assert len(tensors) == len(other_tensors)
+    assert all(torch.equal(one, other) for one, other in zip(tensors, other_tensors, strict=True))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_with_a_monitor_is_training_without(name):
+    assert_equal_training(MODELS[name], way="head" if name in HEAD else "logits" if name in LOGITS else None)
+
+
+@pytest.mark.parametrize("signal", ["predictive_entropy", "mutual_information", "one_minus_max_prob"])
+@pytest.mark.parametrize("build", [Small, lambda: nn.Linear(6, 3)], ids=["head", "nothing random"])
+def test_so_it_is_for_signals_that_need_several_samples(build, signal):
+    assert_equal_training(build, signal=signal)
+
+
+def planted(what):
+    finish = PassRecorder.finish
+    watched = []
+
+    def start(self, model, *rest):
+        watched[:] = [model]
+        init(self, model, *rest)
+
+    def end(self):
+        what(watched[0])
+        return finish(self)
+
+    init = PassRecorder.__init__
+    return start, end
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda model: torch.rand(1),
+        lambda model: model.calls.add_(1),
+        lambda model: model.first(torch.zeros(1, 6)),
+        lambda model: setattr(model, "planted", 1),
+        lambda model: model.out.weight.data.mul_(1.0 + 1e-6),
+    ],
+    ids=["random draw", "buffer", "module call", "attribute", "weight"],
+)
+def test_a_disturbance_planted_in_the_monitor_is_noticed(what, monkeypatch):
+    start, end = planted(what)
+    monkeypatch.setattr(PassRecorder, "__init__", start)
+    monkeypatch.setattr(PassRecorder, "finish", end)
+    with pytest.raises(AssertionError):
+        assert_equal_training(HEAD["counter"])
+
+
+def test_extra_passes_leave_buffers_and_random_streams_as_they_were():
+    def weights(**options):
+        tensors, _ = train(HEAD["counter"], True, **options)
+        return tensors
+
+    plain, extra = weights(), weights(passes=3)
+    assert all(torch.equal(one, other) for one, other in zip(plain, extra, strict=True))
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_checkpointed_model_is_observed_once_per_micro_batch(reentrant):
+    model = Small()
+    scheduler = UncertaintyLR(torch.optim.SGD(model.parameters(), lr=0.1), UNCHANGED)
+    monitor = UncertaintyMonitor(model, scheduler)
+    x = torch.randn(4, 6, requires_grad=True)
+    with torch.utils.checkpoint.set_checkpoint_early_stop(False):
+        torch.utils.checkpoint.checkpoint(model, x, use_reentrant=reentrant).sum().backward()
+    assert len(monitor.history) == 1
+    inner = Checkpointed()
+    monitor = UncertaintyMonitor(inner, UncertaintyLR(torch.optim.SGD(inner.parameters(), lr=0.1), UNCHANGED))
+    call(inner)[1].sum().backward()
+    assert len(monitor.history) == 1
+
+
+def test_a_compiled_model_has_as_many_graphs_with_a_monitor():
+    def graphs(attach):
+        torch._dynamo.reset()
+        made = []
+        model = Small()
+
+        def backend(graph, inputs):
+            made.append(graph)
+            return graph.forward
+
+        compiled = torch.compile(model, backend=backend, fullgraph=True)
+        scheduler = UncertaintyLR(torch.optim.SGD(model.parameters(), lr=0.1), UNCHANGED)
+        monitor = attach(model, compiled, scheduler)
+        for _ in range(3):
+            call(compiled)[1].sum().backward()
+        return len(made), monitor
+
+    alone, _ = graphs(lambda *_: None)
+    outside, monitor = graphs(lambda model, compiled, scheduler: UncertaintyMonitor(compiled, scheduler))
+    assert monitor.way == "logits"
+    inside, _ = graphs(lambda model, compiled, scheduler: UncertaintyMonitor(model, scheduler))
+    assert alone == outside == inside == 1

@@ -1,0 +1,242 @@
+"""The monitor's signal is what many real dropout samples give; where it cannot be, that is said."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from tests.integrations.monitored_models import HEAD, LOGITS, Encoder, Small, TemperatureAfter, call, rows, tiny_bert
+from uncertlr.integrations import UncertaintyMonitor
+from uncertlr.metrics import uncertainty
+from uncertlr.schedulers import Threshold, UncertaintyLR
+
+SEVERAL = ["predictive_entropy", "mutual_information", "one_minus_max_prob"]
+
+
+def monitored(model, **options):
+    rate = torch.optim.SGD(model.parameters(), lr=0.1)
+    return UncertaintyMonitor(model, UncertaintyLR(rate, Threshold(threshold=0.5)), **options)
+
+
+def brute_force(model, signal, samples=2000):
+    """Mean over many real passes, and the standard deviation of the expected entropy from pass to pass."""
+    with torch.no_grad():
+        probs = torch.stack([call(model)[1].float().softmax(-1) for _ in range(samples)])
+    log_c = torch.log(torch.tensor(float(probs.shape[-1])))
+    if signal == "one_minus_max_prob":
+        return float((1 - probs.mean(0).amax(-1)).mean()) / (1 - 1 / probs.shape[-1]), 0.0
+    values = getattr(uncertainty, signal)(probs)
+    return float(values.mean() / log_c), float((uncertainty.categorical_entropy(probs).mean(1) / log_c).std())
+
+
+def values(model, monitor, count):
+    for _ in range(count):
+        call(model)
+    return torch.tensor([each.value for each in monitor.history])
+
+
+@pytest.fixture(autouse=True)
+def fixed():
+    torch.manual_seed(0)
+
+
+def sharper(model):
+    """Logits far enough apart that dropout matters."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2.0)
+    return model
+
+
+STATELESS = {name: build for name, build in {**HEAD, **LOGITS}.items() if name not in ("recurrent", "selection")}
+
+
+@pytest.mark.parametrize("name", STATELESS)
+def test_the_expected_entropy_has_the_mean_of_real_samples_and_a_head_lowers_the_variance(name):
+    model = sharper(STATELESS[name]())
+    with monitored(model) as monitor:
+        seen = values(model, monitor, 200)
+    expected, deviation = brute_force(model, "expected_entropy", 1000)
+    assert monitor.way == ("head" if name in HEAD else "logits")
+    assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 200**0.5 + 1e-4)
+    if monitor.way == "head":
+        assert float(seen.std()) < 1.1 * deviation
+
+
+@pytest.mark.parametrize("signal", SEVERAL)
+@pytest.mark.parametrize("name", ["plain", "in-place dropout", "dataclass", "auxiliary loss"])
+def test_signals_of_several_samples_come_from_a_head(name, signal):
+    model = sharper(HEAD[name]())
+    with monitored(model, signal=signal, num_samples=2000) as monitor:
+        call(model)
+    assert monitor.value == pytest.approx(brute_force(model, signal)[0], rel=0.05, abs=5e-3)
+
+
+@pytest.mark.parametrize("signal", SEVERAL)
+@pytest.mark.parametrize(
+    "build", [Encoder, tiny_bert, TemperatureAfter, lambda: tiny_bert(hidden_dropout_prob=0.0)], ids=lambda build: ""
+)
+def test_or_are_refused_or_taken_from_extra_passes(build, signal):
+    model = build().train()
+    with monitored(model, signal=signal), pytest.raises(ValueError, match=f"{signal}.*passes="):
+        call(model)
+    with monitored(model, signal=signal, passes=500) as monitor:
+        call(model)
+    assert monitor.way == "passes"
+    assert monitor.value == pytest.approx(brute_force(model, signal, 500)[0], rel=0.15, abs=2e-4)
+
+
+def test_a_pass_without_randomness_needs_no_samples():
+    model = nn.Linear(6, 3)
+    for signal in SEVERAL:
+        with monitored(model, signal=signal) as monitor:
+            call(model)
+        assert monitor.value == pytest.approx(brute_force(model, signal, 2)[0], abs=1e-6)
+
+
+def _replace(model):
+    model.out = nn.Linear(8, 5)
+
+
+def _hook(model):
+    model.out.register_forward_hook(lambda module, args, output: output * 3)
+
+
+def _hook_the_model(model):
+    model.register_forward_hook(lambda module, args, output: output * 3)
+
+
+def _switch_off(model):
+    model.dropout.p = 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "way"), [(_replace, "head"), (_hook, "logits"), (_hook_the_model, "logits"), (_switch_off, "logits")]
+)
+def test_a_change_after_attaching_is_followed(change, way):
+    model = sharper(Small())
+    monitor = monitored(model)
+    call(model)
+    change(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        seen = values(model, monitor, 300)[1:]
+    assert monitor.way == way
+    assert len(caught) == (way == "logits")
+    assert float(seen.mean()) == pytest.approx(brute_force(model, "expected_entropy")[0], abs=0.02)
+
+
+def test_signals_of_several_samples_are_skipped_and_counted_when_the_head_is_lost():
+    model = Small()
+    monitor = monitored(model, signal="mutual_information")
+    call(model)
+    _hook(model)
+    values(model, monitor, 99)
+    assert (len(monitor.history), monitor.skipped) == (1, 99)
+    with pytest.raises(RuntimeError, match="100"):
+        call(model)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("classes", [3, 20_000])
+def test_low_precision(dtype, classes):
+    model = Small()
+    model.out = nn.Linear(8, classes)
+    exact = monitored(model, num_samples=256)
+    call(model)
+    exact.remove()
+    model = model.to(dtype)
+    with monitored(model, num_samples=256) as monitor:
+        model(rows().to(dtype))
+    assert monitor.way == "head"
+    assert monitor.value == pytest.approx(exact.value, abs=0.02)
+    model = model.float()
+    with monitored(model, num_samples=256) as monitor, torch.autocast("cpu", dtype):
+        model(rows())
+    assert monitor.way == "head"
+    assert monitor.value == pytest.approx(exact.value, abs=0.02)
+
+
+def test_one_batch_padded_differently_gives_one_value():
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.out = nn.Embedding(20, 6), nn.Linear(6, 4)
+
+        def forward(self, tokens):
+            return self.out(self.embed(tokens))
+
+    model, words = Tagger(), torch.arange(1, 11)
+    found = []
+    for padding in (0, 10, 40):
+        with monitored(model, logits=lambda output, tokens: output[tokens != 0]) as monitor:
+            model(nn.functional.pad(words, (0, padding))[None])
+        found.append((monitor.value, monitor.history[-1].examples))
+    assert found[1:] == [pytest.approx(found[0])] * 2
+    with monitored(model), pytest.raises(ValueError, match="logits="):
+        model(words[None])
+
+
+class Given(nn.Module):
+    """Returns what it is made with."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.out, self.make = nn.Linear(6, 3), make
+
+    def forward(self, x):
+        return self.make(self.out(x))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda o: {"out": o}, lambda o: {"logits": o, "x": o}, lambda o: (o.sum(), o), lambda o: [o]]
+)
+def test_outputs_are_taken_as_they_are(make):
+    model = Given(make)
+    with monitored(model) as monitor:
+        output = model(rows())
+    with monitored(model.out) as plain:
+        call(model.out)
+    assert monitor.value == plain.value
+    observer = UncertaintyMonitor(None, plain.scheduler)
+    assert observer.observe(output) == plain.value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: o.softmax(-1),
+        lambda o: o[:, :1].sigmoid(),
+        lambda o: (o, o),
+        lambda o: o[0],
+        lambda o: o[:, None],
+        lambda o: "x",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Given gives one output")
+def test_what_is_no_logits_is_refused(make):
+    model = Given(make)
+    with monitored(model), pytest.raises((TypeError, ValueError), match="logits"):
+        model(rows())
+
+
+@pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])
+def test_other_problems_are_refused(problem):
+    model = tiny_bert()
+    model.config.problem_type = problem
+    with monitored(model), pytest.raises(ValueError, match=problem):
+        call(model)
+
+
+def test_empty_and_infinite_batches_are_skipped_and_micro_batches_weighed():
+    model = nn.Linear(6, 3)
+    monitor = monitored(model)
+    model(torch.zeros(0, 6))
+    model(torch.full((2, 6), torch.inf))
+    assert (len(monitor.history), monitor.skipped) == (0, 1)
+    model(rows()[:6])
+    model(rows()[6:])
+    parts = monitor.scheduler.queued_mean
+    model(rows())
+    assert parts == pytest.approx(monitor.value)
