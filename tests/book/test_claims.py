@@ -40,7 +40,7 @@ def notebook(folder, *quotes, page="chapter"):
 def project(tmp_path, monkeypatch):
     for folder in ("notebooks", "book"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "book" / "index.md").write_text("The rule loses 12.3 points.\n")
+    (tmp_path / "book" / "index.md").write_text("The rule stalls.\n\n## Use it\n\nIt loses 12.3 points.\n")
     monkeypatch.setattr(claims, "project_folder", lambda: tmp_path)
     return tmp_path
 
@@ -98,6 +98,18 @@ def test_numbers_without_a_claim_are_found(project):
     assert len(uncovered("chapter", [])) == 5
     (left,) = uncovered("chapter", ["loses 12.3 points** (95 % interval 11.2 to 13.4)"])
     assert "1,000" in left
+
+
+def test_numbers_without_a_claim_on_the_front_page_are_found(project):
+    (project / "book" / "index.md").write_text(
+        "# A question\n\n::::{grid} 2\n:gutter: 3\n\nIt loses 12.3 points.\n\n## Install\n\nPython 3.11.\n"
+    )
+    (left,) = uncovered("index", [])
+    assert "12.3" in left
+    assert uncovered("index", ["It loses 12.3 points."]) == []
+    (found,) = problems([notebook(project, *QUOTES)])
+    assert "index" in found
+    assert "12.3" in found
 
 
 def test_problems_name_page_and_sentence(project):

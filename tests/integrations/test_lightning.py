@@ -1,12 +1,9 @@
-import warnings
-
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LinearLR, SequentialLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from uncertlr.estimators import MCDropout
 from uncertlr.schedulers import Threshold, UncertaintyLR
 
 pl = pytest.importorskip("lightning.pytorch", reason="the lightning extra is not installed")
@@ -76,21 +73,21 @@ def trainer(tmp_path, callback, *others, **options):
     return pl.Trainer(default_root_dir=tmp_path, accelerator="cpu", callbacks=[callback, *others], **settings)
 
 
-def test_every_step_is_read_and_logged(tmp_path, monkeypatch):
+def test_every_step_is_observed_and_logged(tmp_path, monkeypatch):
     monkeypatch.setattr("uncertlr.integrations.lightning.rank_zero_info", lambda message: pytest.fail(message))
     model, recorder = Classifier(), Recorder()
-    callback = UncertaintyLRCallback(estimator=MCDropout(16))
+    callback = UncertaintyLRCallback(num_samples=16)
     training = trainer(tmp_path, callback, recorder)
     training.fit(model, loader())
     training.test(model, loader())
-    assert callback.listener.readings == callback.listener.passes == 24, "what is no training is not heard"
+    assert len(callback.monitor.history) == callback.monitor.training_passes == 24, "passes of other stages do not count"
     factor, rates = 1.0, []
     for row in recorder.rows:
         rates.append(0.01 * factor)
         assert row["learning_rate"] == pytest.approx(rates[-1])
         factor = min(10.0, max(0.01, factor * (0.5 if row["uncertainty"] > 0.9 else 1.1)))
     assert len({row["uncertainty"] for row in recorder.rows}) == 24
-    assert model.rates == pytest.approx([*rates[1:], 0.01 * factor]), "the step after a reading has its rate"
+    assert model.rates == pytest.approx([*rates[1:], 0.01 * factor]), "the step after an observation has its rate"
     assert not model._forward_hooks
     assert not model._forward_pre_hooks
 
@@ -111,11 +108,11 @@ def test_resume_is_bit_for_bit(tmp_path):
 
 
 def test_once_an_epoch_decides_on_the_epochs_mean(tmp_path, monkeypatch):
-    recorder, told = Recorder(), []
-    monkeypatch.setattr("uncertlr.integrations.lightning.rank_zero_info", told.append)
+    recorder, notes = Recorder(), []
+    monkeypatch.setattr("uncertlr.integrations.lightning.rank_zero_info", notes.append)
     trainer(tmp_path, UncertaintyLRCallback(), recorder).fit(Classifier(interval="epoch"), loader())
-    assert len(told) == 1
-    assert '"interval": "step"' in told[0]
+    assert len(notes) == 1
+    assert '"interval": "step"' in notes[0]
     rates = [row["learning_rate"] for row in recorder.rows]
     factors, factor = [1.0], 1.0
     for start in (0, 8):
@@ -139,10 +136,10 @@ def test_a_named_submodule(tmp_path):
     assert not model._forward_hooks
     callback = UncertaintyLRCallback(module="net")
     trainer(tmp_path, callback).fit(Classifier(calls_itself=False), loader())
-    assert callback.listener.readings == 24
+    assert len(callback.monitor.history) == 24
 
 
-def test_a_trainer_without_our_scheduler_is_told(tmp_path):
+def test_a_trainer_without_our_scheduler_is_refused(tmp_path):
     class Other(Classifier):
         def configure_optimizers(self):
             optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
@@ -154,7 +151,39 @@ def test_a_trainer_without_our_scheduler_is_told(tmp_path):
 
 def test_mixed_precision(tmp_path):
     callback = UncertaintyLRCallback()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message="not all random layers")
-        trainer(tmp_path, callback, precision="bf16-mixed", max_epochs=1).fit(Classifier(), loader())
-    assert callback.listener.readings == 8
+    trainer(tmp_path, callback, precision="bf16-mixed", max_epochs=1).fit(Classifier(), loader())
+    assert len(callback.monitor.history) == 8
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_the_value_reaches_tensorboard_whatever_the_order_of_callbacks(tmp_path, ours_first):
+    callback, other = UncertaintyLRCallback(), Recorder()
+    callbacks = (callback, other) if ours_first else (other, callback)
+    logger = pl.loggers.TensorBoardLogger(tmp_path)
+    options = {"logger": logger, "log_every_n_steps": 1, "max_epochs": 1}
+    trainer(tmp_path, *callbacks, **options).fit(Classifier(), loader())
+    logger.finalize("success")
+    written = scalars(logger.log_dir, "uncertainty")
+    assert written == pytest.approx([observation.value for observation in callback.monitor.history], rel=1e-6)
+
+
+def scalars(folder, name):
+    """What a run's TensorBoard files hold under a name."""
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="needs TensorBoard")
+    found = events.EventAccumulator(str(folder))
+    found.Reload()
+    return [event.value for event in found.Scalars(name)]
+
+
+def test_a_new_trainer_on_the_same_model_after_an_interruption(tmp_path):
+    class Interrupt(pl.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
+            if trainer.global_step == 5:
+                raise RuntimeError("interrupted")
+
+    model, first, second = Classifier(), UncertaintyLRCallback(), UncertaintyLRCallback()
+    with pytest.raises(RuntimeError, match="interrupted"):
+        trainer(tmp_path, first, Interrupt()).fit(model, loader())
+    trainer(tmp_path, second, max_epochs=1).fit(model, loader())
+    assert (len(first.monitor.history), len(second.monitor.history)) == (5, 8)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())

@@ -58,13 +58,13 @@ def rows(history):
     return [{name: row[name] for name in names} for row in history if "loss" in row]
 
 
-def test_every_step_is_read_and_logged(tmp_path):
+def test_every_step_is_observed_and_logged(tmp_path):
     callback = UncertaintyLRCallback()
     training = trainer(tmp_path, callback)
     training.train()
     logged = rows(training.state.log_history)
     assert [row["step"] for row in logged] == list(range(1, 17))
-    assert callback.listener.readings == 16
+    assert len(callback.monitor.history) == 16
     factor = 1.0
     for row in logged:
         assert row["learning_rate"] == pytest.approx(1e-3 * factor)
@@ -94,19 +94,19 @@ def test_accumulation_makes_one_decision_a_step(tmp_path):
     callback = UncertaintyLRCallback()
     training = trainer(tmp_path, callback, gradient_accumulation_steps=4)
     training.train()
-    assert callback.listener.readings == 16
-    assert callback.listener.scheduler.last_epoch == 4
+    assert len(callback.monitor.history) == 16
+    assert callback.monitor.scheduler.last_epoch == 4
     assert rows(training.state.log_history)[1]["learning_rate"] in (5e-4, pytest.approx(1.1e-3))
 
 
-def test_dropout_all_over_the_transformer_is_read_by_full_passes(tmp_path):
-    callback = UncertaintyLRCallback(every=8)
-    with pytest.warns(UserWarning, match=r"not all random layers .* and \d more.*costs 32 more forward passes"):
-        trainer(tmp_path, callback, model=classifier(trunk_dropout=0.1)).train()
-    assert callback.listener.readings == 2
+def test_dropout_in_every_layer_is_left_as_it_is(tmp_path):
+    callback = UncertaintyLRCallback(observe_every=8)
+    trainer(tmp_path, callback, model=classifier(trunk_dropout=0.1)).train()
+    assert len(callback.monitor.history) == 2
+    assert all(0 < observation.value <= 1 for observation in callback.monitor.history)
 
 
-def test_a_trainer_without_our_scheduler_is_told(tmp_path):
+def test_a_trainer_without_our_scheduler_is_refused(tmp_path):
     with pytest.raises(ValueError, match="found 0 UncertaintyLR.*StepLR"):
         trainer(tmp_path, UncertaintyLRCallback(), scheduler=StepLR).train()
 
@@ -119,3 +119,20 @@ def test_a_submodule_that_is_never_called_is_named(tmp_path):
     model.spare = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(16, 3))
     with pytest.raises(RuntimeError, match="did not call 'spare' in training mode"):
         trainer(tmp_path, UncertaintyLRCallback(module="spare"), model=model).train()
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_the_value_reaches_tensorboard_whatever_the_order_of_callbacks(tmp_path, ours_first):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="needs TensorBoard")
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers.integrations import TensorBoardCallback
+
+    board, callback = TensorBoardCallback(SummaryWriter(str(tmp_path / "board"))), UncertaintyLRCallback()
+    training = trainer(tmp_path, *((callback, board) if ours_first else (board, callback)))
+    training.train()
+    board.tb_writer.close() if board.tb_writer else None
+    written = events.EventAccumulator(str(tmp_path / "board"))
+    written.Reload()
+    (tag,) = (tag for tag in written.Tags()["scalars"] if "uncertainty" in tag)
+    logged = [row["uncertainty"] for row in training.state.log_history if "loss" in row]
+    assert [event.value for event in written.Scalars(tag)] == pytest.approx(logged, rel=1e-6)

@@ -8,7 +8,7 @@ A claims cell (tag ``claims``) copies a sentence from its page and states what t
     claims.check("loses 12.3 points (95 % interval 11.2 to 13.4)", numbers=[-mean, 95, -high, -low], holds=high < 0)
 
 A notebook fails where a claim does. `problems` finds, without running anything, quotes that are not on their page, and
-numbers in a section "What the published runs show" that no claim checks.
+numbers among the results that no claim checks: in a section "What the published runs show", and on the front page.
 """
 
 import ast
@@ -24,6 +24,7 @@ from uncertlr.errors import ClaimError
 from uncertlr.runs.paths import project_folder
 
 RESULTS_HEADING = "What the published runs show"
+FRONT_PAGE = "index"
 TAG = "claims"
 NUMBER = re.compile(r"(?<![\w.,])(?<![A-Za-z]-)[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w])")
 NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|<[^>]*>")
@@ -159,7 +160,7 @@ def problems(notebooks: Iterable[Path]) -> list[str]:
         for page, of_page in quotes(notebook).items():
             stated.setdefault(page, []).extend(of_page)
     lines = []
-    for page in sorted({*stated, *(path.stem for path in notebooks)}):
+    for page in sorted({FRONT_PAGE, *stated, *(path.stem for path in notebooks)}):
         text = page_text(page)
         lines += [
             f"page {page!r}: the quote is not on the page: {_plain(q)!r}"
@@ -171,7 +172,10 @@ def problems(notebooks: Iterable[Path]) -> list[str]:
 
 
 def uncovered(page: str, of_page: Sequence[str]) -> list[str]:
-    """Numbers under "What the published runs show" that no quote covers, each with the text around it."""
+    """Numbers of a page's results that no quote covers, each with the text around it.
+
+    A chapter's results stand under "What the published runs show", those of the front page before its first section.
+    """
     found = []
     for section in _result_sections(page):
         text = _plain(section)
@@ -235,6 +239,9 @@ def _markdown(page: str) -> list[str]:
 
 
 def _result_sections(page: str) -> list[str]:
+    if page == FRONT_PAGE:
+        before, *_ = "\n".join(_markdown(page)).partition("\n## ")
+        return [re.sub(r"^:.*$", "", before, flags=re.MULTILINE)]  # lines that arrange what they enclose
     sections: list[list[str]] = []
     level = 0
     for line in "\n\n".join(_markdown(page)).splitlines():

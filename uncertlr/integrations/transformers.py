@@ -1,5 +1,6 @@
 """A Hugging Face `Trainer` callback that lets the trainer's `UncertaintyLR` observe the model."""
 
+import sys
 from typing import Any
 
 from torch import nn
@@ -13,8 +14,8 @@ class UncertaintyLRCallback(TrainerCallback):
     """Queue an observation for the trainer's `UncertaintyLR` at every training pass, and add the last one to its logs.
 
     Give the trainer the scheduler: ``Trainer(..., optimizers=(optimizer, scheduler), callbacks=[UncertaintyLRCallback()])``.
-    The rate is in the trainer's logs already, as ``learning_rate``. The trainer saves and restores the scheduler, and a
-    reading depends on nothing else, so a resumed run goes on as the whole one.
+    The rate is in the trainer's logs already, as ``learning_rate``. The trainer saves and restores the scheduler, and an
+    observation depends on nothing else, so a resumed run goes on as the whole one.
 
     Args:
         module: name of the submodule to observe; empty for the model.
@@ -37,6 +38,7 @@ class UncertaintyLRCallback(TrainerCallback):
         """Find the scheduler and put the hooks on."""
         assert model is not None
         self._close()  # an interrupted training had no end
+        _call_first(self)
         self.monitor = UncertaintyMonitor(model.get_submodule(self.module), find_scheduler(lr_scheduler), **self.options)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -66,3 +68,16 @@ class UncertaintyLRCallback(TrainerCallback):
     def _close(self) -> None:
         if self.monitor:
             self.monitor.remove()
+
+
+def _call_first(callback: TrainerCallback) -> None:
+    """Move a callback to the front of the list that the trainer is going through.
+
+    The trainer puts its loggers before the user's callbacks and gives all the same row in turn, so what is added to the row
+    reaches them only from the front. A callback is not told its trainer; the handler that calls it has the list.
+    """
+    handler = sys._getframe(2).f_locals.get("self")
+    callbacks = getattr(handler, "callbacks", None)
+    if isinstance(callbacks, list) and callback in callbacks:
+        callbacks.remove(callback)
+        callbacks.insert(0, callback)  # those before it move back by one, so the trainer goes on with the next one
