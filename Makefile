@@ -15,7 +15,7 @@ site: $(READY)  ## the book, and the site as one file to give away
 test: $(READY)  ## the tests that people run all day
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
-torture: $(READY)  ## 200 kills at random moments, each run held against its reference
+torture: $(READY)  ## 200 kills at random moments, each run compared with its reference
 	CI=true UNCERTLR_KILLS=200 $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
 
 lab: $(READY)  ## open the notebooks in JupyterLab
@@ -31,7 +31,7 @@ lint: $(READY)
 lock: $(READY)  ## write down the environment's exact versions
 	$(BIN)/pip freeze --exclude-editable > requirements-lock.txt
 
-bench: $(READY) $(PEERS)  ## measure costs against floors and peers; GROUPS="step signal" measures these anew
+bench: $(READY) $(PEERS)  ## measure costs against hardware limits and other libraries; GROUPS="step signal" measures these anew
 	$(BIN)/python -m benchmarks.costs $(GROUPS)
 
 clean:

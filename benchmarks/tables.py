@@ -171,7 +171,7 @@ def shared_gpu(runs: pd.DataFrame, processor: str) -> SharedGPU | None:
 
 
 def gpu_steps_table(gpu: dict[str, Any]) -> pd.DataFrame:
-    """Milliseconds of a step with their quartiles, a row an arm: plain, recorded, and their ratios.
+    """Milliseconds of a step with their quartiles, a row per arm: plain, recorded, and their ratios.
 
     Args:
         gpu: what ``python -m benchmarks.gpu`` wrote.

@@ -58,15 +58,17 @@ for name in names:
 model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(16, 3))
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 scheduler = UncertaintyLR(optimizer, PowerLaw(exponent=-1.0, reference=1.0))
+monitor = UncertaintyMonitor(model, scheduler)
 inputs, targets = torch.randn(32, 4), torch.randint(3, (32,))
 for _ in range(10):
     loss = torch.nn.functional.cross_entropy(model(inputs), targets)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    prediction = MCDropout(8).estimate(model, inputs)
-    scheduler.observe(float(prediction.predictive_entropy.mean()) / 1.0986123)
     scheduler.step()
+assert len(monitor.history) == 10
+monitor.remove()
+prediction = MCDropout(8).estimate(model, inputs)
 from uncertlr.metrics import reliability_curve
 
 curve = reliability_curve(prediction.mean_probs, targets)

@@ -78,7 +78,7 @@ def test_the_table_has_a_row_a_target_and_names_what_was_not_measured():
     assert all(table.loc[name, "measured"] == f"not measured: make bench GROUPS={name} does it" for name in missing)
 
 
-def test_times_stand_beside_their_floors():
+def test_times_have_their_hardware_limits():
     table = times_table({"groups": {"step": group()}}, "step", "signal")
     assert table.loc["step"].tolist() == ["20.0", "10.0 to 30.0", "500", "1.000", "2e+09", "1e+06"]
     assert table.loc["other", "hardware limit, ms"] == ""

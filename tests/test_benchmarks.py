@@ -38,7 +38,7 @@ def test_less_effort_is_fewer_rounds_and_never_none():
     assert [clock.Effort(share).rounds(9) for share in (1, 0.3, 0.01, 2)] == [9, 3, 1, 18]
 
 
-def test_the_floors_count_what_torch_counts():
+def test_the_hardware_limits_count_what_torch_counts():
     model, pictures = CNN(32, 3, 10), torch.randn(2, 3, 32, 32)
     with FlopCounterMode(display=False) as forward:
         loss = model(pictures).sum()
@@ -54,7 +54,7 @@ def test_the_floors_count_what_torch_counts():
     )
 
 
-def test_the_floor_of_an_epoch_is_that_of_its_steps():
+def test_the_limit_of_an_epoch_is_that_of_its_steps():
     data = subjects.random_data("imdb")
     inputs = data.train.inputs.repeat(2, 1)
     inputs[::2, 10:] = 0
@@ -64,7 +64,7 @@ def test_the_floor_of_an_epoch_is_that_of_its_steps():
     assert epoch == floors.repeated(2, floors.lstm_step(64, 105))
 
 
-def test_the_floor_of_a_peer_is_its_passes_unless_it_keeps_their_products():
+def test_the_limit_of_a_peer_is_its_passes_unless_it_keeps_their_products():
     modes = ("baal, MCCachingModule of MCDropoutModule, a loop over samples", "baal, MCDropoutModule, a loop over samples")
     for kind, keeps in (("cifar10", True), ("imdb", False)):
         known = signal._floors(kind, modes)
@@ -96,7 +96,7 @@ def test_the_bare_loop_trains_as_the_library_does():
 
 
 @pytest.mark.parametrize("kind", ["cifar10", "imdb"])
-def test_both_readings_are_those_of_full_passes(kind):
+def test_both_estimates_are_those_of_full_passes(kind):
     torch.manual_seed(0)
     subject = subjects.experiment(kind)
     model, inputs = subject.model.eval(), subjects.one_batch(subject).inputs[:8]

@@ -1,1 +1,1 @@
-"""What uncertainty, training and the tools cost, against targets, floors and peers: ``python -m benchmarks.costs``."""
+"""Costs against targets, hardware limits and other libraries: ``python -m benchmarks.costs``."""

@@ -69,7 +69,7 @@ def spread(values: list[float]) -> list[float]:
 
 
 def describe(laps: Laps, floor: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Median seconds and quartiles by both clocks, and the floor beside them."""
+    """Median seconds and quartiles by both clocks, and the hardware limit."""
     row: dict[str, Any] = {"rounds": len(laps)}
     for clock, values in zip(CLOCKS, zip(*laps, strict=True), strict=True):
         row[clock] = {"seconds": statistics.median(values), "spread": spread(list(values))}

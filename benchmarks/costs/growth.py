@@ -1,4 +1,4 @@
-"""How the cost of a reading grows with the number of samples T, with the batch, and with the width of the dense layer."""
+"""How the cost of an estimate grows with the number of samples T, the batch, and the width of the dense layer."""
 
 from collections.abc import Callable
 from typing import Any

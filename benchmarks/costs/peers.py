@@ -1,4 +1,4 @@
-"""The environment of the libraries that ours is held against: ``python -m benchmarks.costs.peers`` makes it.
+"""The environment of the libraries that ours is compared with: ``python -m benchmarks.costs.peers`` makes it.
 
 It lies in .venv-bench and stands on the environment it is made from: what the two have in common, torch above all, is not
 installed a second time, and nothing is installed into the first.

@@ -1,4 +1,4 @@
-"""Our reading against the Monte Carlo dropout of torch-uncertainty and of baal: the same network, T = 32, their own classes.
+"""Our estimate against the Monte Carlo dropout of torch-uncertainty and baal: the same network, T = 32, their own classes.
 
 Each task gives the batch's mean predictive entropy. In the training step ours starts from the features that the step has
 computed; theirs have no way to. On a fresh batch ours pays for its pass through the trunk.
@@ -66,7 +66,7 @@ def ours(model: nn.Module, inputs: Tensor) -> dict[str, Task]:
 
 
 def trunk(model: nn.Module, inputs: Tensor) -> Callable[[], object]:
-    """What every reading on a fresh batch has to take, whoever takes it."""
+    """What every estimate on a fresh batch has to compute, whoever makes it."""
 
     def task() -> None:
         with torch.no_grad():

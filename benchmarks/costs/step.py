@@ -1,4 +1,4 @@
-"""The training step with a reading and the rule, over the same step without."""
+"""The training step with an uncertainty estimate and the rule, over the same step without."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def measure(effort: Effort) -> dict[str, Any]:
 
 
 def _tasks(kind: str) -> dict[str, Callable[[], object]]:
-    """Whole steps of three experiments of the same network, and the readings alone."""
+    """Whole steps of three experiments of the same network, and the estimates alone."""
     arms = {
         "fixed rate": subjects.experiment(kind, rule="none"),
         "mc_dropout": subjects.experiment(kind),

@@ -1,4 +1,4 @@
-"""An epoch on real CIFAR-10 and IMDB: ours, with a reading at every step, against trainers that read none.
+"""An epoch on real CIFAR-10 and IMDB: ours, with an uncertainty estimate at every step, against trainers that estimate none.
 
 The peers train the same network on the same examples at their defaults on a CPU: the Hugging Face `Trainer`, Lightning, and
 a plain loop, each over a `DataLoader` that takes one example at a time, pictures through torchvision's transforms, texts
@@ -77,7 +77,7 @@ def _lap(name: str, kind: str, examples: int) -> tuple[float, float]:
 
 
 def ours(kind: str, data: DataSet) -> Callable[[], object]:
-    """`fit`, with the report's rule and a reading of 32 samples at every step."""
+    """`fit`, with the report's rule and an estimate from 32 samples at every step."""
     subjects.settle()
     return fit_once(kind, data)
 

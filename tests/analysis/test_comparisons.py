@@ -1,4 +1,4 @@
-"""The words of the evidence change with the data."""
+"""Outcomes change with the data."""
 
 from dataclasses import dataclass, field
 
@@ -67,7 +67,7 @@ def plant(monkeypatch):
     return planted
 
 
-def test_each_planted_truth_gets_its_word(plant):
+def test_each_planted_truth_gets_its_outcome(plant):
     jobs, runs = jobs_and_runs({"better": 0.03, "worse": -0.03, "same": 0.0})
     plant(runs)
     table = verdict_table(of(jobs))
@@ -76,7 +76,7 @@ def test_each_planted_truth_gets_its_word(plant):
     assert table.loc["better", "ci95_low"] < 3.0 < table.loc["better", "ci95_high"]
 
 
-def test_the_same_arms_with_swapped_results_swap_their_words(plant):
+def test_the_same_arms_with_swapped_results_swap_their_outcomes(plant):
     jobs, runs = jobs_and_runs({"one": 0.03, "other": -0.03})
     plant(runs)
     before = verdict_table(of(jobs))["outcome"]
@@ -102,12 +102,12 @@ def jobs(tmp_path, evidence_grid):
     return read_sweep(path)
 
 
-def finished(jobs, effects, donors=0.5, noise=0.001):
+def finished(jobs, effects, spread=0.5, noise=0.001):
     rng = np.random.default_rng(3)
     runs = {}
     for job in jobs:
         value = 0.6 + 0.001 * job.config.seed + effects.get(job.arm, 0.0) + rng.normal(0, noise)
-        runs[job.run_id] = Planted(job.config, value, job.arm, np.exp(rng.normal(0, donors, 20)))
+        runs[job.run_id] = Planted(job.config, value, job.arm, np.exp(rng.normal(0, spread, 20)))
     return runs
 
 
@@ -126,7 +126,7 @@ def test_families_are_named_whether_runs_are_finished_or_not(jobs):
 
 
 def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_rate(plant, jobs):
-    """Both beat the constant rate: the listening gains nothing over its own curve."""
+    """Both beat the constant rate: feedback gains nothing over its own curve."""
     plant(finished(jobs, {"inverse": 0.03, "inverse_yoked": 0.03, "inverse_mean_curve": 0.0, "inverse_shuffled": 0.05}))
     found = of(jobs)
     named = comparisons(found, named_family(found)).set_index(["arm", "against"])["outcome"]
@@ -136,9 +136,9 @@ def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_ra
 
 
 @pytest.mark.parametrize("seeds", [2, 10])
-def test_a_control_too_like_its_arm_is_uninformative_whatever_its_kind(plant, jobs, seeds):
-    """With however many pairs: a replay of another run, of a mean curve, or of shuffled readings."""
-    runs = finished(jobs, {"inverse": 0.03}, donors=0.001)
+def test_a_control_too_like_its_arm_has_no_contrast_whatever_its_kind(plant, jobs, seeds):
+    """With however many pairs: a replay of another run, of a mean curve, or of shuffled signal values."""
+    runs = finished(jobs, {"inverse": 0.03}, spread=0.001)
     plant({run_id: each for run_id, each in runs.items() if each.config.seed < seeds})
     found = of(jobs)
     causal = comparisons(found, causal_family(found)).set_index("against")
@@ -169,7 +169,7 @@ def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):
     assert {pairs.steps_to_bound(run) for run in of(jobs).arms["inverse"].values()} == {-1}
 
 
-def test_an_arm_from_another_rate_is_held_against_that_rate(plant, jobs):
+def test_an_arm_from_another_rate_is_compared_with_that_rate(plant, jobs):
     for low, word in ((0.03, "equivalent"), (0.0, "helps"), (0.06, "harms")):
         plant(finished(jobs, {"inverse": 0.03, "constant_low": low}))
         found = of(jobs)

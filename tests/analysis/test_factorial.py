@@ -25,7 +25,7 @@ def planted(rng, count=10, noise=0.001):
     }
 
 
-def test_planted_effects_come_back_with_their_words():
+def test_planted_effects_come_back_with_their_outcomes():
     found = factorial_effects(planted(np.random.default_rng(0)), FACTORS)
     assert list(found) == [("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c")]
     sizes = {name: effect.difference.estimate for name, effect in found.items()}

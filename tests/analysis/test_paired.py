@@ -148,15 +148,15 @@ def test_a_comparison_without_enough_pairs_still_counts_in_its_family():
     assert (waiting["few"].outcome, waiting["few"].adjusted) == ("descriptive", 1.0)
 
 
-def rotated(rng, worth, listening=0.0, noise=0.002, count=10):
+def rotated(rng, worth, feedback=0.0, noise=0.002, count=10):
     """Differences of an arm and its yoked control, whose runs stand in one pair and give the curve of the next."""
     curves = rng.normal(0, worth, count)
-    return listening + curves - np.roll(curves, -1) + rng.normal(0, noise, count) - rng.normal(0, noise, count)
+    return feedback + curves - np.roll(curves, -1) + rng.normal(0, noise, count) - rng.normal(0, noise, count)
 
 
 @pytest.mark.parametrize("worth", [0.0, 0.003, 0.01])
-def test_shared_donors_do_not_make_false_claims(worth):
-    """Coverage and error rate of yoked comparisons, whatever the donors' curves are worth."""
+def test_shared_source_runs_do_not_make_false_claims(worth):
+    """Coverage and error rate of yoked comparisons, whatever the source runs' curves are worth."""
     rng = np.random.default_rng(5)
     samples = [rotated(rng, worth) for _ in range(1_000)]
     covered = np.mean([interval.low <= 0 <= interval.high for interval in (paired_interval(s, rotation=1) for s in samples)])
@@ -165,14 +165,14 @@ def test_shared_donors_do_not_make_false_claims(worth):
     assert np.mean([word in ("helps", "harms") for word in words]) <= 0.06
 
 
-def test_listening_is_found_despite_shared_donors():
+def test_feedback_is_found_despite_shared_source_runs():
     rng = np.random.default_rng(6)
-    assert all(compare({0: rotated(rng, 0.003, listening=0.02)}, rotations={0: 1})[0].outcome == "helps" for _ in range(50))
+    assert all(compare({0: rotated(rng, 0.003, feedback=0.02)}, rotations={0: 1})[0].outcome == "helps" for _ in range(50))
 
 
 @pytest.mark.parametrize("rotation", [1, 3])
 def test_the_pairs_that_share_a_run_are_found_by_the_rotation(rotation):
-    """A worth that stands in a pair and, alike, in the pair of its donor is seen at this rotation and at no other."""
+    """A worth that stands in a pair and, alike, in the pair of its source run is seen at this rotation and at no other."""
     rng = np.random.default_rng(7)
     worth = rng.normal(0, 1, 500)
     values = worth + np.roll(worth, -rotation)

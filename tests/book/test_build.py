@@ -54,7 +54,10 @@ def test_a_notebook_is_executed_once_and_again_when_something_changed(executions
     (project / "benchmarks").mkdir()
     (project / "benchmarks" / "tables.py").write_text("")
     execute("quickstart", "quick")
-    assert len(calls) == 5
+    (project / "sweeps").mkdir()
+    (project / "sweeps" / "study.yaml").write_text("baselines: [constant]")
+    execute("quickstart", "quick")
+    assert len(calls) == 6
 
 
 def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions):

@@ -52,6 +52,7 @@ def project(tmp_path, monkeypatch):
         ("\u22120.04 on CIFAR-10 with `lr=3`, $x_1 = 2$ and [7 runs](page.md#8)", ["\u22120.04", "7"]),
         ("1e-3, 20,000 images, x2, v1.2, 5%.", ["1e-3", "20,000", "5"]),
         ("seeds 0, 1 and 2; 10.", ["0", "1", "2", "10"]),
+        ("p < 0.05 for 12.3 <b>points</b>, 3 > 2", ["0.05", "12.3", "3", "2"]),
     ],
 )
 def test_numbers_of_a_sentence(text, expected):

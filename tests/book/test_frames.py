@@ -38,7 +38,7 @@ def test_only_the_last_frame_is_seen_without_a_script():
 
 def test_a_new_pair_of_axes_belongs_to_its_frame_as_a_whole():
     figure, ax = plt.subplots()
-    frames = Frames(figure, unit="step", alt="Twins.")
+    frames = Frames(figure, unit="step", alt="Two axes.")
     with frames.add("One."):
         ax.twinx().plot([0, 1])
     with frames.add("Two."):

@@ -80,7 +80,7 @@ def _loaded(*nodes: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_parameter_is_read(path):
-    """A dial that turns nothing would mislead whoever turns it."""
+    """A parameter without an effect would mislead whoever changes it."""
     cells = nbformat.read(path, as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", [])]
     assert set(papermill.inspect_notebook(str(path))) - fields_read("\n".join(code)) == set()

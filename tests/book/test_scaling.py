@@ -34,11 +34,10 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path, monkeypatch):
         **{"per_run": row, "per_epoch": {"files": 1, "bytes": 3_000}, "worker_start": row},
     }
     (tmp_path / "overhead.json").write_text(json.dumps(measured))
+    (tmp_path / "two_workers.json").write_text(json.dumps({"ratio": 1.9, "rounds": [{}, {}]}))
     found = scaling.numbers(tmp_path)
     assert (found["all_core_hours"], found["all_seconds_on_100"]) == ("10.0", "360")
     assert (found["all_files"], found["all_gigabytes"], found["all_published_megabytes"]) == ("200,000", "5.0", "50")
     assert found["all_epoch_files_50"] == "650,000"
     assert (found["limit_megabytes"], found["published_runs"]) == ("30", "6,000")
-    assert "not been measured" in found["throughput"]
-    (tmp_path / "two_workers.json").write_text(json.dumps({"ratio": 1.9, "rounds": [{}, {}]}))
-    assert scaling.numbers(tmp_path)["throughput"] == "was 1.90 times that of one, the median of 2 rounds"
+    assert (found["two_workers"], found["two_workers_rounds"]) == ("1.90", "2")

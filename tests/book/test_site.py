@@ -150,7 +150,7 @@ LEGIBLE = 9.0
 SHOWN = """[...document.querySelectorAll('.bd-article figure :is(img, svg[role=img])')].filter(e => e.checkVisibility())
   .map(e => [e.closest('figure').id, e.getBoundingClientRect().width, e.src || '', e.src ? '' : e.outerHTML])"""
 SCALE = re.compile(r"scale\(([\d.]+) -\1\)")
-"""Matplotlib draws the glyphs of a text at 100 points, upside down, and scales them; an index in it is scaled once more."""
+"""Matplotlib draws the glyphs of a text at 100 points, mirrored, and scales them; an index in it is scaled once more."""
 
 
 def text_sizes(svg: str, shown: float) -> list[float]:

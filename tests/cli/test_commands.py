@@ -93,7 +93,8 @@ def small(arguments, elsewhere, monkeypatch):
     if command in ("evaluate", "results", "record"):
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         seeds = itertools.count()
-        return [run(TINY.replace(seed=next(seeds))).run_id if word == "RUN_ID" else word for word in arguments]
+        found = [run(TINY.replace(seed=next(seeds))).run_id if word == "RUN_ID" else word for word in arguments]
+        return [*found, "--output", str(elsewhere / "schedule.json")] if command == "record" else found
     return [str(elsewhere / word) if word.endswith(".csv") else word for word in arguments]
 
 

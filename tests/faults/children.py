@@ -36,7 +36,7 @@ TINY = {"train_examples": 200, "channels": [4, 8], "hidden_size": 16, "num_sampl
 
 
 def tiny(root: Path, **changes) -> RunConfig:
-    """A run of a second, whose rule and reading have a memory."""
+    """A run of a second, whose rule and signal have a memory."""
     fields = {"epochs": 3, "rule": "relative", "memory": 5, **TINY, **changes}
     return preset("digits", "quick", root=str(root), **fields)
 

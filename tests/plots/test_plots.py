@@ -89,7 +89,7 @@ def test_style_is_complete():
         assert mpl.rcParams["axes.prop_cycle"].by_key()["color"] == list(plots.COLOURS)
 
 
-def test_differences_show_interval_zone_and_word(ax):
+def test_differences_show_interval_zone_and_outcome(ax):
     table = pd.DataFrame(
         {
             "outcome": ["missing", "helps", "descriptive"],

@@ -198,17 +198,17 @@ def test_a_run_that_took_its_workers_with_it_is_not_tried_again(fake, jobs, monk
     assert "its worker died, again and again" in found._outcome(jobs[0].run_id, killed_worker()).error
 
 
-def test_a_run_waits_for_its_donors_and_falls_with_them(fake, jobs):
+def test_a_run_waits_for_its_source_runs_and_falls_with_them(fake, jobs):
     client, gathering = fake
     found = gathering(jobs)
-    donors = [job.run_id for job in jobs if not job.config.donors]
-    assert list(found._submit_ready().values()) == [each for each, _ in client.submitted] == donors
+    sources = [job.run_id for job in jobs if not job.config.donors]
+    assert list(found._submit_ready().values()) == [each for each, _ in client.submitted] == sources
     assert found._submit_ready() == {}
-    found._end(Outcome(donors[0], 1.0))
+    found._end(Outcome(sources[0], 1.0))
     assert len(found._submit_ready()) == 1
-    found._end(Outcome(donors[1], 1.0, "diverged"))
+    found._end(Outcome(sources[1], 1.0, "diverged"))
     assert found._submit_ready() == {}
-    assert [outcome.error for outcome in found.ended.values()][2:] == [f"needs {donors[1]}, which failed"]
+    assert [outcome.error for outcome in found.ended.values()][2:] == [f"needs {sources[1]}, which failed"]
 
 
 def test_with_notebooks_a_run_waits_for_its_fixed_rate(fake, tmp_path):

@@ -95,7 +95,7 @@ class TestReading:
         inverse = constant.replace(rule="proportional", learning_rate=3e-4, min_factor=0.1)
         assert by_name(jobs)["inverse", 2].run_id == inverse.run_id
 
-    def test_controls_are_their_donors_runs_steered_by_other_traces(self, sweep):
+    def test_controls_are_their_source_runs_steered_by_other_traces(self, sweep):
         runs = by_name(sweep(GRID))
         ids = [runs["inverse", seed].run_id for seed in range(3)]
         for seed in range(3):
@@ -113,7 +113,7 @@ class TestReading:
         ]
         assert study_of(jobs).rotation("inverse_yoked") == 1
 
-    def test_a_donor_may_stand_any_number_of_seeds_further(self, sweep):
+    def test_a_source_run_may_stand_any_number_of_seeds_further(self, sweep):
         grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n"
         jobs = sweep(grid)
         runs = by_name(jobs)
@@ -138,9 +138,9 @@ class TestReading:
 
     def test_a_control_of_one_seed_knows_its_ring(self, sweep):
         arms = "arms: {two: {rule: threshold, seeds: 2}, one: {replay_of: two, source_runs: others, seeds: 1}}\nseeds: 3\n"
-        assert study_of(sweep(HEAD + arms)).rotation("one") == 1  # the donor's second seed, on which the control has no run
+        assert study_of(sweep(HEAD + arms)).rotation("one") == 1  # the source run's seed has no run of the control
 
-    def test_controls_have_their_donors_seeds_and_form_a_ring_of_these(self, sweep):
+    def test_controls_have_the_seeds_of_their_source_runs_and_form_a_ring_of_these(self, sweep):
         jobs = sweep(GRID.replace("seeds: 3", "seeds: [4, 6, 9, 7]").replace("min_factor: 0.1", "min_factor: 0.1, seeds: 3"))
         runs = by_name(jobs)
         assert {seed for arm, seed in runs if arm == "constant"} == {4, 6, 9, 7}
@@ -157,19 +157,19 @@ class TestReading:
             preset("digits", "quick", rule="replay", donors=["some-run"], seed=seed, progress="quiet") for seed in (0, 1)
         ]
 
-    def test_a_stretched_control_may_have_another_length_than_its_donor(self, sweep):
+    def test_a_stretched_control_may_have_another_length_than_its_source_run(self, sweep):
         arms = "arms: {a: {rule: relative}, b: {replay_of: a, epochs: 2, stretch: true}}\n"
         runs = {(job.arm, job.config.seed): job.config for job in sweep(HEAD + arms + "seeds: 2")}
         assert runs["b", 0].donors == [runs["a", 1].run_id]
         assert (runs["b", 0].epochs, runs["b", 0].stretch) == (2, True)
 
-    def test_a_product_multiplies_the_arms_and_donors_stay_within_a_point(self, sweep):
+    def test_a_product_multiplies_the_arms_and_source_runs_stay_within_a_point(self, sweep):
         jobs = sweep(GRID.replace("epochs: 1, ", "") + "product: {epochs: [1, 3], decide_every: [0, 5]}\n")
         assert len(jobs) == len({job.run_id for job in jobs}) == 4 * 15
         runs = by_name(jobs)
-        yoked, donor = runs["inverse_yoked epochs=3 decide_every=5", 0], runs["inverse epochs=3 decide_every=5", 1]
+        yoked, source = runs["inverse_yoked epochs=3 decide_every=5", 0], runs["inverse epochs=3 decide_every=5", 1]
         assert yoked.epochs == 3
-        assert yoked.donors == [donor.run_id]
+        assert yoked.donors == [source.run_id]
 
     def test_profile_root_and_device_come_from_the_caller(self, sweep):
         text = "experiment: cifar10\nprofile: quick\narms: {constant: {}}\n"
@@ -284,8 +284,8 @@ class TestRefusals:
         ],
     )
     def test_impossible_controls(self, sweep, fields, words):
-        donors = "inverse: {rule: proportional}, single: {rule: threshold, seeds: 1}, fixed: {}"
-        arms = f"arms: {{{donors}, b: {{{fields}}}}}\n"
+        sources = "inverse: {rule: proportional}, single: {rule: threshold, seeds: 1}, fixed: {}"
+        arms = f"arms: {{{sources}, b: {{{fields}}}}}\n"
         with pytest.raises(ConfigError) as caught:
             sweep(HEAD + arms + "seeds: 2")
         assert words in str(caught.value)
@@ -436,7 +436,7 @@ def test_no_scheduler_at_the_address(sweep):
         run_sweep(sweep(GRID), scheduler="nowhere://here")
 
 
-def test_published_runs_are_done_and_serve_as_donors(sweep, tmp_path):
+def test_published_runs_are_done_and_serve_as_source_runs(sweep, tmp_path):
     jobs = sweep(
         GRID.replace("seeds: 3", "seeds: 2").replace("  inverse_mean_curve: {replay_of: inverse, source_runs: others}\n", "")
     )

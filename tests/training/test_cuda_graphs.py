@@ -96,7 +96,7 @@ def test_a_run_that_was_stopped_goes_on_with_recorded_steps_as_if_it_had_not_bee
     assert same((expected, read_trace(whole)), (resumed, read_trace(stopped)))
 
 
-def test_a_recorded_reading_that_a_rule_refuses_stops_the_run_and_moves_no_rate(device):
+def test_a_recorded_signal_value_that_a_rule_refuses_stops_the_run_and_moves_no_rate(device):
     config = images(device, rule="threshold", threshold=0.7)
     experiment = build(config, load_config_data(config))
     train_epoch(experiment, 1)

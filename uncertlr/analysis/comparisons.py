@@ -116,7 +116,7 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
 
 
 def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
-    """One row an arm with finished runs: seeds, mean accuracy, difference from the baseline, p-values, outcome.
+    """One row per arm with finished runs: seeds, mean accuracy, difference from the baseline, p-values, outcome.
 
     Arms with feedback are adjusted within the named family where the baseline belongs to it; all others among themselves.
     Arms that share fewer than two finished seeds with the baseline have no comparison; their cells are empty.

@@ -88,7 +88,7 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def estimators_table(found: dict[str, Any]) -> pd.DataFrame:
-    """One row an estimator, the means over its runs: how many, accuracy, loss, Brier score, calibration, discrimination.
+    """One row per estimator, the means over its runs: how many, accuracy, loss, Brier score, calibration, discrimination.
 
     Args:
         found: of `compare_estimators`.

@@ -33,7 +33,7 @@ class Design:
 
     Attributes:
         steps: of a run.
-        batch_size: fresh examples a step.
+        batch_size: fresh examples per step.
         dimensions: of an example.
         classes: which are the labels.
         clusters: of each class.

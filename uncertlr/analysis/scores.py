@@ -50,7 +50,7 @@ def rate(value: float) -> str:
 
 
 def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:
-    """One row an arm: final scores, what the rate did, and how fast training went.
+    """One row per arm: final scores, what the rate did, and how fast training went.
 
     Args:
         runs: name of the arm to its run, all of one data set and seed.
@@ -60,7 +60,7 @@ def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:
 
 
 def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
-    """One row an arm over its seeds: number, mean and each seed's accuracy, mean loss, and ECE averaged over masks.
+    """One row per arm over its seeds: number, mean and each seed's accuracy, mean loss, and ECE averaged over masks.
 
     Args:
         runs: name of the arm to its runs, one a seed.
@@ -82,7 +82,7 @@ def seeds_table(runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
 
 
 def rates_table(runs: Mapping[str, Run]) -> pd.DataFrame:
-    """One row a run with a rule: its initial and last learning rate, and shares of all steps.
+    """One row per run with a rule: its initial and last learning rate, and shares of all steps.
 
     Args:
         runs: name of the arm to its run; those without a rule are left out.

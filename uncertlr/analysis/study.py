@@ -1,4 +1,4 @@
-"""A sweep as the evidence sees it: arms, what each one is for, and the finished runs."""
+"""A sweep as the statistics see it: its arms, what each one is for, and the finished runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -47,7 +47,7 @@ def debiased_ece(run: Run) -> float:
 
 
 def scores_table(study: Study) -> pd.DataFrame:
-    """One row an arm: every score as mean and half-width of its t interval over seeds; one seed has no interval."""
+    """One row per arm: every score as mean and half-width of its t interval over seeds; one seed has no interval."""
     runs = study.finished
     binary = bool(runs) and all(len(run.record["class_names"]) == 2 for run in runs)
     measures = SCORES | (TWO_CLASSES if binary else {})
@@ -74,7 +74,7 @@ def over_seeds(values: list[float], digits: int = 3) -> str:
 
 
 def rates_table(study: Study) -> pd.DataFrame:
-    """One row an arm with a rule: medians over seeds of where the rate went and of the share of steps on each bound."""
+    """One row per arm with a rule: medians over seeds of where the rate went and of the share of steps on each bound."""
     rows = {}
     for arm, of_seed in study.arms.items():
         if of_seed:
@@ -95,7 +95,7 @@ def rates_table(study: Study) -> pd.DataFrame:
 
 
 def improvement_table(study: Study, baseline: str) -> pd.DataFrame:
-    """One row an arm: the chance that one of its runs beats one of the baseline's, and the pairs of a seed that it won."""
+    """One row per arm: the chance that one of its runs beats one of the baseline's, and the pairs of a seed that it won."""
     base, rows = study.scores(baseline), {}
     for arm, of_seed in study.arms.items():
         scores = study.scores(arm)
@@ -129,7 +129,7 @@ def runs_table(study: Study) -> pd.DataFrame:
 
 
 def curves_data(study: Study) -> pd.DataFrame:
-    """One row a run and epoch: what the curves over the epochs show."""
+    """One row per run and epoch: what the curves over the epochs show."""
     parts = [
         run.validation[["epoch", "accuracy", "loss", "elapsed"]].assign(arm=arm, seed=seed)
         for arm, of_seed in study.arms.items()
@@ -143,7 +143,7 @@ EVERY_STEP = (0, sys.maxsize)
 
 
 def rates_data(study: Study, arms: Sequence[str], points: int = 60, steps: tuple[int, int] = EVERY_STEP) -> pd.DataFrame:
-    """One row a run and step, at evenly spaced steps: what the figure of the rates shows.
+    """One row per run and step, at evenly spaced steps: what the figure of the rates shows.
 
     Args:
         study: whose arms are shown.

@@ -30,7 +30,7 @@ def times(run: Run, unit: str) -> list[float]:
 
 
 def time_to_target_table(study: Study, baseline: str, target: float | None = None) -> pd.DataFrame:
-    """One row an arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
+    """One row per arm: how many runs reached the baseline's target, and how much sooner, in epochs and in seconds.
 
     Differences are of times cut at a horizon up to which all runs of the pairs were watched. With fewer than two runs of
     either arm that reached the target before it there is nothing to estimate, and the cell says so. Seconds are of training
@@ -96,5 +96,5 @@ def processor(run: Run) -> str:
 
 
 def seconds_per_epoch(run: Run) -> float:
-    """The median seconds of training an epoch."""
+    """The median seconds of training per epoch."""
     return float(run.summary["seconds_per_epoch"])

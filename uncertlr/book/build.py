@@ -152,8 +152,8 @@ def zip_site(index: Path) -> Path:
 def _key(source: Path, parameters: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     code = [*Path(__file__).parents[1].rglob("*.py"), *(project_folder() / "benchmarks").rglob("*.py")]
-    results = results_folder().glob("*.*")
-    for path in [source, *claimed_pages(source), *_sorted(code), *_sorted(results)]:
+    results, sweeps = results_folder().glob("*.*"), (project_folder() / "sweeps").glob("*.yaml")
+    for path in [source, *claimed_pages(source), *_sorted(code), *_sorted(results), *_sorted(sweeps)]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

@@ -27,7 +27,7 @@ RESULTS_HEADING = "What the published runs show"
 FRONT_PAGE = "index"
 TAG = "claims"
 NUMBER = re.compile(r"(?<![\w.,])(?<![A-Za-z]-)[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w])")
-NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|<[^>]*>")
+NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|</?[A-Za-z!][^>]*>")
 """Code, formulas, link targets and HTML, whose digits are no numbers of the text."""
 
 Numbers = Iterable[float]

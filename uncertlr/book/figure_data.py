@@ -132,20 +132,20 @@ def epochs_over_seeds(arms: Mapping[str, Sequence[Run]], column: str, split: str
 
 
 def curves_table(arms: Mapping[str, Run]) -> pd.DataFrame:
-    """Every number of every epoch: a row an arm, epoch and split."""
+    """Every number of every epoch: a row per arm, epoch and split."""
     parts = [_labelled(name, run, run.metrics) for name, run in arms.items()]
     table = pd.concat(parts, ignore_index=True)
     return table.drop(columns=[column for column in table if column.startswith("bin_")])
 
 
 def traces_table(arms: Mapping[str, Run]) -> pd.DataFrame:
-    """Rate, factor and signal over the steps, at evenly spaced ones where there are many: a row an arm and step."""
+    """Rate, factor and signal over the steps, at evenly spaced ones where there are many: a row per arm and step."""
     parts = [_labelled(name, run, pd.DataFrame(thin(run.trace, TRACE_POINTS))) for name, run in arms.items()]
     return pd.concat(parts, ignore_index=True)
 
 
 def reliability_table(arms: Mapping[str, Run]) -> pd.DataFrame:
-    """The bins of the final weights' reliability diagrams, Monte Carlo averaged: a row an arm and bin."""
+    """The bins of the final weights' reliability diagrams, Monte Carlo averaged: a row per arm and bin."""
     parts = []
     for name, run in arms.items():
         parts.append(_labelled(name, run, bins_table(final_scores(run))))
@@ -153,7 +153,7 @@ def reliability_table(arms: Mapping[str, Run]) -> pd.DataFrame:
 
 
 def course_table(arms: Mapping[str, Run]) -> pd.DataFrame:
-    """The bins of the validation set's reliability diagrams over the epochs: a row an arm, epoch and bin."""
+    """The bins of the validation set's reliability diagrams over the epochs: a row per arm, epoch and bin."""
     parts = []
     for name, run in arms.items():
         for row in run.validation.to_dict("records"):

@@ -50,10 +50,10 @@ def add_commands(commands: Any) -> None:
 
     evidence = commands.add_parser("evidence", help="what a sweep's finished runs show", allow_abbrev=False)
     evidence.add_argument("grid", type=Path, help="the sweep's YAML file")
-    evidence.add_argument("--baseline", default="constant", help="arm to compare with (%(default)s)")
+    evidence.add_argument("--baseline", default="", help="arm to compare with (the file's first baseline)")
     evidence.add_argument("--profile", default="", help="in place of the file's own")
     evidence.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
-    evidence.add_argument("--figures", type=Path, metavar="FOLDER", help="draw differences, arrival times and curves as SVG")
+    evidence.add_argument("--figures", type=Path, metavar="FOLDER", help="draw differences, times to target, curves as SVG")
     evidence.add_argument("--root", default="", help=describe_field("root"))
     evidence.set_defaults(command=_evidence, parser=evidence)
 
@@ -69,6 +69,8 @@ def _evidence(options: argparse.Namespace) -> None:
     from uncertlr.analysis.study import read_study
 
     study = read_study(str(options.grid), options.root, options.profile)
+    if not (options.baseline or study.baseline):
+        raise ConfigError(f"{options.grid} states no baselines; name an arm with --baseline: {', '.join(study.arms)}")
     table = verdict_table(study, options.baseline)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
     if causal := causal_family(study):

@@ -31,7 +31,7 @@ class Batch:
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Batches an epoch. A single example left over joins the batch before: it has no variance to normalize by."""
+    """Batches per epoch. A single example left over joins the batch before: it has no variance to normalize by."""
     return max(1, math.ceil(num_examples / batch_size) - (num_examples % batch_size == 1))
 
 
@@ -40,7 +40,7 @@ def train_batches(data: DataSet, batch_size: int, seed: int, epoch: int, augment
 
     Args:
         data: whose training split is used.
-        batch_size: examples a batch; the last batch of an epoch may be smaller, or larger by one.
+        batch_size: examples per batch; the last batch of an epoch may be smaller, or larger by one.
         seed: of the run.
         epoch: counted from 1; with the seed it fixes order and augmentation.
         augment: flip and crop images at random.

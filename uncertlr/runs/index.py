@@ -38,7 +38,7 @@ BRIEF = (
 
 
 def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
-    """A row a run: name, status, every field of its configuration, final scores, what the learning rate did, time, source.
+    """A row per run: name, status, every field of its configuration, final scores, what the learning rate did, time, source.
 
     Args:
         root: folder of local runs; None for the usual one.

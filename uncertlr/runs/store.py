@@ -35,12 +35,12 @@ class Run:
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """A row an epoch and split; read once, since a finished run does not change."""
+        """A row per epoch and split; read once, since a finished run does not change."""
         return read_metrics(self.paths)
 
     @cached_property
     def validation(self) -> "pd.DataFrame":
-        """A row an epoch: scores on validation, and the seconds of training that it took to get there."""
+        """A row per epoch: scores on validation, and the seconds of training that it took to get there."""
         return self.metrics[self.metrics["split"] == "val"]
 
     @property
@@ -105,7 +105,7 @@ def read_config(paths: RunPaths) -> RunConfig:
 
 
 def read_metrics(paths: RunPaths) -> "pd.DataFrame":
-    """A row an epoch and split.
+    """A row per epoch and split.
 
     Raises:
         RunError: the file is damaged.

@@ -21,7 +21,7 @@ def load_schedule(path: str | Path, total_steps: int) -> Schedule:
 
     Args:
         path: a file that ``uncertlr record`` wrote.
-        total_steps: of the training that follows the curve, such as epochs times batches an epoch.
+        total_steps: of the training that follows the curve, such as epochs times batches per epoch.
 
     Returns:
         From a step, counted from 0, to what the initial rate is multiplied by.

@@ -10,7 +10,7 @@ SETTINGS = {"reference": "relative_to", "level": "quantile"}
 """Names in states that were saved before these classes and `RelativeThreshold`'s settings were renamed."""
 
 
-def describe(rule: Rule | None) -> dict[str, Any]:
+def description_of(rule: Rule | None) -> dict[str, Any]:
     """A rule's name and settings as plain values that survive JSON; an empty dict for no rule."""
     if rule is None:
         return {}
@@ -22,14 +22,14 @@ def is_description_of(saved: dict[str, Any], rule: Rule | None) -> bool:
     if rule is None or not saved:
         return rule is None and not saved
     given = {name: _plain(value) for name, value in saved.items()}
-    return describe(rule) in (_defaults(rule) | given, _defaults(rule) | _renamed(given, rule))
+    return description_of(rule) in (_defaults(rule) | given, _defaults(rule) | _renamed(given, rule))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Bounds):
         return {"low": value.low, "high": value.high}
     if hasattr(value, "signal_range"):
-        return describe(value)  # a rule inside a rule
+        return description_of(value)  # a rule inside a rule
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from uncertlr.schedulers.rules import Rule
-from uncertlr.schedulers.saved_rules import describe, is_description_of
+from uncertlr.schedulers.saved_rules import description_of, is_description_of
 from uncertlr.schedulers.schedules import Schedule
 
 STEPS_UNTIL_WARNING = 100
@@ -198,7 +198,7 @@ class UncertaintyLR(LRScheduler):
             "last_lr": [float(lr) for lr in self._last_lr],
             "last_epoch": self.last_epoch,
             "step_count": self._step_count,
-            "rule": describe(self.rule),
+            "rule": description_of(self.rule),
             "rule_state": dict(self.rule_state),
             "queued": [self.queued_mean, self.queued_weight],
         }
@@ -345,8 +345,8 @@ class UncertaintyLR(LRScheduler):
             )
         if not is_description_of(state_dict["rule"], self.rule):
             raise ValueError(
-                f"this state was saved with rule {state_dict['rule']}, but the scheduler has {describe(self.rule)}; "
-                "construct the scheduler with the rule it was saved with"
+                f"this state was saved with rule {state_dict['rule']}, but the scheduler has "
+                f"{description_of(self.rule)}; construct the scheduler with the rule it was saved with"
             )
         groups = {len(state_dict["base_lrs"]), len(state_dict["last_lr"])}
         if groups != {len(self.base_lrs)}:

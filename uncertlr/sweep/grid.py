@@ -10,15 +10,15 @@
     trials: 12                     # points of a Sobol sequence over the ranges of an arm that has any
     arms:
       constant: {}
-      inverse: {rule: proportional, learning_rate: 3e-4}
+      inverse: {rule: power_law, learning_rate: 3e-4}
       tried: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}   # becomes "tried, trial 1" and so on
-      report_inverted: {rule: threshold, flip: true, seeds: 5}     # on the first five of the seeds only
+      report_inverted: {rule: threshold, inverted: true, seeds: 5} # on the first five of the seeds only
       inverse_yoked: {replay_of: inverse}                    # replays the next seed's run of inverse
       inverse_yoked_3: {replay_of: inverse, source_runs: 3}  # replays the run of the third seed from its own
       inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
       inverse_shuffled: {replay_of: inverse, rule: shuffled} # the rule on the same seed's signal values, shuffled
       replay_of_one: {rule: replay, source_runs: [RUN]}      # replays this one run, of any sweep, on every seed
-      inverse_level: {learning_rate: 6e-4, matched_rate_of: inverse}  # a fixed rate at the mean level of inverse
+      inverse_level: {learning_rate: 6e-4, matched_rate_of: inverse}  # a constant rate at the mean rate of inverse
 
 Keys that change no run state facts about the study, see `uncertlr.sweep.facts.Facts`:
 
@@ -29,7 +29,7 @@ Keys that change no run state facts about the study, see `uncertlr.sweep.facts.F
     baselines: [constant, cosine]         # arms that every arm with feedback is compared with
     arms:
       report: {rule: threshold}
-      report_inverted: {rule: threshold, flip: true, ablation_of: report}
+      report_inverted: {rule: threshold, inverted: true, ablation_of: report}
 """
 
 import difflib

@@ -49,7 +49,7 @@ def _estimate(missing: Sequence[Job], workers: int) -> str:
 
 @contextmanager
 def sweep_progress(total: int) -> Iterator[Report]:
-    """The function that `run_sweep` calls as runs end: a bar in a terminal, a line of text a run elsewhere."""
+    """The function that `run_sweep` calls as runs end: a bar in a terminal, a line of text per run elsewhere."""
     began, failed, ended = time.perf_counter(), 0, 0
     with tqdm(total=total, unit="run", disable=not sys.stderr.isatty()) as bar:
 

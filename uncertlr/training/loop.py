@@ -1,7 +1,6 @@
 """The training loop: epochs, evaluation, checkpoints, and the way back to them."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,8 @@ from uncertlr.runs.files import Arrays, load_state, save_arrays, save_state, sha
 from uncertlr.runs.paths import RunPaths
 from uncertlr.seeding import generator
 from uncertlr.training.checkpoint import append_metrics, load_checkpoint, rewind, save_checkpoint
+from uncertlr.training.progress import EpochReport
 from uncertlr.training.step import OBSERVATIONS, Experiment, dropout_stream, epoch_steps
-
-Report = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Evaluation:
         }
 
 
-def fit(experiment: Experiment, paths: RunPaths, report: Report) -> str:
+def fit(experiment: Experiment, paths: RunPaths, report: EpochReport) -> str:
     """Train for the configured epochs, from the newest good checkpoint if there is one.
 
     Args:
@@ -127,7 +125,7 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     """One pass over the training set.
 
     Returns:
-        The trace (an array a quantity, a number a step; NaN where nothing was observed) and the epoch's row of metrics.
+        The trace (an array per quantity, a number per step; NaN where nothing was observed) and the epoch's row of metrics.
     """
     config, data, device = experiment.config, experiment.data, experiment.device
     steps = steps_per_epoch(len(data.train), config.batch_size)

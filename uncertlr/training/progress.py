@@ -1,4 +1,4 @@
-"""What a run says while it trains: a bar in a terminal, a line of text an epoch elsewhere, or nothing."""
+"""What a run says while it trains: a bar in a terminal, a line of text per epoch elsewhere, or nothing."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,11 +9,12 @@ from tqdm import tqdm
 
 from uncertlr.config import RunConfig
 
-Report = Callable[[dict[str, Any], dict[str, Any]], None]
+EpochReport = Callable[[dict[str, Any], dict[str, Any]], None]
+"""Receives the rows of metrics of training and of validation, after each epoch."""
 
 
 @contextmanager
-def reporter(config: RunConfig) -> Iterator[Report]:
+def reporter(config: RunConfig) -> Iterator[EpochReport]:
     """The function that `fit` calls after each epoch, in the style that ``config.progress`` asks for."""
     style = config.progress
     if style == "auto":

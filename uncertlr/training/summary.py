@@ -18,7 +18,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
 
     Args:
         config: what was run.
-        metrics: a row an epoch and split.
+        metrics: a row per epoch and split.
         trace: what was observed at every step.
         evaluations: of the last weights on ``val``, and where the test set may be seen on ``test`` and ``test_best``.
     """
