@@ -17,14 +17,6 @@ from uncertlr.training.run import find
 
 REPLAYS = ("replay", "shuffled")
 
-DATASETS = {
-    "cifar10": ("CIFAR-10", "images"),
-    "imdb": ("IMDB", "reviews"),
-    "digits": ("digits", "images"),
-    "toy_reviews": ("toy reviews", "reviews"),
-}
-"""What people call a data set, and its examples."""
-
 
 @dataclass(frozen=True)
 class Study:
@@ -48,11 +40,6 @@ class Study:
         return [run for of_seed in self.arms.values() for run in of_seed.values()]
 
     @property
-    def dataset(self) -> str:
-        """What its runs are trained on."""
-        return self.jobs[0].config.dataset
-
-    @property
     def baseline(self) -> str:
         """The first of the study's baselines; an empty name where it has none."""
         return self.facts.baselines[0] if self.facts.baselines else ""
@@ -66,20 +53,6 @@ class Study:
     def schedules(self) -> list[str]:
         """Arms whose rate was fixed in advance."""
         return [arm for arm in self.arms if self._rule(arm) == "none"]
-
-    @property
-    def title(self) -> str:
-        """The study for people, such as ``CIFAR-10 (20,000 images, 12 epochs)``."""
-        configs = [job.config for job in self.jobs]
-        unit = DATASETS.get(self.dataset, ("", "examples"))[1]
-        sizes = sorted({f"{config.train_examples:,}" if config.train_examples else "all" for config in configs})
-        epochs = sorted({config.epochs for config in configs})
-        return f"{self.data} ({' or '.join(sizes)} {unit}, {' or '.join(map(str, epochs))} epochs)"
-
-    @property
-    def data(self) -> str:
-        """The data set for people, such as ``CIFAR-10``."""
-        return DATASETS.get(self.dataset, (self.dataset, ""))[0]
 
     def initial_rate(self, arm: str) -> float:
         """The learning rate that an arm starts from."""

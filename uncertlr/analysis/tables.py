@@ -1,4 +1,4 @@
-"""Tables of a study: scores, what the learning rates did, how often a method won; the data of its figures."""
+"""Tables of a study: scores, what the learning rates did; the data of its figures."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from uncertlr.analysis.paired import paired_interval, pairs_won, probability_of_improvement
+from uncertlr.analysis.paired import paired_interval
 from uncertlr.analysis.scores import final_scores, rate
 from uncertlr.analysis.study import Study
 from uncertlr.metrics import debiased_error_of_curve
@@ -92,51 +92,6 @@ def rates_table(study: Study) -> pd.DataFrame:
                 names |= {"above_threshold": "above threshold"} if rule == "threshold" else {}
                 rows[arm] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
-
-
-def improvement_table(study: Study, baseline: str) -> pd.DataFrame:
-    """One row per arm: the chance that one of its runs beats one of the baseline's, and the pairs of a seed that it won."""
-    base, rows = study.scores(baseline), {}
-    for arm, of_seed in study.arms.items():
-        scores = study.scores(arm)
-        if arm == baseline or not (shared := sorted(set(scores) & set(base))):
-            continue
-        won, share = pairs_won([scores[seed] - base[seed] for seed in shared])
-        rows[arm] = {
-            "seeds": len(of_seed),
-            "probability of improvement": f"{probability_of_improvement(list(scores.values()), list(base.values())):.2f}",
-            "pairs won": f"{won:g} of {share.count}",
-            "share won, 95 % interval": f"{share.low:.2f} to {share.high:.2f}",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def runs_table(study: Study) -> pd.DataFrame:
-    """One row a finished run: arm, seed, name, scores; the data behind the figures."""
-    rows = [
-        {
-            "arm": arm,
-            "seed": seed,
-            "run": run.config.run_id,
-            **{name: measure(run) for name, measure in SCORES.items()},
-            "last rate": run.summary["rate"]["final"],
-            "seconds": run.summary["seconds"],
-        }
-        for arm, of_seed in study.arms.items()
-        for seed, run in of_seed.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def curves_data(study: Study) -> pd.DataFrame:
-    """One row per run and epoch: what the curves over the epochs show."""
-    parts = [
-        run.validation[["epoch", "accuracy", "loss", "elapsed"]].assign(arm=arm, seed=seed)
-        for arm, of_seed in study.arms.items()
-        for seed, run in of_seed.items()
-    ]
-    columns = ["arm", "seed", "epoch", "accuracy", "loss", "elapsed"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 EVERY_STEP = (0, sys.maxsize)
