@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LinearLR, SequentialLR
+from torch.optim.lr_scheduler import LinearLR, SequentialLR, StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
 from uncertlr.schedulers import Threshold, UncertaintyLR
@@ -143,7 +143,7 @@ def test_a_trainer_without_our_scheduler_is_refused(tmp_path):
     class Other(Classifier):
         def configure_optimizers(self):
             optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
-            return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 5)]
+            return [optimizer], [StepLR(optimizer, 5)]
 
     with pytest.raises(ValueError, match="found 0 UncertaintyLR among the trainer's schedulers .StepLR."):
         trainer(tmp_path, UncertaintyLRCallback()).fit(Other(), loader())
@@ -187,3 +187,51 @@ def test_a_new_trainer_on_the_same_model_after_an_interruption(tmp_path):
     trainer(tmp_path, second, max_epochs=1).fit(model, loader())
     assert (len(first.monitor.history), len(second.monitor.history)) == (5, 8)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+class TwoOptimizers(Classifier):
+    """A second network with an optimizer and a scheduler of its own, which the monitor must leave alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.other = nn.Linear(6, 3)
+
+    def training_step(self, batch, index):
+        inputs, targets = batch
+        for network, optimizer, scheduler in zip((self.other, self), self.optimizers(), self.lr_schedulers(), strict=True):
+            loss = nn.functional.cross_entropy(network(inputs), targets)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            scheduler.step()
+
+    def on_train_batch_end(self, *rest):
+        self.rates.append([optimizer.param_groups[0]["lr"] for optimizer in self.optimizers()])
+
+    def configure_optimizers(self):
+        other = torch.optim.SGD(self.other.parameters(), lr=0.5)
+        ours = torch.optim.Adam(self.net.parameters(), lr=0.01)
+        return [other, ours], [StepLR(other, 4), UncertaintyLR(ours, Threshold(threshold=0.9))]
+
+
+def test_one_monitor_among_several_optimizers_and_schedulers(tmp_path):
+    model, callback, recorder = TwoOptimizers(), UncertaintyLRCallback(module="net"), Recorder()
+    trainer(tmp_path, callback, recorder, max_epochs=1).fit(model, loader())
+    assert [other for other, _ in model.rates] == pytest.approx([0.5] * 3 + [0.05] * 4 + [0.005])
+    assert len(callback.monitor.history) == 8
+    factor = 1.0
+    for row, (_, ours) in zip(recorder.rows, model.rates, strict=True):
+        assert row["learning_rate"] == pytest.approx(0.01 * factor), "the rate of the optimizer that the monitor serves"
+        factor = min(10.0, max(0.01, factor * (0.5 if row["uncertainty"] > 0.9 else 1.1)))
+        assert ours == pytest.approx(0.01 * factor)
+
+
+def test_two_schedulers_of_ours_are_refused(tmp_path):
+    class Both(TwoOptimizers):
+        def configure_optimizers(self):
+            optimizers, (_, ours) = super().configure_optimizers()
+            return optimizers, [UncertaintyLR(optimizers[0], Threshold()), ours]
+
+    with pytest.raises(ValueError, match="found 2 UncertaintyLR"):
+        trainer(tmp_path, UncertaintyLRCallback(module="net")).fit(Both(), loader())

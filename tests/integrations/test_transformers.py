@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import StepLR
 
-from uncertlr.schedulers import Threshold, UncertaintyLR
+from uncertlr.schedulers import PowerLaw, Threshold, UncertaintyLR
 
 transformers = pytest.importorskip("transformers", reason="the transformers extra is not installed")
 pytest.importorskip("accelerate", reason="the transformers extra is not installed")
@@ -136,3 +136,55 @@ def test_the_value_reaches_tensorboard_whatever_the_order_of_callbacks(tmp_path,
     (tag,) = (tag for tag in written.Tags()["scalars"] if "uncertainty" in tag)
     logged = [row["uncertainty"] for row in training.state.log_history if "loss" in row]
     assert [event.value for event in written.Scalars(tag)] == pytest.approx(logged, rel=1e-6)
+
+
+def test_a_new_trainer_on_the_same_model_after_an_interruption(tmp_path):
+    class Interrupt(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 5:
+                raise RuntimeError("interrupted")
+
+    model, first, second = classifier(), UncertaintyLRCallback(), UncertaintyLRCallback()
+    with pytest.raises(RuntimeError, match="interrupted"):
+        trainer(tmp_path, first, Interrupt(), model=model, save_strategy="steps", save_steps=4).train()
+    again = trainer(tmp_path, second, model=model)
+    again.train(resume_from_checkpoint=True)
+    assert (len(first.monitor.history), len(second.monitor.history)) == (5, 12)
+    assert second.monitor.history[0].step == 4
+    assert second.monitor.scheduler.last_epoch == 16
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_under_accelerate_a_step_decides_on_all_its_micro_batches():
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    from uncertlr.integrations import UncertaintyMonitor, find_scheduler
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    model = classifier()
+    model.classifier.weight.data *= 50  # so that the values of the micro-batches differ
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    scheduler = UncertaintyLR(optimizer, PowerLaw(exponent=1.0, smoothing=0.0))
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=3)
+    model, optimizer, stepped = accelerator.prepare(model, optimizer, scheduler)
+    monitor = UncertaintyMonitor(None, find_scheduler(stepped))
+    inputs = torch.stack([row["input_ids"] for row in reviews()])
+    try:
+        for sizes in ((8, 5, 2), (1, 8, 4)):
+            seen = []
+            for size in sizes:
+                with accelerator.accumulate(model):
+                    output = model(input_ids=inputs[:size], labels=inputs[:size, 0] % 3)
+                    seen.append((monitor.observe(output), size))
+                    accelerator.backward(output.loss)
+                    optimizer.step()
+                    stepped.step()
+                    optimizer.zero_grad()
+            assert max(seen)[0] - min(seen)[0] > 0.01
+            mean = sum(value * size for value, size in seen) / sum(sizes)
+            assert scheduler.get_last_lr() == pytest.approx([1e-3 * mean])
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert scheduler.last_epoch == 2
+    assert [observation.step for observation in monitor.history] == [0, 0, 0, 1, 1, 1]
