@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from uncertlr.analysis.positive_control import PAIRS, Design, repeat_study, summarize, tune_constant
+from uncertlr.analysis.positive_control import PAIRS, Design, repeat_study, summary_of, tune_constant
 from uncertlr.runs import provenance
 from uncertlr.sweep.trials import Range, trials_of
 
@@ -29,7 +29,7 @@ def main() -> None:
     design, environment = Design(), provenance.environment("cpu")
     trials = trials_of("constant", {}, {"learning_rate": RATES}, TRIALS).values()
     constant = tune_constant(design, [trial["learning_rate"] for trial in trials], TUNING_SEEDS)
-    found = summarize(repeat_study(design, options.repetitions, constant, workers=options.workers))
+    found = summary_of(repeat_study(design, options.repetitions, constant, workers=options.workers))
     print(json.dumps({name: value for name, value in found.items() if name != "rows"}, indent=1))
     about = {"environment": environment, "design": asdict(design), "constant_rate": constant}
     if options.output:

@@ -14,7 +14,7 @@ from uncertlr.analysis.positive_control import (
     draw_stream,
     repeat_once,
     repeat_study,
-    summarize,
+    summary_of,
     train,
     tune_constant,
 )
@@ -94,7 +94,7 @@ def comparison(outcome):
 )
 def test_detections_and_false_alarms_are_counted(yoked, mean_curve, null, detected, alarms):
     feedback = {"yoked": comparison(yoked), "mean_curve": comparison(mean_curve)}
-    found = summarize([Repetition(tuple(SEEDS), feedback, comparison(null), comparison("helps"))])
+    found = summary_of([Repetition(tuple(SEEDS), feedback, comparison(null), comparison("helps"))])
     assert (found["detected"], found["false_alarms"], found["helps_against_constant"]) == (detected, alarms, 1)
     assert found["rows"][0]["yoked"]["points"] == pytest.approx(1.0)
 

@@ -76,6 +76,7 @@ def test_a_true_claim_holds(project):
         ("loses 12.3 points", [12.3, 1.0], True, "2 values"),
         ("loses 12.3 points", [12.3], False, "does not hold"),
         ("loses 12.3 points", [12.3], [True, False], "does not hold"),
+        ("loses 12.3 points", [12.3], [], "does not hold"),
     ],
 )
 def test_a_false_claim_names_page_quote_and_value(project, quote, numbers, holds, named):

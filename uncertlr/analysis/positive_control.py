@@ -244,7 +244,7 @@ def repeat_study(
         return list(pool.map(repeat_once, repeat(design), groups, repeat(constant_rate)))
 
 
-def summarize(repetitions: Sequence[Repetition]) -> dict[str, object]:
+def summary_of(repetitions: Sequence[Repetition]) -> dict[str, object]:
     """How often feedback was detected, how often the planted null was, and each repetition's differences in points."""
     detected, alarms = sum(each.detected for each in repetitions), sum(each.false_alarm for each in repetitions)
     return {

@@ -13,7 +13,7 @@ RULE_METHODS = {"threshold": "report", "relative": "relative", "integral": "inte
 
 
 def arm_name(config: RunConfig) -> str:
-    """The name of a run's method, the same in sweep files, lists, legends and tables.
+    """The name of a run's method where no sweep gives it one: that of the sweeps' arms with the same settings.
 
     >>> arm_name(RunConfig()), arm_name(RunConfig(learning_rate=3e-4)), arm_name(RunConfig(schedule="one_cycle"))
     ('constant', 'constant 3e-4', 'one_cycle')

@@ -34,8 +34,8 @@ Numbers = Iterable[float]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a claim.
+class CheckedClaim:
+    """A claim that was checked.
 
     Attributes:
         page: which states it.
@@ -48,12 +48,12 @@ class Outcome:
     problem: str
 
 
-_collected: list[Outcome] | None = None
+_collected: list[CheckedClaim] | None = None
 
 
 @contextmanager
-def collected() -> Iterator[list[Outcome]]:
-    """Collect the outcome of every claim instead of raising an error for a false one."""
+def collected() -> Iterator[list[CheckedClaim]]:
+    """Collect every claim that is checked, instead of raising an error for a false one."""
     global _collected
     before, _collected = _collected, []
     try:
@@ -90,7 +90,7 @@ class Claims:
         """
         problem = self._problem(quote, [float(number) for number in numbers], holds)
         if _collected is not None:
-            _collected.append(Outcome(self.page, _plain(quote), problem))
+            _collected.append(CheckedClaim(self.page, _plain(quote), problem))
         elif problem:
             raise ClaimError(f"page {self.page!r}: {problem}: {_plain(quote)!r}")
 
@@ -103,7 +103,8 @@ class Claims:
         for text, value in zip(printed, values, strict=True):
             if not _agrees(text, value):
                 return f"{text} is printed, the runs give {value:.6g}"
-        if not (all(holds) if isinstance(holds, Iterable) else holds):
+        statements = list(holds) if isinstance(holds, Iterable) else [holds]
+        if not statements or not all(statements):
             return "the statement does not hold for the stored runs"
         return ""
 
