@@ -21,6 +21,6 @@ def measure(effort: Effort) -> dict[str, Any]:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(project_folder() / name, copy / name)
         places = {"PYTHONPATH": str(copy), "UNCERTLR_CACHE": f"{folder}/cache", "UNCERTLR_RUNS": f"{folder}/runs"}
-        command = [sys.executable, "-m", "uncertlr.cli", "book"]
+        command = [sys.executable, "-m", "uncertlr", "book"]
         taken = lap(lambda: subprocess.run(command, cwd=copy, env=os.environ | places, check=True))
     return {"rows": [seconds_row("make book, everything installed, nothing cached", [taken], at_most=180)], "times": {}}

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import shutil
 
 import IPython.display
 import myst_nb
@@ -48,6 +49,9 @@ def sweep(tmp_path, plant_runs, monkeypatch):
         path.write_text(grid)
         monkeypatch.setenv("UNCERTLR_RUNS", str(tmp_path / name / "runs"))
         monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / name / "results"))
+        (tmp_path / name / "results").mkdir(parents=True)
+        for control in (project_folder() / "results").glob("positive_control.json"):
+            shutil.copy2(control, tmp_path / name / "results")
         rng = np.random.default_rng(0)
         noise = {key: rng.normal(0, 0.002) for key in itertools.product([job.arm for job in read_sweep(path)], range(10))}
 

@@ -56,9 +56,9 @@ def moved_run(run):
 
 
 def moved_trace(run, trace):
-    """Another learning rate and another signal, by a factor that only the method decides."""
-    share = amount(method_of(run))
-    return {name: values if values.dtype.kind in "iu" else values * (1 + share) for name, values in trace.items()}
+    """Other learning rates and another signal, by a power that only the method decides; it changes distances of logs too."""
+    power = 1 - amount(method_of(run))
+    return {name: values if values.dtype.kind in "iu" else np.maximum(values, 0) ** power for name, values in trace.items()}
 
 
 def method_of(run):

@@ -18,7 +18,7 @@ import pyarrow.parquet
 import sklearn.datasets
 import torch
 
-from uncertlr.cli import main as cli
+from uncertlr.cli import main
 from uncertlr.config import RunConfig, preset
 from uncertlr.runs.files import load_arrays, load_state, read_json
 from uncertlr.runs.index import list_runs
@@ -84,7 +84,7 @@ def _child(fields: dict, log: str, fault: dict) -> None:
         os.setuid(NOBODY)
     given = config.model_dump(exclude_defaults=True, exclude={"dataset"})
     flags = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", *_words(value))]
-    sys.exit(cli.main(["run", config.dataset, *flags]))
+    sys.exit(main(["run", config.dataset, *flags]))
 
 
 def _words(value: object) -> list[str]:

@@ -109,7 +109,7 @@ def test_a_worker_the_client_and_the_scheduler_are_killed_and_only_what_is_missi
     begun = lambda job: bool(list(paths_of(job.config).checkpoints.glob("*.json")))  # noqa: E731
 
     scheduler, gpu, plain = start()
-    sweep = ["uncertlr.cli", "sweep", str(grid), "--root", str(tmp_path / "swept"), "--scheduler", address]
+    sweep = ["uncertlr", "sweep", str(grid), "--root", str(tmp_path / "swept"), "--scheduler", address]
     client = processes(*sweep, "--runs-per-gpu", "4")
     wait_for(lambda: begun(first))
     killed = owner(first)

@@ -34,7 +34,8 @@ class Method:
 
 def rates_panel(methods: Sequence[Method]) -> Figure:
     """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
-    figure = Figure(figsize=SIZE)
+    figure = Figure(figsize=SIZE, layout="none")
+    figure.subplots_adjust(left=0.15, right=0.7, bottom=0.12, top=0.98)  # names at the lines' ends need a margin inside
     ax = figure.subplots()
     ends, last = [], 1
     for method in methods:
