@@ -10,8 +10,9 @@ from uncertlr import plots
 from uncertlr.analysis.scores import final_scores
 from uncertlr.runs.store import Run
 
-SIZE = (plots.WIDTH, 4.3)
-"""Inches of each of the two panels, which are beside or under one another by the width of the page."""
+SIZE = (4.0, 4.3)
+"""Inches of each of the two panels, which are beside or under one another by the width of the page; narrower than other
+figures, since their frame takes some of the width of a phone."""
 
 ADVANCE, UNCERTAINTY, REPORT = plots.INK, plots.COLOURS[0], plots.COLOURS[1]
 """Colours of schedules that are set in advance, of methods that use uncertainty, and of the report's rule."""
@@ -34,7 +35,8 @@ class Method:
 
 def rates_panel(methods: Sequence[Method]) -> Figure:
     """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
-    figure = Figure(figsize=SIZE, layout="none")
+    figure = Figure(figsize=SIZE)
+    figure.set_layout_engine("none")
     figure.subplots_adjust(left=0.15, right=0.7, bottom=0.12, top=0.98)  # names at the lines' ends need a margin inside
     ax = figure.subplots()
     ends, last = [], 1
