@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -35,8 +36,8 @@ class Method:
 
 def rates_panel(methods: Sequence[Method]) -> Figure:
     """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
-    figure = Figure(figsize=SIZE)
-    figure.set_layout_engine("none")
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        figure = Figure(figsize=SIZE)
     figure.subplots_adjust(left=0.15, right=0.7, bottom=0.12, top=0.98)  # names at the lines' ends need a margin inside
     ax = figure.subplots()
     ends, last = [], 1
