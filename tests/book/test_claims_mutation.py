@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
+import importlib
 import json
+import pkgutil
 from dataclasses import replace
 
 import IPython.display
@@ -12,12 +14,17 @@ import nbformat
 import numpy as np
 import pytest
 
+import uncertlr
 from benchmarks import tables
 from uncertlr.book import examples
 from uncertlr.book.claims import TAG, collected
 from uncertlr.runs import archive, store
 from uncertlr.runs.paths import project_folder
 from uncertlr.training import rules
+
+for module in pkgutil.walk_packages(uncertlr.__path__, "uncertlr."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)  # now, since a module imported while functions are replaced would keep them
 
 NOTEBOOKS = sorted(
     path.stem
@@ -56,9 +63,12 @@ def moved_run(run):
 
 
 def moved_trace(run, trace):
-    """Other learning rates and another signal, by a power that only the method decides; it changes distances of logs too."""
-    power = 1 - amount(method_of(run))
-    return {name: values if values.dtype.kind in "iu" else np.maximum(values, 0) ** power for name, values in trace.items()}
+    """Other learning rates, by a power (which changes distances of logs too), and a smaller signal in another order."""
+    share = amount(method_of(run))
+    changed = {
+        name: values if values.dtype.kind in "iu" else np.maximum(values, 0) ** (1 - share) for name, values in trace.items()
+    }
+    return changed | {"signal": share * trace["signal"][::-1]}
 
 
 def method_of(run):
