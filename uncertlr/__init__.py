@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from uncertlr.schedulers import Threshold as Threshold
     from uncertlr.schedulers import UncertaintyLR as UncertaintyLR
     from uncertlr.schedulers import load_schedule as load_schedule
+    from uncertlr.training.build import load_config_data as load_config_data
     from uncertlr.training.run import find as find
     from uncertlr.training.run import run as run
 
@@ -49,6 +50,7 @@ _API: dict[str, tuple[str, str]] = {
     "preset": ("uncertlr.config", "experiments"),
     "run": ("uncertlr.training.run", "experiments"),
     "find": ("uncertlr.training.run", "experiments"),
+    "load_config_data": ("uncertlr.training.build", "experiments"),
     "load_run": ("uncertlr.analysis.results", "experiments"),
     "load_results": ("uncertlr.analysis.results", "experiments"),
     "plots": ("uncertlr", "plots"),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import drawings
 import glued
 import notebook_pages
+import plain_notebooks
 import provenance_page
 import scaling
 from docutils import nodes
@@ -119,4 +120,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", forget_unused_code)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     notebook_pages.connect(app)
+    plain_notebooks.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

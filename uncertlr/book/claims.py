@@ -14,14 +14,19 @@ numbers among the results that no claim checks: in a section "What the published
 import ast
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from uncertlr.config import EXECUTION_FIELDS, RunConfig, shown_name
 from uncertlr.errors import ClaimError
 from uncertlr.runs.paths import project_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULTS_HEADING = "What the published runs show"
 FRONT_PAGE = "index"
@@ -94,6 +99,37 @@ class Claims:
         elif problem:
             raise ClaimError(f"page {self.page!r}: {problem}: {_plain(quote)!r}")
 
+    def table(
+        self,
+        statements: Iterable[Callable[["Claims", RunConfig], None]],
+        published: RunConfig,
+        yours: RunConfig | None = None,
+    ) -> "pd.DataFrame":
+        """The claims of a chapter beside what the reader's own runs give: a row for each claim.
+
+        Args:
+            statements: functions that check claims, each for the runs of the configuration that it is given.
+            published: the configuration that the page's sentences are about.
+            yours: the reader's configuration; left out, or equal to `published`, the columns of the reader's runs are empty.
+
+        Returns:
+            Columns ``claim``, ``published``, ``yours`` (``holds``, ``does not hold``, ``not run``), and the numbers of both.
+        """
+        import pandas as pd
+
+        configs = {"published": published} | ({"yours": yours} if yours is not None and yours != published else {})
+        rows: dict[str, dict[str, str]] = {}
+        for (name, config), statement in product(configs.items(), tuple(statements)):
+            record = _Record(self.page)
+            with suppress(Exception):  # a run that is not there: its claims are not evaluated
+                statement(record, config)
+            for quote, values, holds in record.claims:
+                outcome = {name: "holds" if holds else "does not hold", f"numbers ({name})": _listed(values, quote)}
+                rows.setdefault(quote, {}).update(outcome)
+        columns = ["published", "numbers (published)", "yours", "numbers (yours)"]
+        table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
+        return table.fillna({"published": "not run", "yours": "not run"}).fillna("").rename_axis("claim").reset_index()
+
     def _problem(self, quote: str, values: Sequence[float], holds: bool | Iterable[bool]) -> str:
         if _plain(quote) not in self.text:
             return "the quote is not on the page"
@@ -107,6 +143,34 @@ class Claims:
         if not statements or not all(statements):
             return "the statement does not hold for the stored runs"
         return ""
+
+
+class _Record(Claims):
+    """Claims that are noted instead of checked."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(page)
+        self.claims: list[tuple[str, list[float], bool]] = []
+
+    def check(self, quote: str, numbers: Numbers = (), holds: bool | Iterable[bool] = True) -> None:
+        statements = list(holds) if isinstance(holds, Iterable) else [holds]
+        self.claims.append((_plain(quote), [float(number) for number in numbers], bool(statements) and all(statements)))
+
+
+def above_and_below(yours: RunConfig, published: RunConfig) -> None:
+    """Print the line that separates the reader's results from the published ones, with the parameters that differ.
+
+    Args:
+        yours: the reader's configuration.
+        published: the configuration that the text below is about.
+    """
+    before = published.model_dump()
+    changed = [
+        f"{shown_name(name)}={value!r}"
+        for name, value in yours.model_dump().items()
+        if value != before[name] and name not in EXECUTION_FIELDS
+    ]
+    print(f"Above: your runs ({', '.join(changed) or 'all parameters as published'}). Below: the published runs.")
 
 
 def numbers_in(text: str) -> list[str]:
@@ -206,6 +270,12 @@ def _agrees(printed: str, value: float) -> bool:
     mantissa, _, exponent = number.partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     return abs(float(number) - value) <= 0.5 * 10.0**-decimals * (1 + 1e-9)
+
+
+def _listed(values: Sequence[float], quote: str) -> str:
+    """Values with as many decimals as the quote prints, separated by semicolons."""
+    decimals = [len(printed.partition("e")[0].partition(".")[2]) for printed in numbers_in(quote)]
+    return "; ".join(f"{value:.{count}f}" for value, count in zip(values, decimals, strict=False))
 
 
 def _plain(text: str) -> str:

@@ -1,9 +1,6 @@
-"""The data beside a figure: the runs it is drawn from, and its numbers as CSV. Works offline."""
+"""Tables of the numbers that the chapters' figures show."""
 
-import base64
-import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,40 +8,9 @@ import pandas as pd
 from uncertlr.analysis.intervals import mean_interval, wilson_interval
 from uncertlr.analysis.scores import final_scores
 from uncertlr.plots import Series
+from uncertlr.plots.figure_data import FigureData
 from uncertlr.runs.archive import TRACE_POINTS, thin
 from uncertlr.runs.store import Run
-
-OPEN_LIST = 4
-"""More runs than this are folded away."""
-
-
-@dataclass(frozen=True)
-class FigureData:
-    """Shown as the last value of a notebook's cell: a line with the runs' names and a link that saves the numbers.
-
-    Attributes:
-        name: of the figure, without ``fig-``; the CSV file is called so.
-        table: the numbers that the figure shows.
-        runs: names of the runs that they come from; none for arithmetic.
-    """
-
-    name: str
-    table: pd.DataFrame
-    runs: tuple[str, ...] = field(default=())
-
-    def _repr_html_(self) -> str:
-        content = base64.b64encode(csv_of(self.table).encode()).decode()
-        label = f"Data of this figure ({html.escape(self.name)}.csv, {len(self.table):,} rows)"
-        link = f'<a download="{html.escape(self.name)}.csv" href="data:text/csv;base64,{content}">{label}</a>'
-        return f'<div class="figure-data" data-figure="{html.escape(self.name)}">{self._runs_html()}{link}</div>'
-
-    def _runs_html(self) -> str:
-        if not self.runs:
-            return ""
-        names = ", ".join(f'<code class="run">{html.escape(run)}</code>' for run in self.runs)
-        if len(self.runs) <= OPEN_LIST:
-            return f"<div>{'Run' if len(self.runs) == 1 else 'Runs'}: {names}</div>"
-        return f"<details><summary>{len(self.runs)} runs</summary>{names}</details>"
 
 
 def figure_data(name: str, table: pd.DataFrame, runs: Iterable[Run | str] = ()) -> FigureData:
@@ -171,11 +137,6 @@ def bins_table(scores: Mapping[str, object]) -> pd.DataFrame:
     edges = np.linspace(0, 1, len(columns["counts"]) + 1)
     columns["low"], columns["high"] = wilson_interval(columns["accuracy"] * columns["counts"], columns["counts"])
     return pd.DataFrame({"lower": edges[:-1], "upper": edges[1:], **columns}).astype({"counts": int})
-
-
-def csv_of(table: pd.DataFrame) -> str:
-    """A frame as CSV without its index, floats to six digits."""
-    return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def _means(values: Sequence[float], block: int) -> np.ndarray:

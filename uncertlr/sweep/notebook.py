@@ -4,11 +4,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from uncertlr.config import SHOWN_NAMES, RunConfig
 from uncertlr.errors import ConfigError, RunError, StaleResults
 
 
 def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True) -> None:
     """Run a notebook with papermill; unlike papermill, refuse a parameter that the notebook does not have.
+
+    In a notebook with a parameter ``overrides``, every other field of `RunConfig` may be given by its name too.
 
     What is not finished is written beside `target`, with the suffix ``.part.ipynb``.
 
@@ -27,6 +30,8 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], sav
     from traitlets.config import Config
 
     known = papermill.inspect_notebook(str(source))
+    if "overrides" in known:
+        parameters = _other_fields_in_overrides(parameters, set(known))
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
@@ -50,3 +55,13 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], sav
             kind = StaleResults if error.ename == "StaleResults" else RunError
             raise kind(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
     unfinished.replace(target)
+
+
+def _other_fields_in_overrides(parameters: dict[str, Any], own: set[str]) -> dict[str, Any]:
+    """The parameters with every field of a run that is no parameter of its own moved to ``overrides``."""
+    fields = {*RunConfig.model_fields, *SHOWN_NAMES.values()} - own
+    moved = {name: value for name, value in parameters.items() if name in fields}
+    if not moved:
+        return parameters
+    kept = {name: value for name, value in parameters.items() if name not in fields}
+    return kept | {"overrides": kept.get("overrides", {}) | moved}

@@ -1,0 +1,9 @@
+"""Figures that answer to the reader: one function of JavaScript each, beside it the Python that gives it its numbers.
+
+A figure is one HTML output that needs no network. It works on the book's pages and in JupyterLab; where no script runs, on
+paper or on GitHub, its static picture is seen.
+"""
+
+from uncertlr.book.interactive.dropout_masks import dropout_masks
+
+__all__ = ["dropout_masks"]
