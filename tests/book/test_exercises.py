@@ -1,0 +1,87 @@
+"""Every code exercise has a solution that its check accepts, and a typical wrong answer that it does not."""
+
+import re
+
+import nbformat
+import pytest
+
+from uncertlr.book import exercises
+from uncertlr.runs.paths import project_folder
+
+SOLUTION = re.compile(r"<details><summary>Solution</summary>\s+```python\n(.*?)```", re.DOTALL)
+CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
+IMPORTS = "import math\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
+
+WRONG = {
+    "entropy.mutual_information": """
+def mutual_information(probs):  # NaN where a probability is 0
+    def entropy(p):
+        return -(p * p.log()).sum(-1)
+    return entropy(probs.mean(0)) - entropy(probs).mean(0)
+""",
+    "entropy.signal_of_one_logit": """
+def signal_of_one_logit(logits):  # one of the two classes
+    p = torch.sigmoid(logits)
+    return float(-torch.xlogy(p, p).mean() / math.log(2))
+""",
+    "entropy.dropout_on": """
+def dropout_on(network):  # everything in training mode
+    network.train()
+""",
+    "entropy.entropy_with_few": """
+def entropy_with_few(probs, few):  # the first group only
+    mean = probs[:few].mean(0)
+    return float(-torch.xlogy(mean, mean).sum(-1).mean())
+""",
+}
+"""A typical wrong answer to each."""
+
+
+def answers():
+    """Exercise, name of the function, stub and solution, of all notebooks."""
+    found = {}
+    for path in sorted((project_folder() / "notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        for cell, after in zip(cells, [*cells[1:], None], strict=True):
+            for exercise, name in CHECK.findall(cell.source) if cell.cell_type == "code" else ():
+                solution = SOLUTION.search(after.source) if after is not None else None
+                found[exercise] = (name, cell.source, solution and solution[1])
+    return found
+
+
+ANSWERS = answers()
+
+
+def result(exercise, source):
+    scope = {"exercises": exercises}
+    exec(IMPORTS + source, scope)
+    return exercises.result(exercise, scope[ANSWERS[exercise][0]])
+
+
+def test_there_are_exercises_and_each_has_a_wrong_answer():
+    assert set(ANSWERS) == set(WRONG)
+
+
+@pytest.mark.parametrize("exercise", ANSWERS)
+def test_the_solution_is_right(exercise):
+    assert result(exercise, ANSWERS[exercise][2]) == "right"
+
+
+@pytest.mark.parametrize("exercise", WRONG)
+def test_a_typical_wrong_answer_is_not(exercise):
+    assert result(exercise, WRONG[exercise]) != "right"
+
+
+@pytest.mark.parametrize("exercise", ANSWERS)
+def test_the_cell_runs_before_it_is_answered(exercise, capsys):
+    exec(IMPORTS + ANSWERS[exercise][1], {"exercises": exercises})
+    assert "not yet" in capsys.readouterr().out
+
+
+def test_an_exercise_that_does_not_exist_is_an_error():
+    with pytest.raises(ValueError, match=r"entropy\.other"):
+        exercises.check("entropy.other", 1)
+
+
+def test_an_error_of_the_readers_code_is_a_hint():
+    assert "ZeroDivisionError" in exercises.result("entropy.mutual_information", lambda probs: 1 / 0)
