@@ -33,6 +33,23 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
+    "reading_the_report.read_log": """
+def read_log(line):  # the reduced fraction
+    from fractions import Fraction
+    share = Fraction(line["eval_accuracy"]).limit_denominator(10_000)
+    return share.denominator, share.numerator, round(line["eval_samples_per_second"] / line["eval_steps_per_second"])
+""",
+    "reading_the_report.examples_needed": """
+def examples_needed(first, second):  # the variance of one accuracy only
+    return (1.96 + 0.84) ** 2 * first * (1 - first) / (first - second) ** 2
+""",
+    "reading_the_report.factors_of": """
+def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10.0):  # no bounds
+    factors = [1.0]
+    for uncertainty in uncertainties:
+        factors.append(factors[-1] * (down if uncertainty > threshold else up))
+    return factors[1:]
+""",
 }
 """A typical wrong answer to each."""
 
