@@ -43,7 +43,8 @@ def decorate(app: Sphinx, doctree: nodes.document) -> None:
             _caption(paragraph, Path(app.srcdir))
     glossary, linked = terms(Path(app.srcdir) / "book" / "glossary.md"), set[str]()
     for emphasis in list(doctree.findall(nodes.emphasis)):
-        term = glossary.get(emphasis.astext().lower())
+        word = emphasis.astext().lower()
+        term = glossary.get(word) or glossary.get(word.removesuffix("s"))
         if term and term not in linked:
             linked.add(term)
             link = addnodes.pending_xref(
