@@ -33,6 +33,10 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
+    "quickstart.decisions_to_the_bound": """
+def decisions_to_the_bound(decrease, lower_bound):  # rounded down
+    return int(math.log(lower_bound) / math.log(decrease))
+""",
     "reading_the_report.read_log": """
 def read_log(line):  # the reduced fraction
     from fractions import Fraction
