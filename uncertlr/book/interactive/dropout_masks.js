@@ -21,6 +21,15 @@
 
   const keep = data.keep.map((row) => [...row]);
   root.replaceChildren();
+  if (data.image.length) {
+    const image = make("div", "image", root);
+    image.style.gridTemplateColumns = `repeat(${data.image[0].length}, 1fr)`;
+    image.role = "img";
+    image.ariaLabel = "the image that the network is asked about";
+    data.image.flat().forEach((value) => {
+      make("span", "", image).style.background = `rgb(${Array(3).fill(Math.round(255 * value))})`;
+    });
+  }
   const legend = make("div", "legend", root);
   data.classes.forEach((name, c) => make("span", `key class-${c}`, legend, `class ${name}`));
   const makeBar = (row) => {
@@ -33,6 +42,9 @@
         part.title = `class ${data.classes[c]}: ${probs[c].toFixed(3)}`;
       });
   };
+
+  const heads = make("div", "row heads", root);
+  ["units kept", "probabilities", "entropy"].forEach((text) => make("div", text === "units kept" ? "units" : "", heads, text));
 
   const buttons = [];
   const rows = keep.map((mask, t) => {
