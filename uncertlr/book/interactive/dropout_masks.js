@@ -43,12 +43,12 @@
       });
   };
 
-  const heads = make("div", "row heads", root);
+  const heads = make("div", "line heads", root);
   ["units kept", "probabilities", "entropy"].forEach((text) => make("div", text === "units kept" ? "units" : "", heads, text));
 
   const buttons = [];
   const rows = keep.map((mask, t) => {
-    const row = make("div", "row", root);
+    const row = make("div", "line", root);
     const units = make("div", "units", row);
     mask.forEach((_, unit) => {
       const button = make("button", "unit", units);
@@ -62,7 +62,7 @@
     });
     return { draw: makeBar(row), entropy: make("output", "entropy", row) };
   });
-  const last = make("div", "row mean", root);
+  const last = make("div", "line mean", root);
   make("div", "units", last, "mean");
   const drawMean = makeBar(last);
   const ofMean = make("output", "entropy", last);
