@@ -105,7 +105,7 @@ def test_what_softmax_gives_is_accepted_in_every_precision(dtype, num_classes, s
     for members in (probs, probs.mean(0, keepdim=True), probs.double(), probs[0].float()[None]):
         total, expected = predictive_entropy(members), expected_entropy(members)
         assert total.dtype in (torch.float32, torch.float64)
-        assert (total <= math.log(num_classes) + 2e-3).all()  # a row of float32 that sums to 1.0005 is taken as it is
+        assert (total <= 1.001 * math.log(num_classes) + 1e-3).all()  # rows that sum to 1.001 are taken as they are
         assert torch.allclose(total, expected + mutual_information(members), atol=1e-5)
 
 
