@@ -92,6 +92,11 @@ def choose_columns(
     kinds = {each: _kind(schema, each) for each in schema.names if each != label_column and each not in labelled}
     wanted = [each for each, found in kinds.items() if found and kind in ("auto", found)]
     wanted = wanted or [each for each, found in kinds.items() if found]  # the one of another kind is told by its name
+    if not input_column and not wanted:
+        raise DataError(
+            f"{name} has no column of images or texts among {_listed(schema)}; write images as datasets.Image() or as "
+            "pyarrow.binary(), and texts as strings"
+        )
     clear = [each for each in wanted if not _is_bytes(schema.field(each).type)]  # bytes may be anything
     input_column = input_column or _only(clear or wanted, schema, name, "input_column")
     label_column = label_column or _only(labelled, schema, name, "label_column")
@@ -194,6 +199,9 @@ def _is_image_struct(found: pa.DataType) -> bool:
 
 def _only(candidates: list[str], schema: pa.Schema, name: str, parameter: str) -> str:
     if len(candidates) != 1:
-        columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
-        raise DataError(f"{name}: set {parameter}, which cannot be told from the columns: {columns}")
+        raise DataError(f"{name}: set {parameter}, which cannot be told from the columns: {_listed(schema)}")
     return candidates[0]
+
+
+def _listed(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

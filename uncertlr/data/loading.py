@@ -117,9 +117,9 @@ def _tell_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.nd
         )
     shares = {split: _unknown_share(tokens) for split, tokens in scored.items()}
     if max(shares.values()) > UNKNOWN_SHARE:
-        told = " and ".join(f"{share:.0%} of {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
+        told = " and ".join(f"{share:.0%} in {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
         warnings.warn(
-            f"{name}: of the words, {told} are unknown words, in no training text or too rare; put spaces "
+            f"{name}: share of unknown words, in no training text or too rare: {told}; put spaces "
             "between the words of a script without spaces, else take more training texts or a larger vocab_size",
             UserWarning,
             stacklevel=3,
