@@ -309,6 +309,11 @@ def test_names_that_could_lead_out_of_the_root_are_refused(tmp_path, name):
         RunPaths(tmp_path, name)
 
 
+def test_a_path_in_place_of_a_name_is_told_its_name(tmp_path):
+    with pytest.raises(RunError, match="the last part, digits-none-s0-0, and"):
+        RunPaths(tmp_path, "../runs/digits-none-s0-0/")
+
+
 @pytest.mark.parametrize(
     ("name", "read"),
     [("metrics", read_metrics), ("predictions", read_predictions), ("trace-0001.npz", read_trace)],

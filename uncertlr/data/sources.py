@@ -86,7 +86,7 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
     else:
         key = _key(request, hashlib.sha256(repository.encode()).hexdigest())
         arrays = cached(key, lambda: _decode(_load_hub(repository, request), request))
-    notes = [*(layout.notes() if layout and name not in HUB else []), *arrays["notes"].tolist()]
+    notes = [*(layout.notes() if layout else []), *arrays["notes"].tolist()]
     for note in notes:
         warnings.warn(f"{name}: {note}", UserWarning, stacklevel=2)
     return _from_arrays(arrays)
