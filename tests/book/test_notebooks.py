@@ -13,7 +13,7 @@ from uncertlr.book.parameters import StudyParameters
 from uncertlr.config import parameter_cell, preset, type_name
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.paths import paths_of, project_folder
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.sweep.notebook import execute_notebook
 
 DEFAULTS = {
@@ -118,7 +118,7 @@ def test_new_parameters_train(name, dataset, pictures, tmp_path, monkeypatch):
         execute_notebook(path(name), tmp_path / "out.ipynb", parameters)
     config = DEFAULTS[name].replace(**parameters)
     for arm in (config, config.without_rule()):
-        assert load_run(paths_of(arm)).record["status"] == "COMPLETED"
+        assert read_run(paths_of(arm)).record["status"] == "COMPLETED"
     assert shown(tmp_path / "out.ipynb") == (pictures, 1)
 
 

@@ -13,7 +13,7 @@ from uncertlr.runs.archive import load_study, publish, published_ids, results_fo
 from uncertlr.runs.files import read_json, write_json
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import RunPaths, paths_of
-from uncertlr.runs.store import Run, load_run
+from uncertlr.runs.store import Run, read_run
 from uncertlr.training import run as run_module
 from uncertlr.training.rules import whole_trace
 from uncertlr.training.run import find, run
@@ -23,7 +23,7 @@ CONFIG = preset("digits", "quick", epochs=2, rule="threshold", threshold=0.9, pr
 
 @pytest.fixture
 def trained():
-    return load_run(run(CONFIG))
+    return read_run(run(CONFIG))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def elsewhere(tmp_path):
 def test_a_published_run_is_found_without_data_or_training(trained, elsewhere, monkeypatch):
     publish([trained], "study", with_predictions=[CONFIG.run_id])
     monkeypatch.setattr(run_module, "load_config_data", lambda config: pytest.fail("asked for data"))
-    restored = load_run(run(elsewhere))
+    restored = read_run(run(elsewhere))
     assert restored.paths == paths_of(elsewhere)
     assert restored.config.identity == CONFIG.identity
     assert restored.summary == trained.summary
@@ -45,7 +45,7 @@ def test_a_published_run_is_found_without_data_or_training(trained, elsewhere, m
 
 
 def test_a_published_file_is_decoded_once_for_all_its_runs(trained, elsewhere, monkeypatch):
-    other = load_run(run(CONFIG.replace(seed=1)))
+    other = read_run(run(CONFIG.replace(seed=1)))
     publish([trained, other], "study")
     whole, read = [], pq.read_table
 
@@ -78,7 +78,7 @@ def test_the_factor_is_kept_lossless_and_the_trace_to_six_digits(trained, elsewh
 @pytest.mark.parametrize("odd", [0.1, 1e300, 5e-324, np.inf])
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_single_precision_cannot_hold_stays_double(trained, elsewhere, monkeypatch, odd, order):
-    other = load_run(run(CONFIG.replace(seed=1)))
+    other = read_run(run(CONFIG.replace(seed=1)))
     plain, steps = Run.trace.fget, len(trained.trace["step"])
     strange = {name: np.full(steps, odd) for name in ("signal", "loss")}
     with monkeypatch.context() as during:
@@ -95,7 +95,7 @@ def test_what_single_precision_cannot_hold_stays_double(trained, elsewhere, monk
 def test_a_trial_is_thinned_and_says_so_to_who_would_replay_it(elsewhere):
     """Its test set stays closed, so nothing replays it, and its whole trace would take most of the room."""
     trial = CONFIG.replace(evaluate_test=False)
-    publish([load_run(run(trial))], "trials")
+    publish([read_run(run(trial))], "trials")
     restored = find(elsewhere.replace(evaluate_test=False))
     assert len(restored.trace["factor"]) > 1
     with pytest.raises(RunError, match=rf"run {trial.run_id} is published as a trial, without its whole trace"):

@@ -13,7 +13,7 @@ from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, preset
 from uncertlr.errors import RunError
 from uncertlr.runs import files
 from uncertlr.runs.paths import RunPaths, claimed, paths_of, project_folder
-from uncertlr.runs.store import load_run, read_metrics, read_predictions, read_trace
+from uncertlr.runs.store import read_metrics, read_predictions, read_run, read_trace
 from uncertlr.training import checkpoint
 
 
@@ -210,12 +210,12 @@ def test_a_root_that_is_a_file_is_named(tmp_path):
 def test_a_damaged_json_file_is_named(paths, content):
     paths.summary.write_text(content)
     with pytest.raises(RunError, match=r"summary\.json is damaged"):
-        load_run(paths)
+        read_run(paths)
 
 
 def test_an_incomplete_run_is_not_read(paths):
     with pytest.raises(RunError, match="not complete"):
-        load_run(paths)
+        read_run(paths)
 
 
 def test_where_a_run_lies(tmp_path, monkeypatch):
@@ -254,7 +254,7 @@ def change(path, **entries):
 
 
 def test_a_whole_run_is_read(whole):
-    assert load_run(whole).summary["steps"] == 1
+    assert read_run(whole).summary["steps"] == 1
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_whole_run_is_read(whole):
 def test_a_run_of_another_schema_or_with_wrong_types_is_refused_by_name(whole, file, entries, words):
     change(getattr(whole, file), **entries)
     with pytest.raises(RunError) as caught:
-        load_run(whole)
+        read_run(whole)
     assert words in str(caught.value)
     assert str(whole.directory) in str(caught.value)
 
@@ -286,19 +286,19 @@ def test_a_run_of_another_schema_or_with_wrong_types_is_refused_by_name(whole, f
 def test_a_missing_entry_is_named(whole):
     files.write_json(whole.summary, {"run_id": whole.run_id})
     with pytest.raises(RunError, match=r"summary\.json: result_version: field required"):
-        load_run(whole)
+        read_run(whole)
 
 
 def test_a_renamed_folder_is_refused(whole):
     whole.directory.rename(whole.root / "renamed")
     with pytest.raises(RunError, match="renamed holds the results of digits-none-s0"):
-        load_run(RunPaths(whole.root, "renamed"))
+        read_run(RunPaths(whole.root, "renamed"))
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/last.pt", "checkpoints/elsewhere"])
 def test_links_are_refused(whole, tmp_path, name):
     (whole.directory / name).symlink_to(tmp_path / "outside")
-    for use in (load_run, lambda paths: claimed(paths).__enter__()):
+    for use in (read_run, lambda paths: claimed(paths).__enter__()):
         with pytest.raises(RunError, match=f"{name} is a link to .*outside; a run's files lie in its own folder"):
             use(whole)
 

@@ -19,7 +19,7 @@ from uncertlr.config import parameter_cell, preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import publish
 from uncertlr.runs.paths import paths_of, project_folder
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.sweep import Job, Outcome, check_jobs, executed_notebook, missing_jobs, read_sweep, run_sweep, with_fixed_rates
 from uncertlr.sweep.progress import failures, plan, sweep_progress
 from uncertlr.training.run import run
@@ -368,7 +368,7 @@ def failures_stop_only_the_runs_that_replay_them(runs, jobs, outcomes):
 def a_run_at_fault_is_tried_once_and_one_whose_worker_died_goes_on(runs):
     broken = json.loads(paths_of(runs["broken", 0]).record.read_text())
     assert (broken["status"], broken["resumed"]) == ("FAILED", [])
-    killed = load_run(paths_of(runs["killed", 1]))
+    killed = read_run(paths_of(runs["killed", 1]))
     assert killed.record["status"] == "COMPLETED"
     assert len(killed.record["resumed"]) == 1
 
@@ -376,7 +376,7 @@ def a_run_at_fault_is_tried_once_and_one_whose_worker_died_goes_on(runs):
 def results_equal_a_serial_sweeps_bit_for_bit(jobs, root):
     clocks = ["seconds", "elapsed"]
     for job in sorted((job for job in jobs if "broken" not in job.arm), key=lambda job: bool(job.config.donors)):
-        ours, serial = load_run(paths_of(job.config)), load_run(run(job.config.replace(root=str(root))))
+        ours, serial = read_run(paths_of(job.config)), read_run(run(job.config.replace(root=str(root))))
         rows = [each.metrics.drop(columns=clocks) for each in (ours, serial)]
         pd.testing.assert_frame_equal(*rows, check_exact=True)
         pd.testing.assert_frame_equal(ours.predictions, serial.predictions, check_exact=True)
@@ -413,7 +413,7 @@ def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, schedu
     fixed, report = with_fixed_rates(jobs)
     assert (fixed.arm, fixed.config.rule, fixed.config.learning_rate) == ("fixed rate", "none", 2e-3)
     for job, words in ((fixed, "none 0.002"), (report, "threshold 0.002")):
-        assert load_run(paths_of(job.config)).summary["run_id"] == job.run_id
+        assert read_run(paths_of(job.config)).summary["run_id"] == job.run_id
         executed = nbformat.read(executed_notebook(job.config), as_version=4)
         assert executed.cells[-1].outputs[0]["text"].strip() == words
     assert run_sweep(jobs, notebook=tmp_path / "study.ipynb") == []
@@ -441,7 +441,7 @@ def test_published_runs_are_done_and_serve_as_source_runs(sweep, tmp_path):
         GRID.replace("seeds: 3", "seeds: 2").replace("  inverse_mean_curve: {replay_of: inverse, source_runs: others}\n", "")
     )
     inverse = [job for job in jobs if job.arm == "inverse"]
-    publish([load_run(run(job.config.replace(root=str(tmp_path / "other")))) for job in inverse], "study")
+    publish([read_run(run(job.config.replace(root=str(tmp_path / "other")))) for job in inverse], "study")
     assert [job.arm for job in missing_jobs(jobs)].count("inverse") == 0
     assert len(missing_jobs(jobs)) == 6
     assert [line.split()[-1] for line in plan(jobs, [], 1).splitlines()[1:9] if line.startswith("inverse ")] == [
@@ -526,7 +526,7 @@ def test_runs_lists_filters_and_exports(tmp_path, capsys):
     command("runs", "--csv", tmp_path / "runs.csv")
     row = pd.read_csv(tmp_path / "runs.csv").iloc[0]
     assert (row["run_id"], row["status"], row["channels"]) == (config.run_id, "completed", "4 8")
-    assert row["test_accuracy"] == load_run(paths_of(config)).summary["test"]["accuracy"]
+    assert row["test_accuracy"] == read_run(paths_of(config)).summary["test"]["accuracy"]
     with pytest.raises(ConfigError, match="unknown status 'done'"):
         command("runs", "--status", "done")
     with pytest.raises(ConfigError, match="invalid parameter rule='magic'"):

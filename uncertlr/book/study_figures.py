@@ -15,7 +15,7 @@ from uncertlr import plots
 from uncertlr.analysis.comparisons import headline_comparisons, verdict_table
 from uncertlr.analysis.factorial import cell_scores, factors_of
 from uncertlr.analysis.paired import MARGIN, paired_interval
-from uncertlr.analysis.scores import rate
+from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import share_not_yet_there
 from uncertlr.analysis.tables import EVERY_STEP, within
@@ -107,7 +107,7 @@ def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
     An arm with feedback that starts from another rate than its baseline has its own behind its name.
     """
-    starts = [f", from {rate(row['rate'])}" if row["same_rate"] else "" for _, row in table.iterrows()]
+    starts = [f", from {format_rate(row['rate'])}" if row["same_rate"] else "" for _, row in table.iterrows()]
     names = [arm + start for arm, start in zip(table["arm"], starts, strict=True)]
     return table.set_index(pd.Index(names))
 

@@ -148,14 +148,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     from uncertlr.runs.archive import restore_published
     from uncertlr.runs.files import write_json
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
 
     root = Path(options.root) if options.root else default_root()
     paths = [RunPaths(root, run_id) for run_id in options.run_ids]
     for each in paths:
         if not each.complete:
             restore_published(each)  # so that the error says what a published run lacks
-    found = compare_estimators([load_run(each) for each in paths])
+    found = compare_estimators([read_run(each) for each in paths])
     print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
     if options.json:
         try:
