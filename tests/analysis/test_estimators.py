@@ -108,10 +108,10 @@ def test_a_model_that_is_always_right_has_no_auroc():
 
 def test_other_data_and_missing_weights_are_refused(runs, tmp_path):
     other = read_run(run(preset("toy_reviews", "quick", root=str(tmp_path), **{**QUICK, "epochs": 1})))
-    with pytest.raises(ConfigError, match="of one data set, got"):
+    with pytest.raises(ConfigError, match="data set"):
         compare_estimators([runs[0], other])
     other.paths.weights("last").unlink()
-    with pytest.raises(RunError, match="published runs carry none"):
+    with pytest.raises(RunError, match="published"):
         compare_estimators([other])
 
 

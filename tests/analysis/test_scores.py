@@ -30,7 +30,7 @@ def test_a_loss_that_was_lowest_in_the_last_epoch_may_still_fall(arms):
         losses = run_.validation["loss"].tolist()
         lowest = 1 + losses.index(min(losses))
         shown = table.loc[name, "epoch of the lowest validation loss"]
-        assert shown == (f"{lowest}, still falling" if lowest == len(losses) else f"{lowest}")
+        assert shown == (f"≥ {lowest}" if lowest == len(losses) else f"{lowest}")
         assert table.loc[name, "epoch of the best validation accuracy"] == run_.summary["best_epoch"]
 
 

@@ -77,7 +77,7 @@ def test_a_published_run_without_predictions_has_none(tmp_path, capsys):
 def test_other_data_are_refused():
     trained = read_run(run(preset("digits", **SMALL)))
     trained.record["data"] = "0" * 64
-    with pytest.raises(RunError, match="has seen data with fingerprint 000000000000, but digits now has"):
+    with pytest.raises(RunError, match="000000000000"):
         examples_of(trained)
 
 

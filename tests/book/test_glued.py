@@ -36,9 +36,9 @@ def test_what_was_glued_comes_back_without_its_prefix(glued, notebook):
 
 
 def test_a_missing_key_and_a_missing_notebook_are_named(glued, notebook):
-    with pytest.raises(LookupError, match=r"verdict\.ipynb has glued no 'question'"):
+    with pytest.raises(LookupError, match=r"verdict\.ipynb .*'question'"):
         glued(notebook, "question")
-    with pytest.raises(LookupError, match=r"other\.ipynb is not executed; run uncertlr book"):
+    with pytest.raises(LookupError, match=r"other\.ipynb"):
         glued(notebook.with_name("other.ipynb"), "answer")
 
 

@@ -272,7 +272,7 @@ class TestRefusals:
             ("replay_of: inverse, source_runs: true, seeds: 1", "arm 'b': source_runs=True must be"),
             (
                 "replay_of: single",
-                "arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds",
+                "source_runs='next'",
             ),
             (
                 "replay_of: single, source_runs: own, seeds: 2",
@@ -291,19 +291,17 @@ class TestRefusals:
         assert words in str(caught.value)
 
     def test_a_run_never_replays_itself(self, sweep):
-        with pytest.raises(
-            ConfigError, match="arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds"
-        ):
+        with pytest.raises(ConfigError, match="'b': .*source_runs='next'"):
             sweep(HEAD + "arms: {inverse: {rule: proportional}, b: {replay_of: inverse}}")
 
     def test_settings_that_do_not_go_together_are_found_before_the_first_run(self, sweep):
         jobs = sweep(HEAD + "arms: {fine: {}, bad: {rule: threshold, signal: loss}}")
-        with pytest.raises(ConfigError, match="arm 'bad': signal='loss' has no maximum"):
+        with pytest.raises(ConfigError, match="'bad': signal='loss'"):
             run_sweep(jobs)
         assert not paths_of(jobs[0].config).directory.exists()
 
     def test_a_file_that_is_not_there(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"cannot read the sweep .*none.yaml: No such file"):
+        with pytest.raises(ConfigError, match=r"none\.yaml: No such file"):
             read_sweep(tmp_path / "none.yaml")
 
 
@@ -432,7 +430,7 @@ def test_the_quickstart_beside_every_run_of_a_sweep_by_two_workers(sweep):
 
 
 def test_no_scheduler_at_the_address(sweep):
-    with pytest.raises(RunError, match="no Dask scheduler answers at 'nowhere://here'"):
+    with pytest.raises(RunError, match="nowhere://here"):
         run_sweep(sweep(GRID), scheduler="nowhere://here")
 
 

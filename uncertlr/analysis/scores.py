@@ -157,4 +157,4 @@ def _describe(run: Run, target: float) -> dict[str, object]:
 
 
 def _lowest(epoch: float, observed: bool) -> str:
-    return f"{epoch:.0f}" if observed else f"{epoch:.0f}, still falling"
+    return f"{epoch:.0f}" if observed else f"≥ {epoch:.0f}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from uncertlr.analysis.methods import shown_arm
 from uncertlr.analysis.paired import paired_interval
 from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
@@ -33,7 +34,7 @@ def study_rates_table(study: Study) -> pd.DataFrame:
         if of_seed:
             rates = pd.DataFrame([run.summary["rate"] for run in of_seed.values()]).median()
             rule = next(iter(of_seed.values())).config.rule
-            rows[arm] = {
+            rows[shown_arm(arm)] = {
                 "seeds": len(of_seed),
                 "rate, lowest": format_rate(rates["minimum"]),
                 "highest": format_rate(rates["maximum"]),
@@ -43,7 +44,7 @@ def study_rates_table(study: Study) -> pd.DataFrame:
             if "at_floor" in rates:
                 names = {"at_floor": "on lower bound", "at_ceiling": "on upper bound"}
                 names |= {"above_threshold": "above threshold"} if rule == "threshold" else {}
-                rows[arm] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
+                rows[shown_arm(arm)] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 

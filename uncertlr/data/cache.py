@@ -22,7 +22,7 @@ def cache_folder() -> Path:
 def cached(key: str, make: Callable[[], Decoded]) -> Decoded:
     """The arrays stored under a key, or those that `make` gives, which are then stored.
 
-    Only one of several processes makes them; the others wait. Reading takes no lock and no right to write. A damaged
+    Only one of several processes makes them; the others wait. To read takes no lock and no right to write. A damaged
     file is made again.
 
     Args:

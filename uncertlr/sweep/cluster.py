@@ -30,7 +30,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
 
     Args:
         workers: how many.
-        host: the only address that scheduler and workers listen on; their ports are free ones.
+        host: the only address on which scheduler and workers accept connections; their ports are free ones.
         resources: what each worker declares to have.
 
     Raises:
@@ -42,7 +42,9 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     try:
         socket.create_server((host, 0)).close()
     except OSError as error:
-        raise RunError(f"no process can listen on host {host!r} ({error.strerror}); is it this machine's?") from None
+        raise RunError(
+            f"no process can accept connections on host {host!r} ({error.strerror}); is it this machine's?"
+        ) from None
     options = {
         "n_workers": workers,
         "threads_per_worker": 1,
