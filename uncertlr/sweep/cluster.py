@@ -42,9 +42,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     try:
         socket.create_server((host, 0)).close()
     except OSError as error:
-        raise RunError(
-            f"no process can accept connections on host {host!r} ({error.strerror}); is it this machine's?"
-        ) from None
+        raise RunError(f"no process can serve on host {host!r} ({error.strerror}); is it this machine's?") from None
     options = {
         "n_workers": workers,
         "threads_per_worker": 1,
