@@ -25,7 +25,7 @@ PUBLISHED = results_folder()  # before a test has a folder of its own
 
 
 def test_unknown_field_suggests_the_nearest():
-    with pytest.raises(ConfigError, match=r"unknown parameter 'learningrate'; did you mean 'learning_rate'\?"):
+    with pytest.raises(ConfigError, match=r"'learningrate'.*'learning_rate'"):
         RunConfig(learningrate=0.1)
 
 
@@ -126,7 +126,7 @@ def test_what_is_shown_has_the_shown_names():
     assert "proportional" not in table
     with pytest.raises(ConfigError, match="power_law"):
         RunConfig(rule="magic")
-    with pytest.raises(ConfigError, match="did you mean 'inverted'"):
+    with pytest.raises(ConfigError, match="'inverted'"):
         RunConfig(invertd=True)
 
 
