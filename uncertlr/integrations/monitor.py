@@ -4,7 +4,7 @@ import math
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -79,12 +79,13 @@ class UncertaintyMonitor:
     the first training pass.
 
     The value is the batch mean over the signal's maximum, weighted in the scheduler by the number of examples. In a group of
-    processes, the weighted mean is taken over all of them, in `scheduler.step()`.
+    processes, the weighted mean is taken over all of them, in each scheduler's `step()`.
 
     Args:
         model: a classifier as the training loop calls it: also compiled, or wrapped in `DistributedDataParallel`; a new
             monitor on a model replaces the old one. None for no hook: call `observe` yourself.
-        scheduler: receives the values; the loop steps it.
+        scheduler: receives the values; the loop steps it. Or a sequence of them, for several optimizers: each receives every
+            value and decides by itself, at its own steps. Where this text says step, it is the first one's.
         signal: a key of `uncertlr.schedulers.SIGNALS`.
         head: a dense layer, a module that contains it, or its name in the model, for a model with several heads; None takes
             the last one.
@@ -99,14 +100,16 @@ class UncertaintyMonitor:
         process_group: of the processes that train the model together; None for that of the wrapped model.
 
     Attributes:
-        scheduler: as given.
+        scheduler: as given, or the first of a sequence.
+        schedulers: a tuple of all.
         history: the last 100,000 observations; see `Observation`.
         training_passes: number of training passes seen.
         skipped: number of observations that were not finite or not possible.
 
     Raises:
         TypeError: model or scheduler is of another kind, or exchanged.
-        ValueError: an option is out of range, or the model was compiled in place.
+        ValueError: an option is out of range, the sequence of schedulers is empty or names one twice, or the model was
+            compiled in place.
 
     Warns:
         UserWarning: a head that was resampled can no longer be; several processes run and none of them is known to train
@@ -126,7 +129,7 @@ class UncertaintyMonitor:
     def __init__(
         self,
         model: nn.Module | None,
-        scheduler: UncertaintyLR,
+        scheduler: UncertaintyLR | Sequence[UncertaintyLR],
         *,
         signal: str = "expected_entropy",
         head: nn.Module | str | None = None,
@@ -137,9 +140,10 @@ class UncertaintyMonitor:
         logits: Callable[..., Tensor] | None = None,
         process_group: Any = None,
     ) -> None:
-        _refuse_mistaken(model, scheduler)
+        _refuse_mistaken(model)
         _refuse_out_of_range(signal, num_samples, passes, observe_every)
-        self.scheduler = scheduler
+        self.schedulers = _all_schedulers(scheduler)
+        self.scheduler = self.schedulers[0]
         self.signal, self.num_samples, self.passes = signal, num_samples, passes
         self.observe_every, self.seed = observe_every, seed
         self.history: deque[Observation] = deque(maxlen=HISTORY_LENGTH)
@@ -159,8 +163,9 @@ class UncertaintyMonitor:
         self._handles: list[Any] = []
         if model is not None:
             self._attach(model)
-        if self._processes and scheduler.reduce is None:
-            scheduler.reduce = self._processes.add_up
+        for each in self.schedulers:
+            if self._processes and each.reduce is None:
+                each.reduce = self._processes.add_up
 
     @property
     def value(self) -> float:
@@ -217,8 +222,9 @@ class UncertaintyMonitor:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        if self.scheduler.reduce == self._processes.add_up:
-            self.scheduler.reduce = None
+        for each in self.schedulers:
+            if each.reduce == self._processes.add_up:
+                each.reduce = None
         if self._inner is not None and monitor_of(self._inner) is self:
             del _monitors[self._inner]
 
@@ -365,7 +371,8 @@ class UncertaintyMonitor:
 
     def _queue(self, value: float, way: str, examples: int) -> float:
         self._skipped_in_a_row = 0
-        self.scheduler.observe(value, examples)
+        for each in self.schedulers:
+            each.observe(value, examples)
         self.history.append(Observation(self.scheduler.last_epoch, value, way, examples))
         return value
 
@@ -442,14 +449,22 @@ class _Pass:
     handled: BaseException | None  # by the loop's own code, when the pass began
 
 
-def _refuse_mistaken(model: object, scheduler: object) -> None:
+def _refuse_mistaken(model: object) -> None:
     if model is not None and not isinstance(model, nn.Module):
         raise TypeError(f"UncertaintyMonitor(model, scheduler) needs a torch.nn.Module first, got a {type(model).__name__}")
-    if not isinstance(scheduler, UncertaintyLR):
-        raise TypeError(
-            f"UncertaintyMonitor(model, scheduler) needs an UncertaintyLR second, got a {type(scheduler).__name__}; one "
-            "inside another scheduler is found by uncertlr.integrations.find_scheduler"
-        )
+
+
+def _all_schedulers(given: UncertaintyLR | Sequence[UncertaintyLR]) -> tuple[UncertaintyLR, ...]:
+    schedulers = tuple(given) if isinstance(given, list | tuple) else (given,)
+    for each in schedulers:
+        if not isinstance(each, UncertaintyLR):
+            raise TypeError(
+                f"UncertaintyMonitor(model, scheduler) needs an UncertaintyLR second, or several in a list, got a "
+                f"{type(each).__name__}; one inside another scheduler is found by uncertlr.integrations.find_scheduler"
+            )
+    if not schedulers or len(set(map(id, schedulers))) < len(schedulers):
+        raise ValueError(f"scheduler={given!r} must hold at least one UncertaintyLR, and each once")
+    return schedulers
 
 
 def _refuse_out_of_range(signal: str, num_samples: int, passes: int, observe_every: int) -> None:
