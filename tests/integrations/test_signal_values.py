@@ -1,12 +1,14 @@
 """The monitor's signal is what many real dropout samples give; where it cannot be, that is said."""
 
+import math
+import re
 import warnings
 
 import pytest
 import torch
 from torch import nn
 
-from tests.integrations.monitored_models import HEAD, LOGITS, Encoder, Small, TemperatureAfter, call, rows, tiny_bert
+from tests.integrations.monitored_models import HEAD, LOGITS, Encoder, Output, Small, TemperatureAfter, call, rows, tiny_bert
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.metrics import uncertainty
 from uncertlr.schedulers import Threshold, UncertaintyLR
@@ -219,6 +221,57 @@ def test_what_is_no_logits_is_refused(make):
     model = Given(make)
     with monitored(model), pytest.raises((TypeError, ValueError), match="logits"):
         model(rows())
+
+
+class Pixels(nn.Module):
+    """One image in, [B, 3, 4, 4] out: made by a convolution, an interpolation or neither."""
+
+    def __init__(self, make, size=(4, 4)):
+        super().__init__()
+        self.out, self.make, self.size = nn.Conv2d(6, 3, 1), make, size
+
+    def forward(self, x):
+        return self.make(self.out(x[..., None, None].expand(-1, -1, *self.size)))
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda o: o, "output.movedim(1, -1)"),
+        (lambda o: nn.functional.interpolate(o, scale_factor=2), "output.movedim(1, -1)"),
+        (lambda o: {"out": o}, "output['out'].movedim(1, -1)"),
+        (lambda o: {"out": o, "aux": o.detach()}, "output['out']"),
+        (lambda o: {"logits": o, "aux": o}, "output['logits'].movedim(1, -1)"),
+        (lambda o: (o, o), "output[0]"),
+        (lambda o: Output(o, o), "output.logits.movedim(1, -1)"),
+        (lambda o: o.flatten(1).unflatten(1, (16, 3)) * 1.0, "output"),
+        (lambda o: o.mean((1, 2, 3)), "output.reshape(-1, 1)"),
+    ],
+)
+def test_the_error_names_a_function_that_works(make, remedy):
+    model = Pixels(make)
+    with monitored(model), pytest.raises((TypeError, ValueError), match=re.escape(f"lambda output: {remedy}")):
+        model(rows())
+    works = eval(f"lambda output: {remedy}")
+    try:
+        with monitored(model, logits=works) as monitor:
+            model(rows())
+        assert monitor.value >= 0
+    except ValueError as error:  # of several tensors, the first one still has its classes on the second axis
+        assert ".movedim(1, -1)" in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "make", [lambda o: o, lambda o: nn.functional.interpolate(o, scale_factor=2), lambda o: o.bfloat16()]
+)
+def test_classes_on_the_second_axis_are_noticed_where_a_convolution_left_them(make):
+    model = Pixels(make, size=(4, 3))
+    with monitored(model, logits=lambda output: output), pytest.raises(ValueError, match=r"movedim\(1, -1\)"):
+        model(rows())
+    with monitored(model, logits=lambda output: output.movedim(1, -1)) as monitor:
+        output = model(rows())
+    entropy = uncertainty.categorical_entropy(output.detach().float().movedim(1, -1).softmax(-1))
+    assert monitor.value == pytest.approx(float(entropy.mean()) / math.log(3), rel=1e-5)
 
 
 @pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])

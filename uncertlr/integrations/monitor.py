@@ -94,9 +94,11 @@ class UncertaintyMonitor:
             copies of the inputs; buffers and random streams come back as they were.
         observe_every: observe where the scheduler's step is a multiple of this.
         seed: fixes the masks. They depend on it, the scheduler's step and the process only.
-        logits: function of the output, or of the output and the inputs, to logits [..., C]. The inputs are the model's one
-            argument, or the dict of its keyword arguments, or the pair of both. None takes a tensor as it is, or an
-            output's ``logits``.
+        logits: function of the output, or of the output and the inputs, to logits [..., C]: the last axis is that of the
+            classes, which the shape alone does not show (a segmentation's [B, C, H, W] needs ``.movedim(1, -1)``), and every
+            row counts alike. The inputs are the model's one argument, or the dict of its keyword arguments, or the pair of
+            both. None takes a tensor [B, C] as it is, or the output's ``logits``, or its only tensor of two or more
+            dimensions; another shape than [B, C] is refused.
         process_group: of the processes that train the model together; None for that of the wrapped model.
 
     Attributes:

@@ -15,8 +15,8 @@ class UncertaintyLRCallback(TrainerCallback):
 
     Give the trainer the scheduler: ``Trainer(..., optimizers=(optimizer, scheduler), callbacks=[UncertaintyLRCallback()])``.
     The rate is in the trainer's logs already, as ``learning_rate``. The trainer saves and restores the scheduler, and an
-    observation depends on nothing else, so a resumed run goes on as the whole one. A scheduler of several optimizers may hold
-    an `UncertaintyLR` for each in a list ``_schedulers``, as torch's own combinations do; each receives every observation.
+    observation depends on nothing else, so a resumed run goes on as the whole one. A scheduler of several optimizers may
+    hold an `UncertaintyLR` for each in a list ``_schedulers``, as torch's own do; each receives every observation.
 
     Args:
         module: name of the submodule to observe; empty for the model.
