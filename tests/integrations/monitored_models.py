@@ -132,6 +132,39 @@ class AsDataclass(Small):
         return Output(super().forward(x), x)
 
 
+class FeatureLoss(Small):
+    """A hook of the user's takes features out, and they enter the loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.first.register_forward_hook(self._keep)
+
+    def _keep(self, module, args, output):
+        self.auxiliary = output.square().mean()
+
+
+class LastOfLSTM(nn.Module):
+    """Dropout in and after a recurrent network, time first or batch first."""
+
+    def __init__(self, batch_first):
+        super().__init__()
+        self.lstm = nn.LSTM(6, 8, num_layers=2, dropout=0.3, batch_first=batch_first)
+        self.dropout, self.out = nn.Dropout(0.5), nn.Linear(8, 3)
+
+    def forward(self, x):
+        sequence = torch.stack([x, 2 * x, -x], 1 if self.lstm.batch_first else 0)
+        _, (state, _) = self.lstm(sequence)
+        return self.out(self.dropout(state[-1]))
+
+
+class EachStep(LastOfLSTM):
+    """Logits for every step, [T, B, C] or [B, T, C]."""
+
+    def forward(self, x):
+        sequence = torch.stack([x, 2 * x, -x], 1 if self.lstm.batch_first else 0)
+        return Output(self.out(self.dropout(self.lstm(sequence)[0])), x)
+
+
 class Functional(Small):
     """Called by `torch.func` with parameters of its own."""
 
@@ -168,6 +201,9 @@ HEAD = {
     "checkpointed": Checkpointed,
     "encoder layer": Encoder,
     "dataclass": AsDataclass,
+    "feature hook in the loss": FeatureLoss,
+    "LSTM, time first": lambda: LastOfLSTM(batch_first=False),
+    "LSTM, batch first": lambda: LastOfLSTM(batch_first=True),
     "functional": Functional,
     "bert": tiny_bert,
 }

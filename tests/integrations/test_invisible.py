@@ -61,6 +61,27 @@ def test_training_with_a_monitor_is_training_without(name):
     assert_equal_training(MODELS[name], way="head" if name in HEAD else "logits" if name in LOGITS else None)
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_gradients_of_torch_func_are_those_without_a_monitor(mapped):
+    def gradients(monitored):
+        torch.manual_seed(0)
+        model = Small()
+        scheduler = UncertaintyLR(torch.optim.SGD(model.parameters(), lr=0.1), UNCHANGED)
+        monitor = UncertaintyMonitor(model, scheduler) if monitored else None
+
+        def loss(weights, x):
+            return torch.func.functional_call(model, weights, (x,)).square().mean()
+
+        gradient = torch.func.grad(loss)
+        if mapped:
+            gradient = torch.func.vmap(gradient, (None, 0), randomness="different")
+        found = gradient(dict(model.named_parameters()), torch.ones(4, 1, 6) if mapped else torch.ones(4, 6))
+        assert monitor is None or len(monitor.history) == 1
+        return [*found.values(), torch.rand(1)]
+
+    assert all(torch.equal(one, other) for one, other in zip(gradients(True), gradients(False), strict=True))
+
+
 @pytest.mark.parametrize("signal", ["predictive_entropy", "mutual_information", "one_minus_max_prob"])
 @pytest.mark.parametrize("build", [Small, lambda: nn.Linear(6, 3)], ids=["head", "nothing random"])
 def test_so_it_is_for_signals_that_need_several_samples(build, signal):

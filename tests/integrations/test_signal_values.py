@@ -7,8 +7,20 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
-from tests.integrations.monitored_models import HEAD, LOGITS, Encoder, Output, Small, TemperatureAfter, call, rows, tiny_bert
+from tests.integrations.monitored_models import (
+    HEAD,
+    LOGITS,
+    EachStep,
+    Encoder,
+    Output,
+    Small,
+    TemperatureAfter,
+    call,
+    rows,
+    tiny_bert,
+)
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.metrics import uncertainty
 from uncertlr.schedulers import Threshold, UncertaintyLR
@@ -24,7 +36,7 @@ def monitored(model, **options):
 def brute_force(model, signal, samples=2000):
     """Mean over many real passes, and the standard deviation of the expected entropy from pass to pass."""
     with torch.no_grad():
-        probs = torch.stack([call(model)[1].float().softmax(-1) for _ in range(samples)])
+        probs = torch.stack([call(model)[1].float().softmax(-1).flatten(end_dim=-2) for _ in range(samples)])
     log_c = torch.log(torch.tensor(float(probs.shape[-1])))
     if signal == "one_minus_max_prob":
         return float((1 - probs.mean(0).amax(-1)).mean()) / (1 - 1 / probs.shape[-1]), 0.0
@@ -64,6 +76,44 @@ def test_the_expected_entropy_has_the_mean_of_real_samples_and_a_head_lowers_the
     assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 200**0.5 + 1e-4)
     if monitor.way == "head":
         assert float(seen.std()) < 1.1 * deviation
+
+
+@pytest.mark.parametrize("batch_first", [False, True], ids=["time first", "batch first"])
+@pytest.mark.parametrize(
+    ("logits", "way"),
+    [(lambda output: output.logits, "head"), (lambda output: output.logits.transpose(0, 1), "logits")],
+    ids=["as they are", "transposed"],
+)
+def test_logits_of_every_time_step(batch_first, logits, way):
+    model = sharper(EachStep(batch_first))
+    with monitored(model, logits=logits) as monitor:
+        seen = values(model, monitor, 200)
+    expected, deviation = brute_force(model, "expected_entropy", 1000)
+    assert (monitor.way, monitor.history[-1].examples) == (way, 24)
+    assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 200**0.5 + 1e-4)
+
+
+def test_torch_func_with_parameters_of_its_own():
+    model = sharper(Small())
+    weights = {name: 1.5 * each.detach() for name, each in model.named_parameters()}
+
+    def loss(weights, x):
+        return functional_call(model, weights, (x,)).square().mean()
+
+    with monitored(model) as monitor:
+        for _ in range(100):
+            torch.func.grad(loss)(weights, rows())
+        assert monitor.way in ("head", "logits")
+        for _ in range(100):
+            torch.func.vmap(torch.func.grad(loss), (None, 0), randomness="different")(weights, rows()[:, None])
+    assert monitor.way == "logits"
+    assert {each.examples for each in monitor.history} == {8}
+    with torch.no_grad():
+        model.load_state_dict(weights)
+    seen = torch.tensor([each.value for each in monitor.history])
+    expected, deviation = brute_force(model, "expected_entropy", 1000)
+    for part in (seen[:100], seen[100:]):
+        assert float(part.mean()) == pytest.approx(expected, abs=5 * deviation / 100**0.5)
 
 
 @pytest.mark.parametrize("signal", SEVERAL)

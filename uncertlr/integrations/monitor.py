@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 from torch.utils.hooks import RemovableHandle
@@ -320,8 +321,7 @@ class UncertaintyMonitor:
                 warn_of_one_logit(self._inner, logits)
         if made_by_sigmoid(logits):
             refuse_probabilities()
-        plain = _plain(logits)
-        return plain.reshape(-1, plain.shape[-1])
+        return _plain(logits)
 
     def _observe(self, logits: Tensor, head: Head | None, one_is_enough: bool) -> float | None:
         if not logits.numel():
@@ -498,14 +498,16 @@ def _is_recomputation() -> bool:
 
 
 def _plain(logits: Tensor) -> Tensor:
-    """Logits without gradients, and without the wrappers of `torch.func`; a mapped dimension becomes the first one."""
-    logits = logits.detach()
+    """Logits [N, C] without gradients and without the wrappers of `torch.func`; mapped dimensions are rows too."""
     functorch = torch._C._functorch
+    mapped: list[int] = []
     while functorch.is_functorch_wrapped_tensor(logits):
-        mapped = functorch.maybe_get_bdim(logits)
-        logits = functorch.get_unwrapped(logits).detach()
-        logits = logits if mapped < 0 else logits.movedim(mapped, 0)
-    return logits.detach()
+        mapped = [functorch.maybe_get_bdim(logits), *mapped]
+        logits = functorch.get_unwrapped(logits)
+    with temporarily_clear_interpreter_stack():  # within torch.func.grad, any operation would wrap its result again
+        for index, dimension in enumerate(each for each in mapped if each >= 0):
+            logits = logits.movedim(dimension + index, index)
+        return logits.detach().reshape(-1, logits.shape[-1])
 
 
 def _copied(value: Any) -> Any:
