@@ -182,6 +182,35 @@ def tiny_bert(**dropouts):
     )
 
 
+def tiny_roberta():
+    from transformers import RobertaConfig, RobertaForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    return RobertaForSequenceClassification(
+        RobertaConfig(vocab_size=30, max_position_embeddings=32, num_labels=3, pad_token_id=0, **sizes)
+    )
+
+
+def tiny_distilbert():
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    sizes = {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}
+    return DistilBertForSequenceClassification(
+        DistilBertConfig(vocab_size=30, max_position_embeddings=32, num_labels=3, **sizes)
+    )
+
+
+def sharper(model):
+    """Set logits far enough apart that dropout matters."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2.0)
+        for name, parameter in model.named_parameters():
+            if name in ("classifier.weight", "classifier.out_proj.weight"):
+                parameter.mul_(20.0)
+    return model
+
+
 def tokens():
     return torch.randint(1, 30, (8, 10), generator=torch.Generator().manual_seed(1))
 
@@ -206,6 +235,8 @@ HEAD = {
     "LSTM, batch first": lambda: LastOfLSTM(batch_first=True),
     "functional": Functional,
     "bert": tiny_bert,
+    "roberta": tiny_roberta,
+    "distilbert": tiny_distilbert,
 }
 """Models whose head is recognised."""
 
@@ -213,6 +244,7 @@ LOGITS = {
     "no dropout": lambda: nn.Linear(6, 3),
     "temperature": TemperatureAfter,
     "selection": Selection,
+    "bert, attention dropout": lambda: tiny_bert(hidden_dropout_prob=0.0),
     "hooked": lambda: _hooked(),
     "parametrized": lambda: _parametrized(),
     "compiled": lambda: torch.compile(Small(), backend="aot_eager"),
@@ -234,7 +266,7 @@ def _parametrized():
 
 def call(model, batch=None):
     """One forward pass; gives output and logits."""
-    if type(model).__name__.startswith("Bert"):
+    if hasattr(model, "config"):
         output = model(input_ids=tokens())
     elif isinstance(model, Consuming):
         output = model([rows()])

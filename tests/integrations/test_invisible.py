@@ -11,7 +11,7 @@ from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.integrations.heads import PassRecorder
 from uncertlr.schedulers import Threshold, UncertaintyLR
 
-HEADS = ("out", "classifier")
+HEADS = ("out", "classifier", "classifier.out_proj")
 UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
 MODELS = {**HEAD, **LOGITS, "lazy": Lazy}
 

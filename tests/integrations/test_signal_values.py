@@ -19,6 +19,7 @@ from tests.integrations.monitored_models import (
     TemperatureAfter,
     call,
     rows,
+    sharper,
     tiny_bert,
 )
 from uncertlr.integrations import UncertaintyMonitor
@@ -53,14 +54,6 @@ def values(model, monitor, count):
 @pytest.fixture(autouse=True)
 def fixed():
     torch.manual_seed(0)
-
-
-def sharper(model):
-    """Logits far enough apart that dropout matters."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(2.0)
-    return model
 
 
 STATELESS = {name: build for name, build in {**HEAD, **LOGITS}.items() if name not in ("recurrent", "selection")}
