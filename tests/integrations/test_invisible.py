@@ -5,7 +5,9 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.utils import counters
 
+from benchmarks.monitor import memory_ratio, stepper
 from tests.integrations.monitored_models import HEAD, LOGITS, Checkpointed, Lazy, Small, call
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.integrations.heads import PassRecorder
@@ -169,3 +171,40 @@ def test_a_compiled_model_has_as_many_graphs_with_a_monitor():
     assert monitor.way == "logits"
     inside, _ = graphs(lambda model, compiled, scheduler: UncertaintyMonitor(model, scheduler))
     assert alone == outside == inside == 1
+
+
+def test_a_compiled_model_is_recompiled_as_often_with_a_monitor():
+    """Batches of changing size, training and evaluation: what makes a compiler compile again."""
+
+    def compilations(watched):
+        torch._dynamo.reset()
+        counters.clear()
+        torch.manual_seed(0)
+        model = Small()
+        compiled = torch.compile(model, backend="eager")
+        scheduler = UncertaintyLR(torch.optim.SGD(model.parameters(), lr=0.1), UNCHANGED)
+        monitor = UncertaintyMonitor({"inside": model, "outside": compiled}[watched], scheduler) if watched else None
+        for size in (8, 8, 5, 3, 8):
+            compiled.train()(torch.randn(size, 6)).sum().backward()
+            compiled.eval()(torch.randn(size, 6))
+            scheduler.optimizer.step()
+            scheduler.step()
+        stats = counters["stats"]
+        return (
+            {name: stats[name] for name in ("unique_graphs", "calls_captured")},
+            sum(counters["graph_break"].values()),
+            monitor,
+        )
+
+    alone, outside, inside = map(compilations, ("", "outside", "inside"))
+    assert alone[0]["unique_graphs"] > 1
+    assert alone[:2] == outside[:2] == inside[:2]
+    assert len(outside[2].history) == 5
+
+
+@pytest.mark.parametrize("classes", [10, 20_000])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_peak_memory_of_a_step_grows_by_less_than_a_twentieth(dropout, classes):
+    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Dropout(dropout), nn.Linear(256, classes))
+    step, scheduler = stepper(model, torch.randn(256, 64), torch.randint(classes, (256,)))
+    assert memory_ratio(model, step, scheduler)[0] < 1.05
