@@ -11,6 +11,7 @@ from benchmarks.monitor import memory_ratio, stepper
 from tests.integrations.monitored_models import HEAD, LOGITS, Checkpointed, Lazy, Small, call
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.integrations.heads import PassRecorder
+from uncertlr.integrations.signal_means import CHUNK_CPU
 from uncertlr.schedulers import Threshold, UncertaintyLR
 
 HEADS = ("out", "classifier", "classifier.out_proj")
@@ -190,21 +191,21 @@ def test_a_compiled_model_is_recompiled_as_often_with_a_monitor():
             scheduler.optimizer.step()
             scheduler.step()
         stats = counters["stats"]
-        return (
-            {name: stats[name] for name in ("unique_graphs", "calls_captured")},
-            sum(counters["graph_break"].values()),
-            monitor,
-        )
+        seen.append(len(monitor.history) if monitor else None)
+        return stats["unique_graphs"], stats["calls_captured"], sum(counters["graph_break"].values())
 
+    seen = []
     alone, outside, inside = map(compilations, ("", "outside", "inside"))
-    assert alone[0]["unique_graphs"] > 1
-    assert alone[:2] == outside[:2] == inside[:2]
-    assert len(outside[2].history) == 5
+    assert alone[0] > 1
+    assert alone == outside == inside
+    assert seen[1] == 5
 
 
 @pytest.mark.parametrize("classes", [10, 20_000])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_the_peak_memory_of_a_step_grows_by_less_than_a_twentieth(dropout, classes):
+def test_the_peak_memory_of_a_step_grows_by_little(dropout, classes):
+    """By less than a twentieth and the temporary tensors of one chunk, however many rows, samples and classes there are."""
     model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Dropout(dropout), nn.Linear(256, classes))
-    step, scheduler = stepper(model, torch.randn(256, 64), torch.randint(classes, (256,)))
-    assert memory_ratio(model, step, scheduler)[0] < 1.05
+    step, scheduler = stepper(model, torch.randn(512, 64), torch.randint(classes, (512,)))
+    ratio, alone = memory_ratio(model, step, scheduler)
+    assert (ratio - 1) * alone < 0.05 * alone + 6 * 4 * CHUNK_CPU
