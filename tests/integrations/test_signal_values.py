@@ -1,9 +1,11 @@
 """The monitor's signal is what many real dropout samples give; where it cannot be, that is said."""
 
 import math
+import random
 import re
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -132,6 +134,17 @@ def test_or_are_refused_or_taken_from_extra_passes(build, signal):
     assert monitor.value == pytest.approx(brute_force(model, signal, 500)[0], rel=0.15, abs=2e-4)
 
 
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: float(torch.rand(()))])
+def test_randomness_of_any_kind_outside_the_head_is_noticed(draw):
+    class Noisy(Small):
+        def forward(self, x):
+            return super().forward(x * draw())
+
+    model = Noisy()
+    with monitored(model, signal="mutual_information"), pytest.raises(ValueError, match="mutual_information"):
+        call(model)
+
+
 def test_a_pass_without_randomness_needs_no_samples():
     model = nn.Linear(6, 3)
     for signal in SEVERAL:
@@ -152,17 +165,51 @@ def _hook_the_model(model):
     model.register_forward_hook(lambda module, args, output: output * 3)
 
 
+def _wrap(model):
+    model.out = nn.Sequential(model.out, nn.Hardtanh(-1.0, 1.0))
+
+
+def _scale(model):
+    model.temperature = 0.25
+
+
+class FeaturesAndHead(Small):
+    """Says that it is `head(features(x))`, but divides by a temperature besides."""
+
+    temperature = 1.0
+
+    @property
+    def features(self):
+        return self.first
+
+    @property
+    def head(self):
+        return nn.Sequential(self.dropout, self.out)
+
+    def forward(self, x):
+        return self.out(self.dropout(self.first(x))) / self.temperature
+
+
 def _switch_off(model):
     model.dropout.p = 0.0
 
 
 @pytest.mark.parametrize(
-    ("change", "way"), [(_replace, "head"), (_hook, "logits"), (_hook_the_model, "logits"), (_switch_off, "logits")]
+    ("change", "way"),
+    [
+        (_replace, "head"),
+        (_wrap, "logits"),
+        (_hook, "logits"),
+        (_hook_the_model, "logits"),
+        (_switch_off, "logits"),
+        (_scale, "logits"),
+    ],
 )
 def test_a_change_after_attaching_is_followed(change, way):
-    model = sharper(Small())
+    model = sharper(FeaturesAndHead())
     monitor = monitored(model)
     call(model)
+    assert monitor.way == "head"
     change(model)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
