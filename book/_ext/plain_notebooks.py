@@ -4,6 +4,7 @@ A notebook reads well in JupyterLab and on GitHub as it is. In the book
 
 - a link to ``../book/page.md`` leads to the page, although executed notebooks lie one folder deeper;
 - a paragraph that begins with ``**Figure 1.2.**`` becomes the caption of the figure above it;
+- its picture is shown in two copies, with text that has enough contrast on a light and on a dark page;
 - the first *emphasized* use of a glossary term on a page leads to the glossary.
 """
 
@@ -15,8 +16,13 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from uncertlr.plots import INK
+
 EXECUTED = "book/executed/"
-CAPTION = re.compile(r"Figure \d+\.\d+\.")
+TEXT = {"light": "#57606a", "dark": "#aab2bb"}
+"""The grey of labels and axes on each page; the notebook's own grey has to do for both."""
+
+CAPTION = re.compile(r"Figure (\d+\.)?\d+\.")
 NAME = re.compile(r'data-figure="([^"]+)"')
 GLOSSARY = re.compile(r"```\{glossary\}\n(.*?)```", re.DOTALL)
 
@@ -34,10 +40,11 @@ def decorate(app: Sphinx, doctree: nodes.document) -> None:
     for paragraph in list(doctree.findall(nodes.paragraph)):
         bold = next((node for node in paragraph.children if node.astext()), None)  # Markdown leaves empty text before it
         if isinstance(bold, nodes.strong) and CAPTION.fullmatch(bold.astext()):
-            _caption(paragraph)
+            _caption(paragraph, Path(app.srcdir))
     glossary, linked = terms(Path(app.srcdir) / "book" / "glossary.md"), set[str]()
     for emphasis in list(doctree.findall(nodes.emphasis)):
-        term = glossary.get(emphasis.astext().lower())
+        word = emphasis.astext().lower()
+        term = glossary.get(word) or glossary.get(word.removesuffix("s"))
         if term and term not in linked:
             linked.add(term)
             link = addnodes.pending_xref(
@@ -55,7 +62,7 @@ def terms(glossary: Path) -> dict[str, str]:
     return {line.strip().lower(): line.strip() for line in lines if line and not line.startswith(" ")}
 
 
-def _caption(paragraph: nodes.paragraph) -> None:
+def _caption(paragraph: nodes.paragraph, sources: Path) -> None:
     """Make a paragraph the caption of the picture in the cell above it."""
     siblings = paragraph.parent.children
     before = siblings[: siblings.index(paragraph)]
@@ -64,14 +71,31 @@ def _caption(paragraph: nodes.paragraph) -> None:
     drawn = images[-1:] or [raw for raw in (cell.findall(nodes.raw) if cell is not None else ()) if "<svg" in raw.astext()]
     if not drawn:
         return
-    figure = nodes.figure("")
+    figure = nodes.figure("", classes=["drawing"])  # whose caption the style sheet shows whatever the theme hides
     picture = drawn[-1]
     picture.replace_self(figure)
-    figure += [picture, nodes.caption("", "", *paragraph.children)]
+    pictures = _light_and_dark(picture, sources) if isinstance(picture, nodes.image) else [picture]
+    figure += [*pictures, nodes.caption("", "", *paragraph.children)]
     name = next((NAME.search(raw.astext()) for raw in cell.findall(nodes.raw) if NAME.search(raw.astext())), None)
     if name:  # an anchor of its own: a figure with an id would get a second number
         figure.parent.insert(figure.parent.index(figure), nodes.raw("", f'<span id="fig-{name[1]}"></span>', format="html"))
     paragraph.parent.remove(paragraph)
+
+
+def _light_and_dark(image: nodes.image, sources: Path) -> list[nodes.image]:
+    """A vector drawing twice, of which the theme shows one; any other picture as it is."""
+    path = sources / image["uri"].lstrip("/")
+    if path.suffix != ".svg":
+        return [image]
+    copies = []
+    for mode, grey in TEXT.items():
+        changed = path.with_name(f"{path.stem}-{mode}.svg")
+        changed.write_text(path.read_text(encoding="utf-8").replace(INK, grey), encoding="utf-8")
+        copy = image.deepcopy()
+        copy["uri"] = image["uri"].removesuffix(".svg") + f"-{mode}.svg"
+        copy["classes"] = [f"only-{mode}"]
+        copies.append(copy)
+    return copies
 
 
 def connect(app: Sphinx) -> None:

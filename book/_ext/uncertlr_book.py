@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import drawings
+import forwards
 import glued
 import notebook_pages
 import plain_notebooks
@@ -121,4 +122,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     notebook_pages.connect(app)
     plain_notebooks.connect(app)
+    forwards.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

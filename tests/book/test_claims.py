@@ -5,7 +5,8 @@ import json
 import pytest
 
 from uncertlr.book import build, claims
-from uncertlr.book.claims import Claims, collected, numbers_in, problems, uncovered
+from uncertlr.book.claims import Claims, above_and_below, collected, numbers_in, problems, uncovered
+from uncertlr.config import preset
 from uncertlr.errors import ClaimError
 
 PAGE = """# A chapter
@@ -145,3 +146,27 @@ def test_a_changed_page_executes_the_notebooks_that_claim_about_it(project, monk
     before = build._key(path, {})
     (project / "book" / "index.md").write_text("The rule loses 12.3 points, no more.\n")
     assert build._key(path, {}) != before
+
+
+def test_a_table_shows_the_claims_for_the_published_runs_and_for_the_readers(project):
+    notebook(project, *QUOTES)
+    published, mine = preset("digits", "quick"), preset("digits", "quick", seed=3)
+
+    def loses(claims, config):
+        loss = {0: 12.34, 3: -1.2}[config.seed]
+        claims.check(QUOTES[0], numbers=[loss, 95, 11.2, 13.4, 1000], holds=loss > 0)
+
+    def needs_a_run(claims, config):
+        claims.check("a quote", numbers=[{0: 1.0}[config.seed]], holds=True)
+
+    table = Claims("chapter").table([loses, needs_a_run], published, mine)
+    assert table["published"].tolist() == ["holds", "holds"]
+    assert table["yours"].tolist() == ["does not hold", "not run"]
+    assert table["numbers (yours)"].tolist()[0].startswith("-1.2;")
+    assert set(Claims("chapter").table([loses], published)["yours"]) == {"not run"}
+
+
+def test_the_line_above_the_results_names_what_differs(capsys):
+    published = preset("cifar10", "standard", rule="threshold")
+    above_and_below(published.replace(threshold=0.9, progress="quiet"), published)
+    assert "(threshold=0.9)" in capsys.readouterr().out

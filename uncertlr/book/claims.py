@@ -127,7 +127,7 @@ class Claims:
                 outcome = {name: "holds" if holds else "does not hold", f"numbers ({name})": _listed(values, quote)}
                 rows.setdefault(quote, {}).update(outcome)
         columns = ["published", "numbers (published)", "yours", "numbers (yours)"]
-        table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
+        table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns).astype(object)
         return table.fillna({"published": "not run", "yours": "not run"}).fillna("").rename_axis("claim").reset_index()
 
     def _problem(self, quote: str, values: Sequence[float], holds: bool | Iterable[bool]) -> str:

@@ -11,8 +11,8 @@ COLOURS = ("#3a8fd9", "#d97526", "#2a9d78", "#c45ba3", "#8a8a2a", "#d1495b")
 """Told apart by colour-blind readers (after Okabe & Ito 2008), and legible on white and on near-black."""
 
 
-INK = "#767d86"
-"""Axes, labels and grids: a grey with enough contrast on both pages."""
+INK = "#6e757e"
+"""Axes, labels and grids: a grey that reads on white and on near-black; the book gives each page a grey of its own."""
 
 
 WIDTH = 4.5

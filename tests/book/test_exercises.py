@@ -1,0 +1,109 @@
+"""Every code exercise has a solution that its check accepts, and a typical wrong answer that it does not."""
+
+import re
+
+import nbformat
+import pytest
+
+from uncertlr.book import exercises
+from uncertlr.runs.paths import project_folder
+
+SOLUTION = re.compile(r"<details><summary>Solution</summary>\s+```python\n(.*?)```", re.DOTALL)
+CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
+IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
+
+WRONG = {
+    "entropy.mutual_information": """
+def mutual_information(probs):  # NaN where a probability is 0
+    def entropy(p):
+        return -(p * p.log()).sum(-1)
+    return entropy(probs.mean(0)) - entropy(probs).mean(0)
+""",
+    "entropy.signal_of_one_logit": """
+def signal_of_one_logit(logits):  # one of the two classes
+    p = torch.sigmoid(logits)
+    return float(-torch.xlogy(p, p).mean() / math.log(2))
+""",
+    "entropy.dropout_on": """
+def dropout_on(network):  # everything in training mode
+    network.train()
+""",
+    "entropy.entropy_with_few": """
+def entropy_with_few(probs, few):  # the first group only
+    mean = probs[:few].mean(0)
+    return float(-torch.xlogy(mean, mean).sum(-1).mean())
+""",
+    "quickstart.decisions_to_the_bound": """
+def decisions_to_the_bound(decrease, lower_bound):  # rounded down
+    return int(math.log(lower_bound) / math.log(decrease))
+""",
+    "reading_the_report.read_log": """
+def read_log(line):  # the reduced fraction
+    from fractions import Fraction
+    share = Fraction(line["eval_accuracy"]).limit_denominator(10_000)
+    return share.denominator, share.numerator, round(line["eval_samples_per_second"] / line["eval_steps_per_second"])
+""",
+    "reading_the_report.examples_needed": """
+def examples_needed(first, second):  # the variance of one accuracy only
+    return (1.96 + 0.84) ** 2 * first * (1 - first) / (first - second) ** 2
+""",
+    "reading_the_report.factors_of": """
+def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10.0):  # no bounds
+    factors = [1.0]
+    for uncertainty in uncertainties:
+        factors.append(factors[-1] * (down if uncertainty > threshold else up))
+    return factors[1:]
+""",
+}
+"""A typical wrong answer to each."""
+
+
+def answers():
+    """Exercise to the name of its function, its cell, its solution, and the imports of its notebook."""
+    found = {}
+    for path in sorted((project_folder() / "notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        imports = "".join(line for cell in cells if cell.cell_type == "code" for line in IMPORT.findall(cell.source + "\n"))
+        for cell, after in zip(cells, [*cells[1:], None], strict=True):
+            for exercise, name in CHECK.findall(cell.source) if cell.cell_type == "code" else ():
+                solution = SOLUTION.search(after.source) if after is not None else None
+                found[exercise] = (name, cell.source, solution and solution[1], imports)
+    return found
+
+
+ANSWERS = answers()
+
+
+def result(exercise, source):
+    scope = {"exercises": exercises}
+    exec(ANSWERS[exercise][3] + source, scope)
+    return exercises.result(exercise, scope[ANSWERS[exercise][0]])
+
+
+def test_there_are_exercises_and_each_has_a_wrong_answer():
+    assert set(ANSWERS) == set(WRONG)
+
+
+@pytest.mark.parametrize("exercise", ANSWERS)
+def test_the_solution_is_right(exercise):
+    assert result(exercise, ANSWERS[exercise][2]) == "right"
+
+
+@pytest.mark.parametrize("exercise", WRONG)
+def test_a_typical_wrong_answer_is_not(exercise):
+    assert result(exercise, WRONG[exercise]) != "right"
+
+
+@pytest.mark.parametrize("exercise", ANSWERS)
+def test_the_cell_runs_before_it_is_answered(exercise, capsys):
+    exec(ANSWERS[exercise][3] + ANSWERS[exercise][1], {"exercises": exercises})
+    assert "not yet" in capsys.readouterr().out
+
+
+def test_an_exercise_that_does_not_exist_is_an_error():
+    with pytest.raises(ValueError, match=r"entropy\.other"):
+        exercises.check("entropy.other", 1)
+
+
+def test_an_error_of_the_readers_code_is_a_hint():
+    assert "ZeroDivisionError" in exercises.result("entropy.mutual_information", lambda probs: 1 / 0)

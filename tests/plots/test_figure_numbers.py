@@ -1,0 +1,51 @@
+"""What a figure shows can be saved: its numbers are read from what is drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from uncertlr.plots import figure_table, show
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def test_lines_points_and_bars_of_all_panels():
+    figure, (top, middle, bottom) = plt.subplots(3)
+    top.plot([1, 2], [0.5, 0.25], label="a")
+    top.plot([1], [3], "o", label="b")
+    top.axhline(0.7)  # a line of reference has no label
+    top.set_ylabel("rate")
+    middle.scatter([3, 4], [5, 6], label="c")
+    middle.set_title("points")
+    bottom.bar([0, 1], [7, 8], label="d")
+    expected = pd.DataFrame(
+        [
+            *[("rate", "a", 1, 0.5), ("rate", "a", 2, 0.25), ("rate", "b", 1, 3)],
+            *[("points", "c", 3, 5), ("points", "c", 4, 6)],
+            *[("", "d", 0, 7), ("", "d", 1, 8)],
+        ],
+        columns=["panel", "series", "x", "y"],
+    )
+    pd.testing.assert_frame_equal(figure_table(figure), expected, check_dtype=False)
+
+
+def test_a_panel_without_labels_gives_all_that_it_shows():
+    figure, ax = plt.subplots()
+    ax.plot([0, 1], [2, 3])
+    assert figure_table(figure).to_dict("list") == {"panel": ["", ""], "series": ["", ""], "x": [0, 1], "y": [2, 3]}
+
+
+def test_a_shown_figure_gives_its_numbers_or_those_of_a_table(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    _, ax = plt.subplots()
+    ax.plot([0], [2.5], label="only")
+    line = show("figure-name", runs=["one", "two", "one"])
+    assert (line.name, line.runs) == ("figure-name", ("one", "two"))
+    np.testing.assert_array_equal(line.table["y"], [2.5])
+    table = pd.DataFrame({"class": ["cat"], "errors": [3]})
+    assert show("figure-name", table=table).table is table
