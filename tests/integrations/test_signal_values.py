@@ -88,6 +88,37 @@ def test_logits_of_every_time_step(batch_first, logits, way):
     assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 200**0.5 + 1e-4)
 
 
+@pytest.mark.parametrize("options", [{}, {"passes": 2}])
+def test_of_a_model_that_calls_itself_the_outer_output_is_observed(options):
+    class Recursive(Small):
+        def forward(self, x, depth=2):
+            inner = [self(each, depth - 1) for each in (x, 2 * x)] if depth else []
+            return sum(inner, super().forward(x))
+
+    model = sharper(Recursive())
+    with monitored(model, **options) as monitor:
+        seen = values(model, monitor, 100)
+        expected, deviation = brute_force(model, "expected_entropy", 300)
+        assert len(monitor.history) == 100
+    assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 60**0.5)
+    assert not any(each._forward_hooks for each in model.modules())
+
+
+def test_an_interrupted_pass_hides_no_later_one():
+    model = Small()
+    monitor = monitored(model)
+    model.dropout.register_forward_hook(_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        call(model)
+    model.dropout._forward_hooks.clear()
+    call(model)
+    assert len(monitor.history) == 1
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def test_torch_func_with_parameters_of_its_own():
     model = sharper(Small())
     weights = {name: 1.5 * each.detach() for name, each in model.named_parameters()}
@@ -303,6 +334,8 @@ def test_outputs_are_taken_as_they_are(make):
         lambda o: (o, o),
         lambda o: o[0],
         lambda o: o[:, None],
+        lambda o: o.argmax(-1, keepdim=True),
+        lambda o: o > 0,
         lambda o: "x",
     ],
 )

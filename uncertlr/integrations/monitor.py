@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
 from weakref import WeakKeyDictionary, ref
 
@@ -262,6 +262,9 @@ class UncertaintyMonitor:
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if module is not self._model:  # a shallow copy shares its hooks, such as a replica of DataParallel
             return
+        if self._pass is not None and _is_running(self._pass.frame):  # the model calls itself: the outer output counts
+            self._pass.inner_calls += 1
+            return
         self._end_pass()  # what an interrupted pass may have left
         if self._paused or _is_recomputation() or torch._C._is_tracing():
             return
@@ -276,16 +279,21 @@ class UncertaintyMonitor:
         # The hook is placed now, so that it is the last one and sees what the loop will see.
         hook = module.register_forward_hook(Hook(self._after), with_kwargs=True, always_call=True)
         kept = tree_map(_copied, (args, kwargs)) if self.passes else None
-        self._pass = _Pass(None if self.passes else PassRecorder(module, self._head, several), hook, kept, sys.exception())
+        recorder = None if self.passes else PassRecorder(module, self._head, several)
+        self._pass = _Pass(recorder, hook, kept, sys.exception(), sys._getframe(2))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         current = self._pass
         if current is None:
             return
+        if current.inner_calls:
+            current.inner_calls -= 1
+            return
         if sys.exception() is not current.handled:  # the pass has failed
             # The hook that is running may not be removed here: torch is iterating over the hooks.
             if current.recorder:
                 current.recorder.remove()
+            current.frame = None  # it would keep the loop's variables alive
             return
         try:
             head, nothing_random = current.recorder.finish() if current.recorder else (None, False)
@@ -441,7 +449,7 @@ _REMEDIES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pass:
     """A training pass that is being observed."""
 
@@ -449,6 +457,8 @@ class _Pass:
     hook: RemovableHandle
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None
     handled: BaseException | None  # by the loop's own code, when the pass began
+    frame: FrameType | None  # of the call of the model; None once it has failed
+    inner_calls: int = 0  # of the model by itself, that have not returned
 
 
 def _refuse_mistaken(model: object) -> None:
@@ -486,6 +496,14 @@ def _named_module(model: nn.Module | None, head: nn.Module | str | None) -> nn.M
     if model is None:
         raise ValueError(f"head={head!r} names a module, but there is no model")
     return model.get_submodule(head)
+
+
+def _is_running(frame: FrameType | None) -> bool:
+    """Whether a function that has called this one directly or not is still running in this thread."""
+    each: FrameType | None = sys._getframe()
+    while each is not None and each is not frame:
+        each = each.f_back
+    return each is not None
 
 
 def _is_recomputation() -> bool:

@@ -33,14 +33,15 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def find_logits(output: Any) -> Tensor:
     """The logits in a model's output, [B, C].
 
-    They are the output itself, its entry or attribute ``logits``, or else the only tensor with two or more dimensions in a
-    dict, a dataclass, a tuple or a list.
+    They are the output itself, its entry or attribute ``logits``, or else the only floating-point tensor with two or more
+    dimensions in a dict, a dataclass, a tuple or a list.
 
     Raises:
-        TypeError: there is no such tensor, or more than one.
+        TypeError: there is no such tensor, or more than one, or it is not floating-point.
         ValueError: it does not have two dimensions.
     """
     place, found = _place_of_logits(output)
+    _refuse_other_numbers(found)
     if found.ndim != 2:
         raise ValueError(
             f"the model gave logits of shape {tuple(found.shape)}, but [examples, classes] is needed; pass logits=, a "
@@ -56,11 +57,12 @@ def check_logits(logits: object) -> Tensor:
     the second one.
 
     Raises:
-        TypeError: it is no tensor.
+        TypeError: it is no floating-point tensor.
         ValueError: it has fewer than two dimensions or no class, or the classes are known not to be last.
     """
     if not isinstance(logits, Tensor):
         raise TypeError(f"logits= gave a {type(logits).__name__}, but a tensor [examples, classes] is needed")
+    _refuse_other_numbers(logits)
     if logits.ndim < 2 or logits.shape[-1] == 0:
         raise ValueError(f"logits= gave shape {tuple(logits.shape)}, but [examples, classes] is needed, classes last")
     if logits.ndim > 2 and _has_channels_second(logits):
@@ -135,6 +137,11 @@ def warn_of_one_logit(model: object, logits: Tensor) -> None:
         )
 
 
+def _refuse_other_numbers(logits: Tensor) -> None:
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating-point numbers, but they are {logits.dtype}, such as indices of classes")
+
+
 _CASTS = ("ToCopyBackward", "AliasBackward")
 _VIEWS = ("ViewBackward", "ReshapeAliasBackward", "SqueezeBackward", "UnsqueezeBackward")
 
@@ -160,7 +167,8 @@ def _place_of_logits(output: Any) -> tuple[str, Tensor]:
     named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     if isinstance(named, Tensor):
         return name, named
-    candidates = [(place, each) for place, each in _members(output) if isinstance(each, Tensor) and each.ndim >= 2]
+    tensors = [(place, each) for place, each in _members(output) if isinstance(each, Tensor)]
+    candidates = [(place, each) for place, each in tensors if each.ndim >= 2 and each.is_floating_point()]
     if len(candidates) != 1:
         example = f"such as lambda output: {candidates[0][0]}" if candidates else "from the output to the logits"
         found = ", ".join(f"{place} {tuple(each.shape)}" for place, each in candidates) or "none"
