@@ -13,6 +13,26 @@ CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
 IMPORTS = "import math\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
 
 WRONG = {
+    "calibration.equal_count_error": """
+def equal_count_error(confidence, right, num_bins):  # the absolute value inside the mean
+    order = confidence.argsort()
+    gaps = (right[order].float() - confidence[order]).abs()
+    return float(gaps.reshape(num_bins, -1).mean(1).mean())
+""",
+    "calibration.brier_score": """
+def brier_score(probs, labels):  # mean over the classes too
+    return float(F.mse_loss(probs, F.one_hot(labels, probs.shape[-1]).float()))
+""",
+    "calibration.accuracy_of_surest": """
+def accuracy_of_surest(uncertainty, right, share):  # those with the highest uncertainty
+    answered = uncertainty.argsort(descending=True)[: round(share * len(uncertainty))]
+    return float(right[answered].float().mean())
+""",
+    "calibration.bootstrap_interval": """
+def bootstrap_interval(values):  # without replacement
+    means = torch.stack([values[torch.randperm(len(values))].mean() for _ in range(1_000)])
+    return means.quantile(torch.tensor([0.025, 0.975]))
+""",
     "entropy.mutual_information": """
 def mutual_information(probs):  # NaN where a probability is 0
     def entropy(p):
