@@ -10,7 +10,7 @@ from uncertlr.runs.paths import project_folder
 
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\s+```python\n(.*?)```", re.DOTALL)
 CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
-IMPORTS = "import math\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
+IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
     "calibration.equal_count_error": """
@@ -53,6 +53,10 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
+    "quickstart.decisions_to_the_bound": """
+def decisions_to_the_bound(decrease, lower_bound):  # rounded down
+    return int(math.log(lower_bound) / math.log(decrease))
+""",
     "reading_the_report.read_log": """
 def read_log(line):  # the reduced fraction
     from fractions import Fraction
@@ -75,14 +79,15 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
 
 
 def answers():
-    """Exercise, name of the function, stub and solution, of all notebooks."""
+    """Exercise to the name of its function, its cell, its solution, and the imports of its notebook."""
     found = {}
     for path in sorted((project_folder() / "notebooks").glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
+        imports = "".join(line for cell in cells if cell.cell_type == "code" for line in IMPORT.findall(cell.source + "\n"))
         for cell, after in zip(cells, [*cells[1:], None], strict=True):
             for exercise, name in CHECK.findall(cell.source) if cell.cell_type == "code" else ():
                 solution = SOLUTION.search(after.source) if after is not None else None
-                found[exercise] = (name, cell.source, solution and solution[1])
+                found[exercise] = (name, cell.source, solution and solution[1], imports)
     return found
 
 
@@ -91,7 +96,7 @@ ANSWERS = answers()
 
 def result(exercise, source):
     scope = {"exercises": exercises}
-    exec(IMPORTS + source, scope)
+    exec(ANSWERS[exercise][3] + source, scope)
     return exercises.result(exercise, scope[ANSWERS[exercise][0]])
 
 
@@ -111,7 +116,7 @@ def test_a_typical_wrong_answer_is_not(exercise):
 
 @pytest.mark.parametrize("exercise", ANSWERS)
 def test_the_cell_runs_before_it_is_answered(exercise, capsys):
-    exec(IMPORTS + ANSWERS[exercise][1], {"exercises": exercises})
+    exec(ANSWERS[exercise][3] + ANSWERS[exercise][1], {"exercises": exercises})
     assert "not yet" in capsys.readouterr().out
 
 
