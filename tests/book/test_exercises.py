@@ -13,11 +13,10 @@ CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
 IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
-    "calibration.equal_count_error": """
-def equal_count_error(confidence, right, num_bins):  # the absolute value inside the mean
-    order = confidence.argsort()
-    gaps = (right[order].float() - confidence[order]).abs()
-    return float(gaps.reshape(num_bins, -1).mean(1).mean())
+    "calibration.debiased_error": """
+def debiased_error(counts, confidence, accuracy):  # each bin is cut off at 0
+    squares = (accuracy - confidence).square() - accuracy * (1 - accuracy) / (counts - 1)
+    return float((squares.clamp(min=0) * counts / counts.sum()).sum().sqrt())
 """,
     "calibration.brier_score": """
 def brier_score(probs, labels):  # mean over the classes too
@@ -29,9 +28,10 @@ def accuracy_of_surest(uncertainty, right, share):  # those with the highest unc
     return float(right[answered].float().mean())
 """,
     "calibration.bootstrap_interval": """
-def bootstrap_interval(values):  # without replacement
-    means = torch.stack([values[torch.randperm(len(values))].mean() for _ in range(1_000)])
-    return means.quantile(torch.tensor([0.025, 0.975]))
+def bootstrap_interval(score, confidence, right):  # without replacement
+    draws = [torch.randperm(len(right)) for _ in range(500)]
+    scores = torch.tensor([float(score(confidence[d], right[d])) for d in draws])
+    return scores.quantile(torch.tensor([0.025, 0.975]))
 """,
     "entropy.mutual_information": """
 def mutual_information(probs):  # NaN where a probability is 0

@@ -6,25 +6,7 @@ import torch
 from torch import Tensor
 
 from uncertlr.book.exercises import Wrong, close
-from uncertlr.metrics import brier
-
-
-def _answers(count: int = 60) -> tuple[Tensor, Tensor]:
-    """Confidences, most of them high, and which answers are right."""
-    stream = torch.Generator().manual_seed(0)
-    confidence = 1 - 0.6 * torch.rand(count, generator=stream).square()
-    return confidence, torch.rand(count, generator=stream) < 0.9 * confidence
-
-
-def equal_count_error(answer: Callable[[Tensor, Tensor, int], float]) -> None:
-    """The calibration error with bins that hold equally many examples."""
-    confidence, right = _answers()
-    for num_bins in (1, 5, 12):
-        groups = zip(*(values[confidence.argsort()].chunk(num_bins) for values in (confidence, right.float())), strict=True)
-        expected = torch.stack([(hits.mean() - level.mean()).abs() for level, hits in groups]).mean()
-        given = close(answer(confidence, right, num_bins), expected)
-        if not given:
-            raise Wrong(f"With {num_bins} bins of {len(right)} examples it is {expected:.4f}, the code gives {given.text}.")
+from uncertlr.metrics import brier, debiased_error_of_curve
 
 
 def brier_score(answer: Callable[[Tensor, Tensor], float]) -> None:
@@ -47,18 +29,40 @@ def accuracy_of_surest(answer: Callable[[Tensor, Tensor, float], float]) -> None
     for share, expected in ((1.0, 3 / 5), (0.2, 1.0), (0.4, 1 / 2), (0.8, 3 / 4)):
         given = close(answer(uncertainty, right, share), torch.tensor(expected))
         if not given:
+            given_values = f"the uncertainties {[0.9, 0.1, 0.5, 0.3, 0.7]}, right {right.tolist()} and a share of {share}"
+            raise Wrong(f"For {given_values} the accuracy is {expected:.3f}, the code gives {given.text}.")
+
+
+def debiased_error(answer: Callable[[Tensor, Tensor, Tensor], float]) -> None:
+    """The root of the mean squared gap without the noise of the accuracies."""
+    counts = torch.tensor([100, 200, 300])
+    for accuracy, confidence in (
+        ([0.5, 0.7, 0.9], [0.6, 0.9, 0.95]),
+        ([0.5, 0.7, 0.9], [0.5, 0.7, 0.9]),
+        ([0.2, 0.5, 1.0], [0.4, 0.5, 1.0]),
+    ):
+        curve = (torch.tensor(confidence), torch.tensor(accuracy))
+        expected = debiased_error_of_curve(counts, *curve, norm="l2").float()
+        given = close(answer(counts, *curve), expected)
+        if not given:
             raise Wrong(
-                f"For the uncertainties {[round(u, 1) for u in uncertainty.tolist()]}, right {right.tolist()} and a share of "
-                f"{share}, the accuracy is {expected:.3f}, the code gives {given.text}."
+                f"For counts {counts.tolist()}, confidence {confidence} and accuracy {accuracy} it is {expected:.4f}, "
+                f"the code gives {given.text}."
             )
 
 
-def bootstrap_interval(answer: Callable[[Tensor], Tensor]) -> None:
-    """The bootstrap's 95 % interval of a mean; two intervals of 1,000 draws differ a little."""
-    right = (torch.arange(400) % 5 > 0).float()
-    half = 1.96 * (0.8 * 0.2 / len(right)) ** 0.5
-    expected = torch.tensor([0.8 - half, 0.8 + half])
-    given = close(answer(right), expected, tolerance=0.01)
+def bootstrap_interval(answer: Callable[[Callable[[Tensor, Tensor], Tensor], Tensor, Tensor], Tensor]) -> None:
+    """The bootstrap's 95 % interval of a score; two intervals of 500 draws differ a little."""
+    right = torch.arange(400) % 5 > 0
+    confidence = torch.where(right, 0.9, 0.6)
+
+    def gap(confidence: Tensor, right: Tensor) -> Tensor:
+        return (confidence - right.float()).mean()
+
+    half = 1.96 * float((confidence - right.float()).std()) / 400**0.5
+    middle = float(gap(confidence, right))
+    expected = torch.tensor([middle - half, middle + half])
+    given = close(answer(gap, confidence, right), expected, tolerance=0.02)
     if not given:
         ends = [round(end, 3) for end in expected.tolist()]
-        raise Wrong(f"For 400 values, 320 of them 1 and the others 0, it is about {ends}, the code gives {given.text}.")
+        raise Wrong(f"For the mean gap of 400 examples, 320 of them right, it is about {ends}, the code gives {given.text}.")
