@@ -53,6 +53,21 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
+    "controls.source_seeds": """
+def source_seeds(seeds):  # its own
+    return {seed: seed for seed in seeds}
+""",
+    "controls.log_rate_distance": """
+def log_rate_distance(rates, others):  # of the rates themselves
+    return math.sqrt(statistics.fmean((one - other) ** 2 for one, other in zip(rates, others)))
+""",
+    "controls.sign_flip_p": """
+def sign_flip_p(differences):  # one-sided
+    from itertools import product
+    observed = sum(differences)
+    sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
+    return statistics.fmean(total >= observed for total in sums)
+""",
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
     return int(math.log(lower_bound) / math.log(decrease))
