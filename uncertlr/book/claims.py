@@ -32,8 +32,8 @@ RESULTS_HEADING = "What the published runs show"
 FRONT_PAGE = "index"
 TAG = "claims"
 NUMBER = re.compile(r"(?<![\w.,])(?<![A-Za-z]-)[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w])")
-NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|</?[A-Za-z!][^>]*>|\*\*Figure [\d.]+\*\*")
-"""Code, formulas, link targets, HTML and figures' own numbers, whose digits are no numbers of the text."""
+NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|</?[A-Za-z!][^>]*>|\*\*Figure [\d.]+\*\*|Exercise \d+\.\d+")
+"""Code, formulas, link targets, HTML, and what a figure or an exercise is called: their digits are no numbers of the text."""
 
 Numbers = Iterable[float]
 
