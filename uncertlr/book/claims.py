@@ -33,7 +33,7 @@ FRONT_PAGE = "index"
 TAG = "claims"
 NUMBER = re.compile(r"(?<![\w.,])(?<![A-Za-z]-)[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w])")
 NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|</?[A-Za-z!][^>]*>|\*\*Figure [\d.]+\*\*|Exercise \d+\.\d+")
-"""Code, formulas, link targets, HTML, and what a figure or an exercise is called: their digits are no numbers of the text."""
+"""Code, formulas, link targets, HTML, and names of figures and exercises, whose digits are no numbers of the text."""
 
 Numbers = Iterable[float]
 
