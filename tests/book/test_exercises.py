@@ -89,6 +89,19 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
 """,
+    "verdict.paired_interval": """
+def paired_interval(differences):  # the normal quantile
+    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+""",
+    "verdict.holm": """
+def holm(p_values):  # Bonferroni
+    return [min(1.0, len(p_values) * p) for p in p_values]
+""",
+    "verdict.is_equivalent": """
+def is_equivalent(differences, margin):  # the mean alone
+    return abs(statistics.fmean(differences)) < margin
+""",
 }
 """A typical wrong answer to each."""
 
