@@ -124,9 +124,9 @@
   draw("text", { x: LEFT, y: 12 }, svg, "chance of class 1, and where 90 % of the draws lie");
   const names = draw("text", { x: LEFT, y: BOTTOM.from - 10 }, svg);
   draw("tspan", { class: "aleatoric" }, names, "\u25a0");
-  draw("tspan", {}, names, " aleatoric and ");
+  draw("tspan", {}, names, " aleatoric  ");
   draw("tspan", { class: "epistemic" }, names, "\u25a0");
-  draw("tspan", {}, names, " epistemic uncertainty (nats)");
+  draw("tspan", {}, names, " epistemic (nats)");
   const band = draw("path", { class: "band" }, svg);
   const chance = draw("path", { class: "curve chance" }, svg);
   const parts = ["aleatoric", "epistemic"].map((name) => draw("path", { class: `curve ${name}` }, svg));
