@@ -90,6 +90,19 @@ def most_informative(probs, count):  # by total uncertainty
     mean = probs.mean(0)
     return (-torch.xlogy(mean, mean).sum(-1)).argsort(descending=True)[:count]
 """,
+    "verdict.paired_interval": """
+def paired_interval(differences):  # the normal quantile
+    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+""",
+    "verdict.holm": """
+def holm(p_values):  # Bonferroni
+    return [min(1.0, len(p_values) * p) for p in p_values]
+""",
+    "verdict.is_equivalent": """
+def is_equivalent(differences, margin):  # the mean alone
+    return abs(statistics.fmean(differences)) < margin
+""",
 }
 """A typical wrong answer to each."""
 
