@@ -109,7 +109,7 @@ def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(BOOK / "_ext")
     import drawings
 
-    used = {name for page in PAGES for name in re.findall(r"^```\{drawing\} (\w+)$", page.read_text("utf-8"), re.MULTILINE)}
+    used = {name for page in PAGES for name in re.findall(r"^```\{drawing\} ([\w-]+)$", page.read_text("utf-8"), re.MULTILINE)}
     assert used == set(drawings.DRAWINGS)
     drawings.draw_all(tmp_path)
     expected = {f"{name}-{mode}.svg" for name in used for mode in drawings.PALETTES}

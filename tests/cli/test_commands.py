@@ -10,6 +10,7 @@ import datasets
 import numpy as np
 import papermill
 import pytest
+import yaml
 from click.testing import CliRunner
 from papermill.cli import _resolve_type
 from papermill.cli import papermill as papermill_command
@@ -134,8 +135,11 @@ def test_papermill_is_given_notebooks_and_parameters_that_exist(command, here):
         assert result.exit_code == 0
         assert "learning_rate: float" in result.output
         return
-    source, target, *options = words
-    given = {name: _resolve_type(value) for flag, name, value in zip(*[iter(options)] * 3, strict=True) if flag == "-p"}
-    assert target.endswith(".ipynb")
-    assert given.keys() <= papermill.inspect_notebook(source).keys()
-    assert preset("cifar10").replace(**given).model_dump(include=set(given)) == given
+    options = papermill_command.make_context("papermill", words).params
+    given = {name: _resolve_type(value) for name, value in options["parameters"]}
+    for text in options["parameters_yaml"]:
+        given |= yaml.safe_load(text)
+    assert options["output_path"].endswith(".ipynb")
+    assert given.keys() <= papermill.inspect_notebook(options["notebook_path"]).keys()
+    fields = given.pop("overrides", {}) | given
+    assert preset("cifar10").replace(**fields).model_dump(include=set(fields)) == fields
