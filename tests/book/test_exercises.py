@@ -54,6 +54,22 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
 """,
+    "learning_rates.largest_rate": """
+def largest_rate(hessian):  # the curvatures along the axes
+    return 2 / float(hessian.diagonal().max())
+""",
+    "learning_rates.level": """
+def level(rate, curvature, noise):  # good for small rates only
+    return rate * noise**2 / 4
+""",
+    "learning_rates.with_warm_up": """
+def with_warm_up(schedule, num_steps):  # a first step with the rate 0
+    return lambda step: step / num_steps if step < num_steps else schedule(step - num_steps)
+""",
+    "learning_rates.suggested_rate": """
+def suggested_rate(rates, losses):  # a low loss after training has broken
+    return rates[losses.index(min(losses))] / 3
+""",
 }
 """A typical wrong answer to each."""
 
