@@ -50,7 +50,9 @@ def with_warm_up(answer: Callable[[Schedule, int], Schedule]) -> None:
             raise Wrong("The function returns nothing yet.")
         for step in (0, 1, 4, 5, 6, 9, 10, 11, 40):
             if not math.isclose(float(given(step)), right(step), abs_tol=1e-6):
-                raise Wrong(f"Before {name}: at step {step} the factor is {right(step):.4f}, the code gives {given(step):.4f}.")
+                raise Wrong(
+                    f"Before {name}: at step {step} the factor is {right(step):.4f}, the code gives {given(step):.4f}."
+                )
 
 
 def suggested_rate(answer: Callable[[Sequence[float], Sequence[float]], float]) -> None:
@@ -63,4 +65,6 @@ def suggested_rate(answer: Callable[[Sequence[float], Sequence[float]], float]) 
     ):
         given = close(answer(rates, losses), torch.tensor(expected / 3), 1e-6)
         if not given:
-            raise Wrong(f"For the rates {rates} and the losses {losses} it is {expected / 3:.4f}, the code gives {given.text}.")
+            raise Wrong(
+                f"For the rates {rates} and the losses {losses} it is {expected / 3:.4f}, the code gives {given.text}."
+            )
