@@ -10,9 +10,29 @@ from uncertlr.runs.paths import project_folder
 
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\s+```python\n(.*?)```", re.DOTALL)
 CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
-IMPORTS = "import math\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
+IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
+    "calibration.debiased_error": """
+def debiased_error(counts, confidence, accuracy):  # each bin is cut off at 0
+    squares = (accuracy - confidence).square() - accuracy * (1 - accuracy) / (counts - 1)
+    return float((squares.clamp(min=0) * counts / counts.sum()).sum().sqrt())
+""",
+    "calibration.brier_score": """
+def brier_score(probs, labels):  # mean over the classes too
+    return float(F.mse_loss(probs, F.one_hot(labels, probs.shape[-1]).float()))
+""",
+    "calibration.accuracy_of_surest": """
+def accuracy_of_surest(uncertainty, right, share):  # those with the highest uncertainty
+    answered = uncertainty.argsort(descending=True)[: round(share * len(uncertainty))]
+    return float(right[answered].float().mean())
+""",
+    "calibration.bootstrap_interval": """
+def bootstrap_interval(score, confidence, right):  # without replacement
+    draws = [torch.randperm(len(right)) for _ in range(500)]
+    scores = torch.tensor([float(score(confidence[d], right[d])) for d in draws])
+    return scores.quantile(torch.tensor([0.025, 0.975]))
+""",
     "entropy.mutual_information": """
 def mutual_information(probs):  # NaN where a probability is 0
     def entropy(p):
@@ -32,6 +52,21 @@ def dropout_on(network):  # everything in training mode
 def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
+""",
+    "controls.source_seeds": """
+def source_seeds(seeds):  # its own
+    return {seed: seed for seed in seeds}
+""",
+    "controls.log_rate_distance": """
+def log_rate_distance(rates, others):  # of the rates themselves
+    return math.sqrt(statistics.fmean((one - other) ** 2 for one, other in zip(rates, others)))
+""",
+    "controls.sign_flip_p": """
+def sign_flip_p(differences):  # one-sided
+    from itertools import product
+    observed = sum(differences)
+    sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
+    return statistics.fmean(total >= observed for total in sums)
 """,
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
@@ -70,19 +105,33 @@ def with_warm_up(schedule, num_steps):  # a first step with the rate 0
 def suggested_rate(rates, losses):  # a low loss after training has broken
     return rates[losses.index(min(losses))] / 3
 """,
+    "verdict.paired_interval": """
+def paired_interval(differences):  # the normal quantile
+    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+""",
+    "verdict.holm": """
+def holm(p_values):  # Bonferroni
+    return [min(1.0, len(p_values) * p) for p in p_values]
+""",
+    "verdict.is_equivalent": """
+def is_equivalent(differences, margin):  # the mean alone
+    return abs(statistics.fmean(differences)) < margin
+""",
 }
 """A typical wrong answer to each."""
 
 
 def answers():
-    """Exercise, name of the function, stub and solution, of all notebooks."""
+    """Exercise to the name of its function, its cell, its solution, and the imports of its notebook."""
     found = {}
     for path in sorted((project_folder() / "notebooks").glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
+        imports = "".join(line for cell in cells if cell.cell_type == "code" for line in IMPORT.findall(cell.source + "\n"))
         for cell, after in zip(cells, [*cells[1:], None], strict=True):
             for exercise, name in CHECK.findall(cell.source) if cell.cell_type == "code" else ():
                 solution = SOLUTION.search(after.source) if after is not None else None
-                found[exercise] = (name, cell.source, solution and solution[1])
+                found[exercise] = (name, cell.source, solution and solution[1], imports)
     return found
 
 
@@ -91,7 +140,7 @@ ANSWERS = answers()
 
 def result(exercise, source):
     scope = {"exercises": exercises}
-    exec(IMPORTS + source, scope)
+    exec(ANSWERS[exercise][3] + source, scope)
     return exercises.result(exercise, scope[ANSWERS[exercise][0]])
 
 
@@ -111,7 +160,7 @@ def test_a_typical_wrong_answer_is_not(exercise):
 
 @pytest.mark.parametrize("exercise", ANSWERS)
 def test_the_cell_runs_before_it_is_answered(exercise, capsys):
-    exec(IMPORTS + ANSWERS[exercise][1], {"exercises": exercises})
+    exec(ANSWERS[exercise][3] + ANSWERS[exercise][1], {"exercises": exercises})
     assert "not yet" in capsys.readouterr().out
 
 
