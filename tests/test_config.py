@@ -238,3 +238,13 @@ def test_a_run_is_named_after_its_folder_in_any_script(tmp_path, folder, begins)
     assert run_id.startswith(begins)
     assert RunPaths(tmp_path, run_id).run_id == run_id  # a name that a run may have
     assert len(os.fsencode(run_id)) < 250
+
+
+def test_every_published_run_keeps_its_id(monkeypatch):
+    """Fields that were added since are left out of the identity at their defaults."""
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    files = sorted(results_folder().glob("*.parquet"))
+    rows = [row for path in files for row in pq.read_table(path, columns=["run_id", "config"]).to_pylist()]
+    assert len(rows) > 700
+    assert all(RunConfig(**json.loads(row["config"])).run_id == row["run_id"] for row in rows)
+    assert RunConfig(test_examples=100).run_id != RunConfig().run_id

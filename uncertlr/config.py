@@ -66,6 +66,7 @@ class RunConfig(BaseModel):
     input_column: str = Field("", description="column of the inputs; empty for the usual one")
     label_column: str = Field("", description="column of the labels; empty for the usual one")
     train_examples: Count = Field(0, description="training examples after the validation split; 0 for all")
+    test_examples: Count = Field(0, description="test examples that are evaluated, drawn at random; 0 for all")
     val_fraction: Annotated[float, Gt(0), Lt(1)] = Field(0.1, description="share of the training set held out to validate")
     augment: bool = Field(False, description="flip and crop training images at random (pad 4)")
     vocab_size: Annotated[int, Ge(3)] = Field(20_000, description="most frequent words kept, the two special ones included")

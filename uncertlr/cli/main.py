@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | record | sweep | tune | runs | evidence | evaluate | book | results``.
+"""The command line: ``uncertlr run | runs | show | compare | record | sweep | tune | evidence | evaluate | book | results``.
 
 Flags and help come from RunConfig.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin
 
 from uncertlr import __version__
-from uncertlr.cli.sweep import add_commands
+from uncertlr.cli import runs, sweep
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
 
@@ -149,7 +149,8 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--root", default="", help=describe_field("root"))
     record.set_defaults(command=_record, parser=record)
 
-    add_commands(commands)
+    sweep.add_commands(commands)
+    runs.add_commands(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
     book.add_argument(
@@ -224,6 +225,7 @@ def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in values.items() if value is not None and name != "dataset"}
     config = preset(options.dataset, options.profile, **given)
 
+    import uncertlr.plots.progress  # noqa: F401  # draws the bar
     from uncertlr.runs.store import load_run
     from uncertlr.training.run import run
 
@@ -273,7 +275,7 @@ def _add_results(options: argparse.Namespace) -> None:
 
 
 def _finished(sweep: Path, root: str) -> list[str]:
-    from uncertlr.runs.index import run_states
+    from uncertlr.runs.states import run_states
     from uncertlr.sweep import read_sweep
 
     configs = [job.config for job in read_sweep(sweep, root)]

@@ -3,13 +3,14 @@
 from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
 from uncertlr.data.batches import Batch, eval_batches, image_batch, image_order, steps_per_epoch, train_batches
 from uncertlr.data.loading import folder_fingerprint, known_kind, load_data
-from uncertlr.data.types import DataSet, Source, Split
+from uncertlr.data.types import DataSet, Source, Split, Tell, silent
 
 __all__ = [
     "Batch",
     "DataSet",
     "Source",
     "Split",
+    "Tell",
     "draw_flips_and_crops",
     "eval_batches",
     "flip_and_crop",
@@ -18,6 +19,7 @@ __all__ = [
     "image_order",
     "known_kind",
     "load_data",
+    "silent",
     "steps_per_epoch",
     "train_batches",
 ]

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from uncertlr.data.images import decode_all, stack
 from uncertlr.data.labels import Labels, class_indices, refuse_no_label
 from uncertlr.data.layout import Layout, find_layout, holds_parquet
 from uncertlr.data.packing import pack_texts, unpack_texts
-from uncertlr.data.types import Inputs, Source
+from uncertlr.data.types import Inputs, Source, Tell, silent
 from uncertlr.errors import DataError
 
 HUB: dict[str, tuple[str, str, str, str]] = {
@@ -66,7 +67,7 @@ class Tables:
     files: dict[str, list[tuple[str, tuple[str, ...] | None, int]]]
 
 
-def read_source(name: str, kind: str, input_column: str, label_column: str) -> Source:
+def read_source(name: str, kind: str, input_column: str, label_column: str, tell: Tell = silent) -> Source:
     """A named set of the hub, or a folder, decoded; from the cache when it was decoded before.
 
     With ``UNCERTLR_DATA`` set, named sets are read from that folder instead of the hub.
@@ -82,10 +83,10 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
     else:
         layout = find_layout(Path(name))
     if layout:
-        arrays = cached(_key(request, layout.content_hash()), lambda: _decode(_load_folder(layout, request), request))
+        arrays = cached(_key(request, layout.content_hash()), lambda: _decode(_load_folder(layout, request), request, tell))
     else:
         key = _key(request, hashlib.sha256(repository.encode()).hexdigest())
-        arrays = cached(key, lambda: _decode(_load_hub(repository, request), request))
+        arrays = cached(key, lambda: _decode(_load_hub(repository, request), request, tell))
     notes = [*(layout.notes() if layout and name not in HUB else []), *arrays["notes"].tolist()]
     for note in notes:
         warnings.warn(f"{name}: {note}", UserWarning, stacklevel=2)
@@ -148,12 +149,12 @@ def _load_hub(repository: str, request: Request) -> Tables:
     return Tables(columns, splits, {split: [(split, names[split], len(rows))] for split, rows in splits.items()})
 
 
-def _decode(tables: Tables, request: Request) -> Arrays:
+def _decode(tables: Tables, request: Request, tell: Tell) -> Arrays:
     columns, name = tables.columns, request.name
     class_names, labels = _labels_of_splits(tables, name)  # first, since images take long
     read = _images if columns.kind == "image" else _texts
     inputs: dict[str, list[Any]] = {
-        split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}")
+        split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}", tell)
         for split, rows in tables.splits.items()
     }
     if "test" not in inputs:
@@ -216,16 +217,24 @@ def _notes_on_classes(class_names: tuple[str, ...], labels: dict[str, np.ndarray
     return [f"{', '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
 
 
-def _images(rows: Any, column: str, where: str) -> list[np.ndarray]:
+def _images(rows: Any, column: str, where: str, tell: Tell) -> list[np.ndarray]:
     import datasets
 
     rows = rows.select_columns([column])
     if isinstance(rows.features[column], datasets.Image):
         rows = rows.cast_column(column, datasets.Image(decode=False))
-    return decode_all((row[column] for row in rows), where)
+    return decode_all(_told((row[column] for row in rows), len(rows), tell), where)
 
 
-def _texts(rows: Any, column: str, where: str) -> list[str]:
+def _told(values: Iterator[Any], total: int, tell: Tell) -> Iterator[Any]:
+    for done, value in enumerate(values):
+        if done % 500 == 0:
+            tell("decoding", total, done)
+        yield value
+
+
+def _texts(rows: Any, column: str, where: str, tell: Tell) -> list[str]:
+    tell("decoding", len(rows), 0)
     texts: list[str] = rows[column][:]
     if any(text is None for text in texts):
         raise DataError(f"{where} has rows without a text; remove them")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from uncertlr.data import known_kind
 from uncertlr.errors import ConfigError, DataError
 from uncertlr.runs.archive import restore_published
-from uncertlr.runs.index import run_states
 from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.sweep.cluster import LOOPBACK, Resources, local_cluster, running_cluster
 from uncertlr.sweep.gathering import Gathering, Report
 from uncertlr.sweep.grid import Job
-from uncertlr.sweep.worker import Outcome, executed_notebook
+from uncertlr.sweep.missing import missing_jobs, with_fixed_rates
+from uncertlr.sweep.worker import Outcome
 from uncertlr.training.build import build_estimators, network_name, resolve_device
 from uncertlr.training.rules import build_rule
 from uncertlr.training.run import disk_errors, refuse_other_data
@@ -83,20 +83,6 @@ def _cluster(workers: int, scheduler: str, host: str, claims: Resources) -> "Abs
     if claims:
         workers = min(workers, round(1 / claims["GPU"]))
     return local_cluster(workers, host, claims)
-
-
-def missing_jobs(jobs: Sequence[Job], notebook: Path | None = None) -> list[Job]:
-    """The runs that are neither done nor published, or have no executed notebook where one is asked for."""
-    done = [state in ("done", "published") for state in run_states([job.config for job in jobs])]
-    read = [notebook is None or executed_notebook(job.config).is_file() for job in jobs]
-    return [job for job, finished, shown in zip(jobs, done, read, strict=True) if not (finished and shown)]
-
-
-def with_fixed_rates(jobs: Sequence[Job]) -> list[Job]:
-    """A sweep and the runs without a rule that its notebooks compare with: trained once, not by every notebook."""
-    known = {job.run_id for job in jobs}
-    added = {each.run_id: Job("fixed rate", each) for job in jobs if (each := job.config.without_rule()).run_id not in known}
-    return [*added.values(), *jobs]
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from uncertlr.config import SHOWN_NAMES, RunConfig
 from uncertlr.errors import ConfigError, RunError, StaleResults
+from uncertlr.runs.paths import paths_of
 
 
 def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True) -> None:
@@ -65,3 +66,8 @@ def _other_fields_in_overrides(parameters: dict[str, Any], own: set[str]) -> dic
         return parameters
     kept = {name: value for name, value in parameters.items() if name not in fields}
     return kept | {"overrides": kept.get("overrides", {}) | moved}
+
+
+def executed_notebook(config: RunConfig) -> Path:
+    """Where a run's executed notebook lies."""
+    return paths_of(config).directory / "notebook.ipynb"

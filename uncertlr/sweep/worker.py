@@ -8,8 +8,7 @@ from pathlib import Path
 
 from uncertlr.config import RunConfig
 from uncertlr.errors import UncertlrError
-from uncertlr.runs.paths import paths_of
-from uncertlr.sweep.notebook import execute_notebook
+from uncertlr.sweep.notebook import execute_notebook, executed_notebook
 from uncertlr.training.run import run
 
 _one_at_a_time = threading.Lock()  # runs of one process would share torch's random stream and settings
@@ -49,8 +48,3 @@ def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
     return Outcome(config.run_id, time.perf_counter() - started, error)
-
-
-def executed_notebook(config: RunConfig) -> Path:
-    """Where a run's executed notebook lies."""
-    return paths_of(config).directory / "notebook.ipynb"

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from uncertlr.config import RunConfig
-from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
+from uncertlr.data import DataSet, Tell, eval_batches, load_data, silent, steps_per_epoch
 from uncertlr.errors import ConfigError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
 from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet
@@ -98,17 +98,24 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def load_config_data(config: RunConfig) -> DataSet:
-    """The data set a configuration names, split and on its device."""
+def load_config_data(config: RunConfig, tell: Tell = silent) -> DataSet:
+    """The data set a configuration names, split and on its device.
+
+    Args:
+        config: names it.
+        tell: called where reading takes long: what is done, of how many, and how many are done.
+    """
     return load_data(
         config.dataset,
         kind=config.data_kind,
         input_column=config.input_column,
         label_column=config.label_column,
         train_examples=config.train_examples,
+        test_examples=config.test_examples,
         val_fraction=config.val_fraction,
         vocab_size=config.vocab_size,
         max_tokens=config.max_tokens,
         seed=config.seed,
         device=str(resolve_device(config.device)),
+        tell=tell,
     )

@@ -1,7 +1,7 @@
 """From names to objects, and one idempotent `run`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,13 +18,13 @@ from uncertlr.runs.store import Run, load_run, read_metrics, read_record, read_t
 from uncertlr.training.allocator import keep_freed_memory
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.checkpoint import drop_checkpoints
-from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights
-from uncertlr.training.progress import reporter
+from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights, telling
+from uncertlr.training.progress import Callback, ProgressFile, Reporter, display_of
 from uncertlr.training.step import Experiment
 from uncertlr.training.summary import prediction_table, report_keys, summarize
 
 
-def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
+def run(config: RunConfig, *, wait: bool = False, callbacks: Sequence[Callback] = ()) -> RunPaths:
     """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
 
     Published runs (``results/``) are looked up first; they need neither data nor time. Only where the data set is a folder
@@ -33,20 +33,36 @@ def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
     Args:
         config: what to run.
         wait: for another process that trains the same run, instead of refusing.
+        callbacks: told what is done, beside the display that ``config.progress`` asks for.
 
     Raises:
         UncertlrError: bad configuration, missing data, a run in use, a disk that refuses, or training that diverged; the
             run's record then says FAILED with the error, and its last good checkpoint is kept.
     """
     paths = paths_of(config)
+    reporter = Reporter(config, [*display_of(config), *callbacks, ProgressFile()])
     if _found(config, paths):
+        reporter.loaded(paths)
         return paths
-    with _numerics(config.threads):
-        experiment = build(config, load_config_data(config))
+    with _numerics(config.threads), _told_the_end(reporter):
+        reporter.phase("loading data")
+        experiment = build(config, load_config_data(config, reporter.phase))
         with claimed(paths, wait=wait), disk_errors(paths):
-            if not paths.complete:  # another process may have finished it just before
-                _carry_out(experiment, paths)
+            if paths.complete:  # another process has finished it just before
+                reporter.loaded(paths)
+            else:
+                _carry_out(experiment, paths, reporter)
     return paths
+
+
+@contextmanager
+def _told_the_end(reporter: Reporter) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        reporter.end(error)
+        raise
+    reporter.end()
 
 
 def find(config: RunConfig) -> Run | None:
@@ -83,12 +99,11 @@ def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
         )
 
 
-def _carry_out(experiment: Experiment, paths: RunPaths) -> None:
+def _carry_out(experiment: Experiment, paths: RunPaths, reporter: Reporter) -> None:
     record = _open_record(experiment, paths)
     try:
-        with reporter(experiment.config) as report:
-            best = fit(experiment, paths, report)
-        _finish(experiment, paths, best)
+        best = fit(experiment, paths, reporter)
+        _finish(experiment, paths, best, reporter)
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "INTERRUPTED"
         record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
@@ -127,18 +142,22 @@ def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
     return record
 
 
-def _finish(experiment: Experiment, paths: RunPaths, best: str) -> None:
+def _finish(experiment: Experiment, paths: RunPaths, best: str, reporter: Reporter) -> None:
     config, data = experiment.config, experiment.data
     final = "test" if config.evaluate_test else "val"
     evaluations: dict[str, Evaluation] = {}
     if config.evaluate_test:
         load_weights(experiment, paths, "best", best)
-        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test")
+        tell = telling(reporter, "testing the best epoch", data.test)
+        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test", tell)
         load_weights(experiment, paths, "last")
         # the stream of the last epoch's row, so the same numbers
-        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val")
+        tell = telling(reporter, "validating the last epoch", data.val)
+        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val", tell)
+    split, what = (data.test, "testing") if config.evaluate_test else (data.val, "validating")
+    tell = telling(reporter, f"{what} the last epoch", split)
     started = time.perf_counter()
-    evaluations[final] = evaluate(experiment, getattr(data, final), config.epochs, final)
+    evaluations[final] = evaluate(experiment, split, config.epochs, final, tell)
     seconds = time.perf_counter() - started
     write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
     summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)
