@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from uncertlr.schedulers import UncertaintyLR as UncertaintyLR
     from uncertlr.schedulers import load_schedule as load_schedule
     from uncertlr.training.build import load_config_data as load_config_data
+    from uncertlr.training.own import own as own
+    from uncertlr.training.progress import Callback as Callback
     from uncertlr.training.run import find as find
     from uncertlr.training.run import run as run
+    from uncertlr.training.tensorboard import TensorBoard as TensorBoard
 
 __version__ = "0.1.0"
 
@@ -50,6 +53,9 @@ _API: dict[str, tuple[str, str]] = {
     "RunConfig": ("uncertlr.config", "experiments"),
     "preset": ("uncertlr.config", "experiments"),
     "run": ("uncertlr.training.run", "experiments"),
+    "own": ("uncertlr.training.own", "experiments"),
+    "Callback": ("uncertlr.training.progress", "experiments"),
+    "TensorBoard": ("uncertlr.training.tensorboard", "experiments"),
     "find": ("uncertlr.training.run", "experiments"),
     "load_config_data": ("uncertlr.training.build", "experiments"),
     "load_run": ("uncertlr.analysis.results", "experiments"),

@@ -33,6 +33,7 @@ def add_commands(commands: Any) -> None:
         "--runs-per-gpu", type=int, default=0, metavar="N", help="runs that share a GPU, each claiming 1/N of a worker's GPU"
     )
     sweep.add_argument("--notebook", type=Path, metavar="FILE", help="leave this notebook executed beside each run")
+    sweep.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="each run writes TensorBoard event files there")
     sweep.add_argument("--report", type=Path, metavar="PAGE", help="write one HTML page that compares the finished runs")
     sweep.add_argument("--dry-run", action="store_true", help="print the runs, their states and an estimate of the time")
     sweep.add_argument("--root", default="", help=describe_field("root"))
@@ -72,7 +73,7 @@ def _evidence(options: argparse.Namespace) -> None:
         refuse_unwritable("--csv", options.csv)
     study = read_study(str(options.grid), options.root, options.profile)
     if not (options.baseline or study.baseline):
-        raise ConfigError(f"{options.grid} states no baselines; name an arm with --baseline: {', '.join(study.arms)}")
+        raise ConfigError(f"{options.grid} states no baselines; name an arm with --baseline: {'; '.join(study.arms)}")
     if not study.finished:
         again = shlex.join(["uncertlr", "sweep", str(options.grid), *(["--root", options.root] if options.root else [])])
         raise ConfigError(
@@ -110,6 +111,8 @@ def _sweep(options: argparse.Namespace) -> None:
         raise ConfigError(f"--workers {options.workers}: at least one is needed")
     if options.runs_per_gpu < 0:
         raise ConfigError(f"--runs-per-gpu {options.runs_per_gpu}: a number from 1 on, or 0 for one run a GPU")
+    if options.report:
+        refuse_unwritable("--report", options.report)
     if options.notebook and not options.notebook.is_file():
         raise ConfigError(f"--notebook {options.notebook}: there is no such file")
 
@@ -134,10 +137,14 @@ def _sweep(options: argparse.Namespace) -> None:
         print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them done", flush=True)
         from uncertlr.sweep import run_sweep
 
-        names = ("workers", "scheduler", "host", "runs_per_gpu", "notebook")
+        names = ("workers", "scheduler", "host", "runs_per_gpu", "notebook", "tensorboard")
         with SweepDisplay(missing) as display:
             outcomes = run_sweep(jobs, **{name: getattr(options, name) for name in names}, report=display.ended_run)
     print(summary(len(jobs), outcomes, time.perf_counter() - began, root))
+    if options.notebook:
+        from uncertlr.cli.notebook import write_index
+
+        print(f"notebooks: {write_index(jobs, options.grid.stem)}")
     if options.report:
         from uncertlr.cli.report_page import write_report
 

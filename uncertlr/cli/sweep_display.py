@@ -35,7 +35,7 @@ def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:
     rows += [(job.arm, str(job.config.seed), job.run_id, state) for job, state in zip(jobs, states, strict=True)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
-    return "\n".join([*lines, "", f"{len(missing)} of {len(jobs)} runs to do; {_estimate(missing, workers)}"])
+    return "\n".join([*lines, "", f"{len(missing)} of {counted(len(jobs), 'run')} to do; {_estimate(missing, workers)}"])
 
 
 def _estimate(missing: Sequence[Job], workers: int) -> str:
@@ -50,7 +50,7 @@ def _estimate(missing: Sequence[Job], workers: int) -> str:
         unknown = missing[seconds.index(None)].config
         examples = unknown.train_examples or "all"
         return (
-            f"their time is unknown: no finished run of {unknown.dataset}, {unknown.epochs} epochs, {examples} examples, "
+            f"their time is unknown: no finished run of {unknown.dataset}, epochs {unknown.epochs}, examples {examples}, "
             f"estimator {unknown.estimator} to go by"
         )
     total = max(sum(known) / min(workers, len(known)), *known)

@@ -12,7 +12,7 @@ import torch
 from uncertlr.data.cache import cached
 from uncertlr.data.embedded import digits, toy_reviews
 from uncertlr.data.packing import pack_texts, unpack_texts
-from uncertlr.data.sources import HUB, folder_stamp, read_source
+from uncertlr.data.sources import HUB, Preview, folder_stamp, preview_source, read_source
 from uncertlr.data.text import UNKNOWN_TOKEN, Corpus, build_tokenizer, choose_vocabulary, encode, split_words
 from uncertlr.data.types import DataSet, Source, Split, Tell, silent
 from uncertlr.errors import DataError
@@ -157,6 +157,50 @@ def known_kind(name: str, kind: str = "auto") -> str:
     if not name or not path.is_dir():
         raise DataError(_unknown(name))
     return kind
+
+
+def check_data(
+    name: str,
+    *,
+    kind: str = "auto",
+    input_column: str = "",
+    label_column: str = "",
+    train_examples: int = 0,
+    test_examples: int = 0,
+    val_fraction: float = 0.1,
+) -> Preview | None:
+    """Find what `load_data` would refuse, as far as it can be told before the set is decoded.
+
+    Args:
+        name: and the rest: as for `load_data`.
+        kind: what the inputs are.
+        input_column: column of the inputs.
+        label_column: column of the labels.
+        train_examples: size of train.
+        test_examples: size of test.
+        val_fraction: share that is validation.
+
+    Returns:
+        What is known of the set; None where it has to be fetched first.
+
+    Raises:
+        DataError: as `load_data`.
+    """
+    seen = _preview(name, kind, input_column, label_column)
+    if seen:
+        _split(name, seen.train, train_examples, val_fraction, seed=0)
+        _tested(name, seen.test, test_examples)
+    return seen
+
+
+@lru_cache
+def _preview(name: str, kind: str, input_column: str, label_column: str) -> Preview | None:
+    known_kind(name)
+    if name not in EMBEDDED:
+        return preview_source(name, kind, input_column, label_column)
+    source = _source(name, kind, input_column, label_column)
+    height = source.train[0].shape[2] if isinstance(source.train[0], np.ndarray) else None
+    return Preview(source.kind, len(source.train[1]), len(source.test[1]), height)
 
 
 def folder_fingerprint(name: str, kind: str = "auto", input_column: str = "", label_column: str = "") -> str:

@@ -1,5 +1,6 @@
 """What a run is called beside its id: its method, and what sets it apart."""
 
+import re
 from typing import Any
 
 from uncertlr.config import EXECUTION_FIELDS, PRESETS, RunConfig, shown_name
@@ -29,6 +30,8 @@ def arm_name(config: RunConfig) -> str:
         return f"{config.schedule}_{'over' if config.exponent < 0 else 'times'}_uncertainty"
     if config.rule in ("replay", "shuffled"):
         return config.rule if len(config.donors) == 1 else "mean_curve"
+    if config.rule == "own":
+        return re.sub(r"^[\w.]+:", "", config.own_rule).partition(" {")[0]
     name = RULE_METHODS[config.rule] + ("_inverted" if config.flip else "")
     cadence = {0: "_epoch", 1: ""}.get(config.decide_every, f"_every_{config.decide_every}")
     scheduled = "" if config.schedule == "constant" else f"{config.schedule}_times_"

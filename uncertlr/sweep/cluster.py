@@ -101,8 +101,8 @@ def _say_what_will_not_work(client: "Client", claims: Resources) -> None:
         warnings.warn(f"no worker has the resources of a run yet ({claimed}); the runs wait for one", stacklevel=2)
     if many := [worker["name"] for worker in workers if worker["nthreads"] > 1]:
         warnings.warn(
-            f"{len(many)} workers have several threads, but a process carries out one run at a time; start workers of one "
-            "thread each",
+            f"{len(many)} of {len(workers)} workers: several threads, but one run at a time; start workers of "
+            "one thread each",
             stacklevel=2,
         )
 

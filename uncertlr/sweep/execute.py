@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uncertlr.data import known_kind
+from uncertlr.config import RunConfig
+from uncertlr.data import check_data, known_kind
 from uncertlr.errors import ConfigError, DataError
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.paths import RunPaths, paths_of
@@ -14,7 +15,7 @@ from uncertlr.sweep.gathering import Gathering, Report
 from uncertlr.sweep.grid import Job
 from uncertlr.sweep.missing import missing_jobs, with_fixed_rates
 from uncertlr.sweep.worker import Outcome
-from uncertlr.training.build import build_estimators, network_name, resolve_device
+from uncertlr.training.build import build_estimators, network_name, refuse_small_images, resolve_device
 from uncertlr.training.rules import build_rule
 from uncertlr.training.run import disk_errors, refuse_other_data
 
@@ -30,6 +31,7 @@ def run_sweep(
     host: str = LOOPBACK,
     runs_per_gpu: int = 0,
     notebook: Path | None = None,
+    tensorboard: Path | None = None,
     report: Report = lambda job, outcome: None,
 ) -> list[Outcome]:
     """Carry out what is missing of a sweep, source runs before the runs that replay them.
@@ -45,6 +47,7 @@ def run_sweep(
         runs_per_gpu: how many runs share a GPU. Each claims that part of a worker's resource ``GPU``; 0 claims a whole one
             if the runs' device is cuda, and nothing else.
         notebook: a notebook with a parameters cell, which each run leaves executed beside it.
+        tensorboard: folder where each run writes TensorBoard event files.
         report: called as runs end.
 
     Returns:
@@ -65,7 +68,7 @@ def run_sweep(
             restore_published(paths)  # once, not by several workers at a time
     claims = _claims(missing[0].config.device, runs_per_gpu, anywhere=bool(scheduler))
     with _cluster(min(workers, len(missing)), scheduler, host, claims) as client:
-        return Gathering(client, missing, notebook, claims, report).outcomes()
+        return Gathering(client, missing, notebook, claims, report, tensorboard).outcomes()
 
 
 def _claims(device: str, runs_per_gpu: int, anywhere: bool) -> Resources:
@@ -93,9 +96,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     """
     for job in jobs:
         try:
-            kind = known_kind(job.config.dataset, job.config.data_kind)
-            if kind != "auto":
-                network_name(job.config, kind)
+            _check_data(job.config)
             build_estimators(job.config)
             if not job.config.donors:
                 build_rule(job.config, steps_per_epoch=1)
@@ -103,3 +104,14 @@ def check_jobs(jobs: Sequence[Job]) -> None:
                 refuse_other_data(job.config, paths)
         except (ConfigError, DataError) as error:
             raise ConfigError(f"arm {job.arm!r}: {error}") from None
+
+
+def _check_data(config: RunConfig) -> None:
+    """See that a run's data are there and fit its network, as far as that can be told without decoding them."""
+    if paths_of(config).complete:
+        return  # a finished run needs no data
+    asked = ("input_column", "label_column", "train_examples", "test_examples", "val_fraction")
+    seen = check_data(config.dataset, kind=config.data_kind, **{name: getattr(config, name) for name in asked})
+    kind = seen.kind if seen else known_kind(config.dataset, config.data_kind)
+    if kind != "auto" and network_name(config, kind) == "cnn" and seen and seen.height is not None:
+        refuse_small_images(seen.height, seen.height)

@@ -4,10 +4,15 @@ import contextlib
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from multiprocessing import forkserver
 
-METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+LONGEST_FOLDER = 70
+"""Bytes of the path of the temporary folder: the forking process listens on a socket in it."""
+
+SHORT = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() and SHORT else "spawn"
 
 PRELOADED = ["uncertlr.sweep.preload"]
 """Loaded once, not by each worker: it takes seconds, mostly torch's."""

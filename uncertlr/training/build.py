@@ -10,6 +10,7 @@ from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDro
 from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet
 from uncertlr.schedulers import SCHEDULES, UncertaintyLR
 from uncertlr.seeding import derive_seed
+from uncertlr.training.own import own_model
 from uncertlr.training.rules import build_rule
 from uncertlr.training.step import Experiment
 
@@ -44,6 +45,8 @@ def build_model(config: RunConfig, data: DataSet) -> nn.Module:
 def build_network(config: RunConfig, data: DataSet) -> nn.Module:
     """The point network."""
     name = network_name(config, data.kind)
+    if name == "own":
+        return own_model(config, data)
     if name == "lstm":
         return LSTMClassifier(data.vocab_size, data.num_classes, config.embedding_size, config.hidden_size, config.dropout)
     channels, height, width = data.train.inputs.shape[1:]
@@ -51,10 +54,19 @@ def build_network(config: RunConfig, data: DataSet) -> nn.Module:
         return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)
     if name == "resnet":
         return ResNet(channels, data.num_classes, config.channels[0], config.dropout)
+    refuse_small_images(height, width)
+    return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
+
+
+def refuse_small_images(height: int, width: int) -> None:
+    """See that images are large enough for the CNN.
+
+    Raises:
+        ConfigError: they are not.
+    """
     if height < CNN.SMALLEST:
         size = f"{CNN.SMALLEST} x {CNN.SMALLEST}"
         raise ConfigError(f"the CNN needs images of {size} pixels or more, not {height} x {width}; use model='mlp'")
-    return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
 
 
 def network_name(config: RunConfig, kind: str) -> str:
@@ -64,7 +76,7 @@ def network_name(config: RunConfig, kind: str) -> str:
         ConfigError: the network cannot take such inputs.
     """
     name = config.model if config.model != "auto" else {"image": "cnn", "text": "lstm"}[kind]
-    if (name == "lstm") != (kind == "text"):
+    if name != "own" and (name == "lstm") != (kind == "text"):
         raise ConfigError(f"model={config.model!r} does not fit {kind} data; use model='auto'")
     return name
 

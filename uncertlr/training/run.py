@@ -15,16 +15,26 @@ from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import write_atomically, write_json
 from uncertlr.runs.paths import RunPaths, claimed, paths_of
 from uncertlr.runs.store import Run, load_run, read_metrics, read_record, read_trace
+from uncertlr.schedulers import Rule
 from uncertlr.training.allocator import keep_freed_memory
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.checkpoint import drop_checkpoints
 from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights, telling
+from uncertlr.training.own import Factory, canonical, own, sources
 from uncertlr.training.progress import Callback, ProgressFile, Reporter, display_of
 from uncertlr.training.step import Experiment
 from uncertlr.training.summary import prediction_table, report_keys, summarize
 
 
-def run(config: RunConfig, *, wait: bool = False, callbacks: Sequence[Callback] = ()) -> RunPaths:
+def run(
+    config: RunConfig,
+    *,
+    wait: bool = False,
+    callbacks: Sequence[Callback] = (),
+    rule: Rule | None = None,
+    model: Factory | None = None,
+    name: str = "",
+) -> RunPaths:
     """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
 
     Published runs (``results/``) are looked up first; they need neither data nor time. Only where the data set is a folder
@@ -34,11 +44,15 @@ def run(config: RunConfig, *, wait: bool = False, callbacks: Sequence[Callback] 
         config: what to run.
         wait: for another process that trains the same run, instead of refusing.
         callbacks: told what is done, beside the display that ``config.progress`` asks for.
+        rule: one of your own, in place of the configuration's; see `uncertlr.own`.
+        model: makes a network of your own from the data set.
+        name: of your own network or rule, in place of that of its class or function.
 
     Raises:
         UncertlrError: bad configuration, missing data, a run in use, a disk that refuses, or training that diverged; the
             run's record then says FAILED with the error, and its last good checkpoint is kept.
     """
+    config = canonical(own(config, rule=rule, model=model, name=name))
     paths = paths_of(config)
     reporter = Reporter(config, [*display_of(config), *callbacks, ProgressFile()])
     if _found(config, paths):
@@ -80,7 +94,23 @@ def _found(config: RunConfig, paths: RunPaths) -> bool:
         found = paths.complete or restore_published(paths)
     if found:
         refuse_other_data(config, paths)
+        refuse_other_code(config, read_record(paths))
     return found
+
+
+def refuse_other_code(config: RunConfig, record: dict[str, Any]) -> None:
+    """See that a rule or a network of the user's own is the one that a run was begun with.
+
+    Raises:
+        RunError: its code has changed.
+    """
+    before = record.get("own", {})
+    for field, digest in sources(config).items():
+        if before.get(field, digest) != digest:
+            raise RunError(
+                f"run {config.run_id} was made with other code of {getattr(config, field)!r}; give the new code another "
+                "name, with name=, or use another root"
+            )
 
 
 def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
@@ -121,6 +151,7 @@ def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
             f"run {paths.run_id} was begun on data with fingerprint {before['data'][:12]}, but {config.dataset} now has "
             f"{data.fingerprint[:12]}; restore the data, or remove {paths.directory}"
         )
+    refuse_other_code(config, before)
     if not paths.config.is_file():
         write_json(paths.config, config.model_dump(exclude=set(EXECUTION_FIELDS)))
     if data.tokenizer:
@@ -137,6 +168,7 @@ def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
         "num_parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
         "threads": config.threads,
         **provenance.environment(str(experiment.device)),
+        **({"own": own_code} if (own_code := sources(config)) else {}),
     }
     write_json(paths.record, record)
     return record
