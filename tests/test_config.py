@@ -77,7 +77,12 @@ def test_every_other_field_changes_the_identity(name):
         value = False
     if name in ("increase", "max_factor", "memory"):
         value = 3.0
-    assert RunConfig(**{name: value}).run_id != RunConfig().run_id
+    if name.removeprefix("own_") in ("rule", "model"):  # one's own is said by two fields
+        value = choices[1] if choices else "my_things:Mine"
+    partner = {"own_rule": {"rule": "own"}, "own_model": {"model": "own"}}.get(name, {})
+    assert (
+        RunConfig(**{name: value, **partner}).run_id != RunConfig(**({name: "Other", **partner} if partner else {})).run_id
+    )
 
 
 def test_run_ids_are_stable():

@@ -5,17 +5,22 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
+import datasets
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from uncertlr.analysis.study import study_of
+from uncertlr.cli import runs
 from uncertlr.cli.sweep import add_commands
 from uncertlr.cli.sweep_display import SweepDisplay, failures, plan, summary
 from uncertlr.config import parameter_cell, preset
@@ -64,7 +69,9 @@ def by_name(jobs):
 
 def command(*arguments):
     parser = argparse.ArgumentParser()
-    add_commands(parser.add_subparsers())
+    commands = parser.add_subparsers()
+    add_commands(commands)
+    runs.add_commands(commands)
     options = parser.parse_args(list(map(str, arguments)))
     options.command(options)
 
@@ -521,9 +528,26 @@ def test_options_that_make_no_sense(arguments, words):
         command("sweep", "grid.yaml", *arguments)
 
 
+def test_merge_keys_of_yaml(sweep):
+    arms = "arms:\n  constant: &fast {learning_rate: 2e-3, num_samples: 4}\n"
+    arms += "  report: {<<: *fast, rule: threshold}\n  slow: {<<: *fast, learning_rate: 1e-4}\n"
+    found = by_name(sweep(f"experiment: digits\nprofile: quick\nbase: {{epochs: 1e0, train_examples: 2e2}}\n{arms}"))
+    assert (found["report", 0].rule, found["report", 0].learning_rate, found["report", 0].num_samples) == (
+        "threshold",
+        2e-3,
+        4,
+    )
+    assert (found["slow", 0].learning_rate, found["slow", 0].num_samples) == (1e-4, 4)
+    assert {(config.epochs, config.train_examples) for config in found.values()} == {(1, 200)}
+
+
 @pytest.mark.parametrize(
     ("head", "arms", "words"),
     [
+        ("digits", "{a: {train_examples: 5000}}", "arm 'a': digits: train_examples=5000"),
+        ("digits", "{a: {test_examples: 5000}}", "arm 'a': digits: test_examples=5000"),
+        ("digits", "{a: {input_column: x}}", "arm 'a': digits .*columns"),
+        ("digits", "{a: {threads: 2}}", "arm 'a': leave 'threads' out; .*--workers"),
         ("cifar10", "{a: {model: lstm}}", r"grid.yaml: arm 'a': model='lstm' does not fit image data; use model='auto'"),
         ("imdb", "{a: {}, b: {model: mlp}}", r"grid.yaml: arm 'b': model='mlp' does not fit text data"),
         ("digits", "{a: {dropout: 0}}", r"grid.yaml: arm 'a': estimator='mc_dropout' needs dropout > 0"),
@@ -533,6 +557,28 @@ def test_a_sweep_that_cannot_run_is_refused_by_file_and_arm(tmp_path, head, arms
     (tmp_path / "grid.yaml").write_text(f"experiment: {head}\nprofile: quick\narms: {arms}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=words):
         command("sweep", tmp_path / "grid.yaml", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("{train_examples: 500}", "train_examples=500"),
+        ("{input_column: picture}", "no column 'picture'"),
+        ("{model: lstm}", "model='lstm' does not fit image data"),
+        ("{}", "4 x 4"),
+    ],
+)
+def test_a_folder_that_does_not_suit_is_found_before_anything_starts(tmp_path, arm, words, monkeypatch):
+    monkeypatch.setenv("UNCERTLR_CACHE", str(tmp_path / "cache"))
+    features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    pictures = [Image.fromarray(np.zeros((3, 3), np.uint8))] * 40
+    rows = datasets.Dataset.from_dict({"img": pictures, "label": [0, 1] * 20}, features=features)
+    (tmp_path / "set").mkdir()
+    rows.to_parquet(tmp_path / "set" / "train.parquet")
+    (tmp_path / "grid.yaml").write_text(f"experiment: {tmp_path / 'set'}\nbase: {{epochs: 1}}\narms: {{a: {arm}}}\n")
+    with pytest.raises(ConfigError, match=words):
+        command("sweep", tmp_path / "grid.yaml", "--dry-run")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_failures_are_listed_and_the_command_fails(tmp_path, capsys, monkeypatch):
@@ -562,3 +608,54 @@ def test_runs_lists_filters_and_exports(tmp_path, capsys):
     assert row["test_accuracy"] == load_run(paths_of(config)).summary["test"]["accuracy"]
     with pytest.raises(ConfigError, match="--csv .*: "):
         command("runs", "--csv", tmp_path / "none" / "runs.csv")
+
+
+UNGUARDED = """
+import sys
+from pathlib import Path
+from uncertlr.sweep import read_sweep, run_sweep
+
+print("script")
+outcomes = run_sweep(read_sweep(Path(sys.argv[1]), sys.argv[2]), workers=2)
+assert [outcome.error for outcome in outcomes] == ["", ""], outcomes
+assert sys.modules["__main__"].__file__ == __file__
+"""
+
+
+@pytest.mark.slow
+def test_a_script_needs_no_guard(tmp_path):
+    (tmp_path / "grid.yaml").write_text(f"experiment: digits\nprofile: quick\nseeds: 2\nbase: {SMALL}\narms: {{a: {{}}}}\n")
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    words = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "grid.yaml"), str(tmp_path / "runs")]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert (result.returncode, result.stdout) == (0, "script\n"), result.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_sweep_and_its_workers_at_once(tmp_path):
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(f"experiment: digits\nprofile: quick\nseeds: 2\nbase: {SMALL}\narms: {{a: {{epochs: 5000}}}}\n")
+    words = [sys.executable, "-m", "uncertlr", "sweep", str(grid), "--root", str(tmp_path / "runs"), "--workers", "2"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(list((tmp_path / "runs").glob("*/progress.json"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 10, "two seconds on a machine that does nothing else"
+    assert error.count("\n") == 1
+    owners = [json.loads(path.read_text())["owner"]["pid"] for path in (tmp_path / "runs").glob("*/run.json")]
+    assert not any(Path(f"/proc/{pid}").exists() for pid in owners)
+
+
+@pytest.mark.slow
+def test_nothing_to_do_is_said_without_loading_torch(tmp_path):
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(f"experiment: digits\nprofile: quick\nbase: {SMALL}\narms: {{a: {{}}}}\n")
+    run(read_sweep(grid)[0].config)
+    code = "import sys; from uncertlr.cli import main; main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    result = subprocess.run([sys.executable, "-c", code, "sweep", str(grid)], capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert "1 loaded" in result.stdout

@@ -110,7 +110,7 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def load_config_data(config: RunConfig, tell: Tell = silent) -> DataSet:
+def load_config_data(config: RunConfig, tell: Tell | None = None) -> DataSet:
     """The data set a configuration names, split and on its device.
 
     Args:
@@ -129,5 +129,5 @@ def load_config_data(config: RunConfig, tell: Tell = silent) -> DataSet:
         max_tokens=config.max_tokens,
         seed=config.seed,
         device=str(resolve_device(config.device)),
-        tell=tell,
+        tell=tell or silent,
     )
