@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from uncertlr.config import preset
+from uncertlr.errors import Interrupted
 from uncertlr.plots.progress import Bar, bar, shows_widgets
 from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.runs.progress import Progress, read_progress
@@ -64,12 +65,16 @@ def test_a_callback_is_told_phases_steps_and_epochs_and_the_numbers_do_not_chang
     losses = [state.loss for state in told.states if state.phase == "training"]
     assert losses == watched.trace["loss"].tolist()
     assert all(state.left is not None and state.left >= 0 for state in told.states if state.phase == "training")
+    last = [state.left for state in told.states if state.phase.endswith("epoch")]
+    assert last == sorted(last, reverse=True)
+    assert last[0] > last[-1] >= 0
 
 
 def test_where_a_run_is_lies_in_its_folder_only_while_it_trains():
     told, after = Told(), Told()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="epoch 2 of 3") as caught:
         run(TINY, callbacks=[told, Told(stop_after=2)])
+    assert caught.value._render_traceback_() == [str(caught.value)], "IPython shows one line"
     assert not told.paths.progress.exists()
     run(TINY, callbacks=[after])
     assert after.events[0] == ("begin", 2)

@@ -58,7 +58,7 @@ class Reporter:
         self.began = time.perf_counter()
         self.told = -math.inf
         self.training_began, self.steps_before = 0.0, 0
-        self.seconds_per_example, self.examples_to_evaluate = 0.0, 0
+        self.seconds_per_example, self.examples_to_evaluate, self.trained = 0.0, 0, False
 
     def loaded(self, paths: RunPaths) -> None:
         """The run was finished before."""
@@ -86,8 +86,15 @@ class Reporter:
 
     def phase(self, phase: str, steps: int = 0, step: int = 0) -> None:
         """The run does something else than train; told at once when it begins, then now and then."""
+        if phase != self.state.phase and self.trained:
+            self.examples_to_evaluate -= self.state.steps if self.state.phase != "validating" else 0
         if phase != self.state.phase or self._due():
-            self._tell(phase=phase, steps=steps, step=step, left=self._left(self.state.epoch, 0, 0))
+            self._tell(
+                phase=phase,
+                steps=steps,
+                step=step,
+                left=self._finishing(step) if self.trained else self._left(self.state.epoch, 0, 0),
+            )
 
     def step(self, epoch: int, step: int, steps: int, loss: Tensor) -> None:
         """A step of training is done, the one after `step` others of its epoch; `loss` is 0-dim, on any device."""
@@ -97,7 +104,7 @@ class Reporter:
 
     def epoch(self, train: Row, val: Row, trace: Arrays, examples: int) -> None:
         """An epoch has ended; validation had so many examples."""
-        self.seconds_per_example = val["seconds"] / examples
+        self.seconds_per_example, self.trained = val["seconds"] / examples, val["epoch"] == self.config.epochs
         self.state = replace(self.state, epoch=val["epoch"], loss=train["loss"])
         for callback in self.callbacks:
             callback.epoch(train, val, trace)
@@ -123,9 +130,11 @@ class Reporter:
         if done <= 0 or not self.training_began:
             return None
         per_step = (time.perf_counter() - self.training_began) / done
-        return per_step * (self.config.epochs * steps - epochs * steps - step) + (
-            self.seconds_per_example * self.examples_to_evaluate
-        )
+        return per_step * (self.config.epochs * steps - epochs * steps - step) + self._finishing(0)
+
+    def _finishing(self, done: int) -> float:
+        """Seconds of the evaluation after the last epoch, when so many examples of its present part are done."""
+        return self.seconds_per_example * (self.examples_to_evaluate - done)
 
 
 class ProgressFile(Callback):

@@ -9,7 +9,7 @@ import torch
 
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.data import folder_fingerprint
-from uncertlr.errors import DataError, RunError
+from uncertlr.errors import DataError, Interrupted, RunError
 from uncertlr.runs import provenance
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import write_atomically, write_json
@@ -139,6 +139,9 @@ def _carry_out(experiment: Experiment, paths: RunPaths, reporter: Reporter) -> N
         record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
         with suppress(OSError):  # on a full disk the first error is the one to report
             write_json(paths.record, record)
+        if type(error) is KeyboardInterrupt:
+            where = f"at epoch {reporter.state.epoch} of {reporter.config.epochs}"
+            raise Interrupted(f"run {paths.run_id} was interrupted {where}; run it again to continue") from None
         raise
     write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})
 
