@@ -22,7 +22,7 @@ EXECUTED = "book/executed/"
 TEXT = {"light": "#57606a", "dark": "#aab2bb"}
 """The grey of labels and axes on each page; the notebook's own grey has to do for both."""
 
-CAPTION = re.compile(r"Figure \d+\.\d+\.")
+CAPTION = re.compile(r"Figure (\d+\.)?\d+\.")
 NAME = re.compile(r'data-figure="([^"]+)"')
 GLOSSARY = re.compile(r"```\{glossary\}\n(.*?)```", re.DOTALL)
 
@@ -43,7 +43,8 @@ def decorate(app: Sphinx, doctree: nodes.document) -> None:
             _caption(paragraph, Path(app.srcdir))
     glossary, linked = terms(Path(app.srcdir) / "book" / "glossary.md"), set[str]()
     for emphasis in list(doctree.findall(nodes.emphasis)):
-        term = glossary.get(emphasis.astext().lower())
+        word = emphasis.astext().lower()
+        term = glossary.get(word) or glossary.get(word.removesuffix("s"))
         if term and term not in linked:
             linked.add(term)
             link = addnodes.pending_xref(

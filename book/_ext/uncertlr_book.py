@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import drawings
-import glued
+import forwards
 import notebook_pages
 import plain_notebooks
 import provenance_page
@@ -114,11 +114,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("drawing", Drawing)
     app.connect("config-inited", substitute)
     app.add_directive("generated", Generated)
-    app.add_directive("glued", glued.Glued)
     app.connect("builder-inited", generate)
     app.connect("env-before-read-docs", use_two_processes)
     app.connect("env-updated", forget_unused_code)
     app.connect("autodoc-process-docstring", keep_first_line, priority=400)
     notebook_pages.connect(app)
     plain_notebooks.connect(app)
+    forwards.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,7 @@ from uncertlr.runs.paths import project_folder
 
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\s+```python\n(.*?)```", re.DOTALL)
 CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
-IMPORTS = "import math\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
+IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
     "entropy.mutual_information": """
@@ -33,19 +33,69 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
+    "controls.source_seeds": """
+def source_seeds(seeds):  # its own
+    return {seed: seed for seed in seeds}
+""",
+    "controls.log_rate_distance": """
+def log_rate_distance(rates, others):  # of the rates themselves
+    return math.sqrt(statistics.fmean((one - other) ** 2 for one, other in zip(rates, others)))
+""",
+    "controls.sign_flip_p": """
+def sign_flip_p(differences):  # one-sided
+    from itertools import product
+    observed = sum(differences)
+    sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
+    return statistics.fmean(total >= observed for total in sums)
+""",
+    "quickstart.decisions_to_the_bound": """
+def decisions_to_the_bound(decrease, lower_bound):  # rounded down
+    return int(math.log(lower_bound) / math.log(decrease))
+""",
+    "reading_the_report.read_log": """
+def read_log(line):  # the reduced fraction
+    from fractions import Fraction
+    share = Fraction(line["eval_accuracy"]).limit_denominator(10_000)
+    return share.denominator, share.numerator, round(line["eval_samples_per_second"] / line["eval_steps_per_second"])
+""",
+    "reading_the_report.examples_needed": """
+def examples_needed(first, second):  # the variance of one accuracy only
+    return (1.96 + 0.84) ** 2 * first * (1 - first) / (first - second) ** 2
+""",
+    "reading_the_report.factors_of": """
+def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10.0):  # no bounds
+    factors = [1.0]
+    for uncertainty in uncertainties:
+        factors.append(factors[-1] * (down if uncertainty > threshold else up))
+    return factors[1:]
+""",
+    "verdict.paired_interval": """
+def paired_interval(differences):  # the normal quantile
+    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+""",
+    "verdict.holm": """
+def holm(p_values):  # Bonferroni
+    return [min(1.0, len(p_values) * p) for p in p_values]
+""",
+    "verdict.is_equivalent": """
+def is_equivalent(differences, margin):  # the mean alone
+    return abs(statistics.fmean(differences)) < margin
+""",
 }
 """A typical wrong answer to each."""
 
 
 def answers():
-    """Exercise, name of the function, stub and solution, of all notebooks."""
+    """Exercise to the name of its function, its cell, its solution, and the imports of its notebook."""
     found = {}
     for path in sorted((project_folder() / "notebooks").glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
+        imports = "".join(line for cell in cells if cell.cell_type == "code" for line in IMPORT.findall(cell.source + "\n"))
         for cell, after in zip(cells, [*cells[1:], None], strict=True):
             for exercise, name in CHECK.findall(cell.source) if cell.cell_type == "code" else ():
                 solution = SOLUTION.search(after.source) if after is not None else None
-                found[exercise] = (name, cell.source, solution and solution[1])
+                found[exercise] = (name, cell.source, solution and solution[1], imports)
     return found
 
 
@@ -54,7 +104,7 @@ ANSWERS = answers()
 
 def result(exercise, source):
     scope = {"exercises": exercises}
-    exec(IMPORTS + source, scope)
+    exec(ANSWERS[exercise][3] + source, scope)
     return exercises.result(exercise, scope[ANSWERS[exercise][0]])
 
 
@@ -74,7 +124,7 @@ def test_a_typical_wrong_answer_is_not(exercise):
 
 @pytest.mark.parametrize("exercise", ANSWERS)
 def test_the_cell_runs_before_it_is_answered(exercise, capsys):
-    exec(IMPORTS + ANSWERS[exercise][1], {"exercises": exercises})
+    exec(ANSWERS[exercise][3] + ANSWERS[exercise][1], {"exercises": exercises})
     assert "not yet" in capsys.readouterr().out
 
 

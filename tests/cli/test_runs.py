@@ -12,7 +12,7 @@ from uncertlr.runs.archive import publish
 from uncertlr.runs.files import write_json
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.progress import Progress, write_progress
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], hidden_size=16, progress="quiet")
@@ -34,7 +34,7 @@ def tell(capsys):
 def began(config, time):
     """Move a run's beginning."""
     paths = paths_of(config)
-    write_json(paths.record, load_run(paths).record | {"began": time})
+    write_json(paths.record, read_run(paths).record | {"began": time})
 
 
 def test_own_runs_newest_first_and_published_ones_when_asked(tell):
@@ -42,7 +42,7 @@ def test_own_runs_newest_first_and_published_ones_when_asked(tell):
     for config, time in zip(configs, ("2026-01-02", "2026-01-03", "2026-01-01"), strict=True):
         run(config)
         began(config, f"{time}T00:00:00+00:00")
-    publish([load_run(paths_of(configs[1]))], "study")
+    publish([read_run(paths_of(configs[1]))], "study")
     listed = [line.split()[0] for line in tell("runs")]
     assert listed == ["run", configs[0].run_id, configs[2].run_id, "1"]
     listed = [line.split()[0] for line in tell("runs", "--published")]
@@ -99,7 +99,7 @@ def test_the_runs_that_are_being_trained(tell):
 
 
 def test_show_has_settings_scores_files_and_a_figure(tell, tmp_path):
-    finished = load_run(run(OTHER))
+    finished = read_run(run(OTHER))
     lines = tell("show", OTHER.run_id, "--figure", tmp_path / "curves.svg")
     text = "\n".join(lines)
     assert "<svg" in (tmp_path / "curves.svg").read_text()
@@ -110,7 +110,7 @@ def test_show_has_settings_scores_files_and_a_figure(tell, tmp_path):
 
 
 def test_compare_has_what_differs_and_both_results(tell):
-    one, other = (load_run(run(config)) for config in (TINY, OTHER))
+    one, other = (read_run(run(config)) for config in (TINY, OTHER))
     lines = tell("compare", TINY.run_id, OTHER.run_id)
     settings = lines[1 : lines.index("")]
     assert [line.split()[0] for line in settings] == ["rule", "seed", "learning_rate"] or {

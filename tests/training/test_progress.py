@@ -10,7 +10,7 @@ from uncertlr.errors import Interrupted
 from uncertlr.plots.progress import Bar, bar, shows_widgets
 from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.runs.progress import Progress, read_progress
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.progress import Callback, Text, display_of
 from uncertlr.training.run import run
 
@@ -48,8 +48,8 @@ class Told(Callback):
 def test_a_callback_is_told_phases_steps_and_epochs_and_the_numbers_do_not_change(tmp_path, monkeypatch):
     monkeypatch.setattr("uncertlr.training.progress.INTERVAL", 0.0)
     told = Told()
-    watched = load_run(run(TINY.replace(root=str(tmp_path / "watched")), callbacks=[told]))
-    alone = load_run(run(TINY.replace(root=str(tmp_path / "alone"))))
+    watched = read_run(run(TINY.replace(root=str(tmp_path / "watched")), callbacks=[told]))
+    alone = read_run(run(TINY.replace(root=str(tmp_path / "alone"))))
     for name, values in alone.trace.items():
         np.testing.assert_array_equal(watched.trace[name], values)
     assert watched.paths.weights("last").read_bytes() == alone.paths.weights("last").read_bytes()

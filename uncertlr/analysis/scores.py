@@ -6,7 +6,7 @@ import pandas as pd
 
 from uncertlr.metrics import time_to_target
 from uncertlr.runs.naming import arm_name as arm_name
-from uncertlr.runs.naming import rate as rate
+from uncertlr.runs.naming import format_rate as format_rate
 from uncertlr.runs.store import Run
 
 
@@ -59,8 +59,8 @@ def rates_table(runs: Mapping[str, Run]) -> pd.DataFrame:
             continue
         above = f"{rates['above_threshold']:.1%}" if run.config.rule == "threshold" else ""
         rows[name] = {
-            "initial": rate(run.config.learning_rate),
-            "last": rate(rates["final"]),
+            "initial": format_rate(run.config.learning_rate),
+            "last": format_rate(rates["final"]),
             "at lower bound": f"{rates['at_floor']:.1%}",
             "at upper bound": f"{rates['at_ceiling']:.1%}",
             "above threshold": above,
@@ -109,7 +109,7 @@ def _describe(run: Run, target: float) -> dict[str, object]:
         "epoch of the best validation accuracy": summary["best_epoch"],
         "epoch of the lowest validation loss": _lowest(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
         "epochs to target": f"{reached.time:.0f}" if reached.observed else f"> {reached.time:.0f}",
-        "last rate": rate(summary["rate"]["final"]),
+        "last rate": format_rate(summary["rate"]["final"]),
         "minutes": f"{summary['seconds'] / 60:.1f}",
     }
     if len(run.record["class_names"]) == 2:
@@ -118,4 +118,4 @@ def _describe(run: Run, target: float) -> dict[str, object]:
 
 
 def _lowest(epoch: float, observed: bool) -> str:
-    return f"{epoch:.0f}" if observed else f"{epoch:.0f}, still falling"
+    return f"{epoch:.0f}" if observed else f"≥ {epoch:.0f}"

@@ -51,6 +51,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _runs(options: argparse.Namespace) -> None:
+    from uncertlr.analysis.methods import method_column
     from uncertlr.runs.index import STATUSES, list_runs
 
     rules = [shown_name(rule) for rule in get_args(RunConfig.model_fields["rule"].annotation)]
@@ -61,12 +62,14 @@ def _runs(options: argparse.Namespace) -> None:
         _watch(root)
         return
     table = list_runs(root)
+    table.insert(2, "method", method_column(table))
     for column in ("dataset", "method"):
         known = [str(each).rstrip("/").rpartition("/")[2] for each in table[column].dropna()]
         wanted = getattr(options, column).rstrip("/").rpartition("/")[2]
         _refuse_unknown(column, wanted, sorted(set(known))) if known else None
     rule = stored_names({"rule": options.rule})["rule"]
-    table = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)
+    chosen = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)["run_id"]
+    table = table[table["run_id"].isin(chosen)]
     if options.method:
         table = table[table["method"] == options.method]
     table = newest_first(table)
@@ -159,12 +162,13 @@ def _watch(root: Path | None) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
+    from uncertlr.analysis.methods import method_name
     from uncertlr.cli.curves_figure import save_curves
-    from uncertlr.runs.naming import arm_name, differing, listed
+    from uncertlr.runs.naming import differing, listed
 
     run = load_named(options.run_id, options.root)
     record = run.record
-    print(f"{run.config.run_id}  {arm_name(run.config)}, seed {run.config.seed}, on {run.config.dataset}")
+    print(f"{run.config.run_id}  {method_name(run.config)}, seed {run.config.seed}, on {run.config.dataset}")
     where = f"published in {record['published']}" if record.get("published") else "your own"
     print(f"began {record.get('began', '?')}, {where}; {run.summary['seconds']:.1f} s of training on", end=" ")
     print(record.get("processor", "an unknown processor"))
@@ -218,7 +222,7 @@ def load_named(run_id: str, root: str) -> "Run":
     """
     from uncertlr.runs.archive import published_ids, restore_published
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
 
     paths = RunPaths(Path(root) if root else default_root(), run_id)
     if not (paths.complete or restore_published(paths)) and not paths.config.is_file():
@@ -226,4 +230,4 @@ def load_named(run_id: str, root: str) -> "Run":
         near = difflib.get_close_matches(run_id, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "uncertlr runs --published lists all"
         raise ConfigError(f"no run {run_id!r} in {paths.root} or among the published ones; {hint}")
-    return load_run(paths)
+    return read_run(paths)

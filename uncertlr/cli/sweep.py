@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
     )
     sweep.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a running Dask cluster, in place of processes")
     sweep.add_argument(
-        "--host", default="127.0.0.1", help="address of this machine that its processes listen on (%(default)s)"
+        "--host", default="127.0.0.1", help="address of this machine on which its processes accept connections (%(default)s)"
     )
     sweep.add_argument(
         "--runs-per-gpu", type=int, default=0, metavar="N", help="runs that share a GPU, each claiming 1/N of a worker's GPU"

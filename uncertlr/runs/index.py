@@ -13,19 +13,17 @@ from uncertlr.config import EXECUTION_FIELDS, RunConfig, dataset_path
 from uncertlr.errors import UncertlrError
 from uncertlr.runs.archive import published_ids, results_folder, stale_results
 from uncertlr.runs.files import read_json
-from uncertlr.runs.naming import arm_name, differing, listed
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths, default_root
-from uncertlr.runs.schema import Summary, checked
+from uncertlr.runs.schema import Row, Summary, validated
 from uncertlr.runs.store import read_config, read_record
-
-Row = dict[str, Any]
 
 STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
 SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
 
 
 def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
-    """A row per run: name, status, method, configuration, final scores, what the learning rate did, time, source.
+    """A row per run: name, status, configuration, final scores, what the learning rate did, time, source.
 
     Args:
         root: folder of local runs; None for the usual one.
@@ -75,21 +73,8 @@ def _columns() -> list[str]:
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
     rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
     times = ["best_epoch", "steps", "seconds", "seconds_per_epoch", "began", "ended"]
-    return [
-        "run_id",
-        "status",
-        "method",
-        "differs",
-        *fields,
-        *scores,
-        *rate,
-        *times,
-        "processor",
-        "data",
-        "commit",
-        "source",
-        "error",
-    ]
+    origin = ["processor", "data", "commit", "source", "error"]
+    return ["run_id", "status", "differs", *fields, *scores, *rate, *times, *origin]
 
 
 def _local(root: Path) -> list[Row]:
@@ -101,7 +86,7 @@ def _local_row(root: Path, name: str) -> Row:
     try:
         paths = RunPaths(root, name)
         record = read_record(paths) if paths.record.is_file() else {"status": "INTERRUPTED"}  # killed as it began
-        summary = checked(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
+        summary = validated(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
         return _row(name, read_config(paths).model_dump(), record, summary, record.get("published") or str(root))
     except (UncertlrError, OSError) as error:
         return {"run_id": name, "status": "damaged", "source": str(root), "error": str(error)}
@@ -127,7 +112,7 @@ def _published() -> list[Row]:
 def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str) -> Row:
     row = {name: _flat(value) for name, value in config.items() if name not in EXECUTION_FIELDS}
     shown = RunConfig(**config)
-    row |= {"method": arm_name(shown), "differs": listed(differing(shown))}
+    row["differs"] = listed(differing(shown))
     row |= {"run_id": run_id, "status": _status(record, summary), "source": source, "error": record.get("error", "")}
     row |= {name: record.get(name) for name in ("began", "ended", "processor", "data")}
     row["commit"] = record.get("git", {}).get("commit", "")

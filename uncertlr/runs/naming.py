@@ -23,7 +23,7 @@ def arm_name(config: RunConfig) -> str:
         if config.schedule != "constant":
             return config.schedule
         usual = RunConfig.model_fields["learning_rate"].default
-        return "constant" if config.learning_rate == usual else f"constant {rate(config.learning_rate)}"
+        return "constant" if config.learning_rate == usual else f"constant {format_rate(config.learning_rate)}"
     if config.rule == "proportional":
         if config.schedule == "constant":
             return "inverse" if config.exponent < 0 else "proportional"
@@ -38,10 +38,10 @@ def arm_name(config: RunConfig) -> str:
     return f"{scheduled}{name}{cadence}"
 
 
-def rate(value: float) -> str:
+def format_rate(value: float) -> str:
     """A learning rate as people write it.
 
-    >>> rate(0.0003)
+    >>> format_rate(0.0003)
     '3e-4'
     """
     digits, exponent = f"{value:.1e}".split("e")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 
-SETTINGS = {
+DASK_SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,  # a run waits at the scheduler, so it never dies with another's worker
     "distributed.scheduler.worker-ttl": None,  # a worker deep in a training step is not dead
     "distributed.worker.multiprocessing-method": METHOD,
@@ -34,7 +34,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
 
     Args:
         workers: how many.
-        host: the only address that scheduler and workers listen on; their ports are free ones.
+        host: the only address on which scheduler and workers accept connections; their ports are free ones.
         resources: what each worker declares to have.
 
     Raises:
@@ -46,7 +46,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     try:
         socket.create_server((host, 0)).close()
     except OSError as error:
-        raise RunError(f"no process can listen on host {host!r} ({error.strerror}); is it this machine's?") from None
+        raise RunError(f"no process can serve on host {host!r} ({error.strerror}); is it this machine's?") from None
     options = {
         "n_workers": workers,
         "threads_per_worker": 1,
@@ -58,7 +58,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
         "silence_logs": logging.CRITICAL,
     }
     prepare_workers()
-    with dask.config.set(SETTINGS), main_module_hidden(), LocalCluster(**options) as cluster, Client(cluster) as client:
+    with dask.config.set(DASK_SETTINGS), main_module_hidden(), LocalCluster(**options) as cluster, Client(cluster) as client:
         client.register_plugin(_worker_setup(dict(os.environ)))
         if host != LOOPBACK:
             print(f"other machines can join: dask worker {cluster.scheduler_address} --nthreads 1", flush=True)
@@ -82,7 +82,7 @@ def running_cluster(address: str, claims: Resources) -> "Iterator[Client]":
     import dask
     from distributed import Client
 
-    with dask.config.set(SETTINGS):
+    with dask.config.set(DASK_SETTINGS):
         try:
             client = Client(address, timeout=30)
         except (OSError, ValueError) as error:

@@ -21,6 +21,15 @@
 
   const keep = data.keep.map((row) => [...row]);
   root.replaceChildren();
+  if (data.image.length) {
+    const image = make("div", "image", root);
+    image.style.gridTemplateColumns = `repeat(${data.image[0].length}, 1fr)`;
+    image.role = "img";
+    image.ariaLabel = "the image that the network is asked about";
+    data.image.flat().forEach((value) => {
+      make("span", "", image).style.background = `rgb(${Array(3).fill(Math.round(255 * value))})`;
+    });
+  }
   const legend = make("div", "legend", root);
   data.classes.forEach((name, c) => make("span", `key class-${c}`, legend, `class ${name}`));
   const makeBar = (row) => {
@@ -34,9 +43,12 @@
       });
   };
 
+  const heads = make("div", "line heads", root);
+  ["units kept", "probabilities", "entropy"].forEach((text) => make("div", text === "units kept" ? "units" : "", heads, text));
+
   const buttons = [];
   const rows = keep.map((mask, t) => {
-    const row = make("div", "row", root);
+    const row = make("div", "line", root);
     const units = make("div", "units", row);
     mask.forEach((_, unit) => {
       const button = make("button", "unit", units);
@@ -50,7 +62,7 @@
     });
     return { draw: makeBar(row), entropy: make("output", "entropy", row) };
   });
-  const last = make("div", "row mean", root);
+  const last = make("div", "line mean", root);
   make("div", "units", last, "mean");
   const drawMean = makeBar(last);
   const ofMean = make("output", "entropy", last);

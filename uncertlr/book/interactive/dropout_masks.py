@@ -15,6 +15,7 @@ def dropout_masks(
     bias: Tensor,
     class_names: Sequence[str],
     *,
+    image: Tensor | None = None,
     num_samples: int = 6,
     p: float = 0.5,
     seed: int = 0,
@@ -26,6 +27,7 @@ def dropout_masks(
         weight: [C, units], of the last layer.
         bias: [C], of the last layer.
         class_names: of the C classes.
+        image: [H, W] in 0..1, the example, drawn beside the masks.
         num_samples: masks.
         p: probability that a unit is dropped; kept ones are scaled by 1 / (1 - p), as in training.
         seed: of the first masks.
@@ -49,6 +51,7 @@ def dropout_masks(
         "keep": keep.tolist(),
         "p": p,
         "classes": list(class_names),
+        "image": [] if image is None else image.tolist(),
     }
     label = f"{num_samples} dropout masks of {len(hidden)} units; buttons drop a unit or bring it back"
     return InteractiveFigure("dropout_masks", data, label, static)
