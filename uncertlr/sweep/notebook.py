@@ -41,12 +41,13 @@ def execute_notebook(
     known = papermill.inspect_notebook(str(source))
     if "overrides" in known:
         parameters = _other_fields_in_overrides(parameters, set(known))
+    parameters = {name: value for name, value in parameters.items() if name in known or not _is_default(name, value)}
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
         raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint}")
-    _refuse_texts_for_lists(source, parameters, known)
+    _refuse_others_for_lists(source, parameters, known)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".part.ipynb")
     with tempfile.TemporaryDirectory(dir=_short_folder()) as sockets:
@@ -69,6 +70,12 @@ def execute_notebook(
     unfinished.replace(target)
 
 
+def _is_default(name: str, value: Any) -> bool:
+    """Whether a parameter changes nothing: a field of `RunConfig` at its default, which a notebook need not have."""
+    field = RunConfig.model_fields.get(name)
+    return field is not None and bool(value == field.default)
+
+
 def _short_folder() -> str | None:
     """Where temporary folders go, but for one whose path is too long for a socket; None for the usual place."""
     usual = tempfile.gettempdir()
@@ -77,9 +84,9 @@ def _short_folder() -> str | None:
     return next((place for place in ("/tmp", "/var/tmp", "/dev/shm") if os.access(place, os.W_OK)), None)
 
 
-def _refuse_texts_for_lists(source: Path, parameters: dict[str, Any], known: dict[str, Any]) -> None:
+def _refuse_others_for_lists(source: Path, parameters: dict[str, Any], known: dict[str, Any]) -> None:
     for name, value in parameters.items():
-        if isinstance(value, str) and str(known.get(name, {}).get("inferred_type_name", "")).startswith("list"):
+        if not isinstance(value, list) and str(known.get(name, {}).get("inferred_type_name", "")).startswith("list"):
             raise ConfigError(f"{source.name}: {name}={value!r} must be a list; write -y '{name}: [{value}]'")
 
 
