@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BAR = 16
 """Characters of a bar."""
 
+ROWS = 20
+"""Lines that tqdm may draw on; by itself it draws none in a terminal that does not tell its size."""
+
 
 def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:
     """The sweep as a table (arm, seed, run, state), and how long it would take.
@@ -78,8 +81,8 @@ class SweepDisplay:
     def __enter__(self) -> "SweepDisplay":
         """Begin to watch."""
         if self.terminal:
-            self.bar = tqdm(total=self.total, bar_format="{desc}", ncols=terminal_width())
-            self.below = tqdm(total=0, position=1, leave=False, bar_format="{desc}", ncols=terminal_width())
+            self.bar = tqdm(total=self.total, bar_format="{desc}", ncols=terminal_width(), nrows=ROWS)
+            self.below = tqdm(total=0, position=1, leave=False, bar_format="{desc}", ncols=terminal_width(), nrows=ROWS)
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
         return self
@@ -116,7 +119,8 @@ class SweepDisplay:
         shares = _shares(running)
         filled = round(BAR * min(1.0, (self.ended + shares) / max(self.total, 1)))
         head = f"{self.ended}/{self.total} runs |{'█' * filled}{' ' * (BAR - filled)}| {self._pace(shares)}"
-        for bar, line in ((self.bar, head), (self.below, _listed(running))):
+        below = _listed(running) if self.ended < self.total else ""
+        for bar, line in ((self.bar, head), (self.below, below)):
             bar.ncols = width
             bar.set_description_str(line[:width])
 

@@ -59,7 +59,9 @@ class Bar(Callback):
     def _new(self, progress: Progress) -> Any:
         options: Any = {"total": 1, "desc": _label(progress.run_id)}
         if not self.notebook:
-            return tqdm(**options, ncols=shutil.get_terminal_size().columns - 1, bar_format="{desc} |{bar:12}|")
+            width = shutil.get_terminal_size().columns - 1
+            # without a number of rows tqdm draws nothing in a terminal that does not tell its size
+            return tqdm(**options, ncols=width, nrows=20, bar_format="{desc} |{bar:12}|")
         from tqdm.notebook import tqdm as widget
 
         return widget(**options)
