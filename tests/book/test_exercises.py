@@ -13,6 +13,26 @@ CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
 IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
+    "calibration.debiased_error": """
+def debiased_error(counts, confidence, accuracy):  # each bin is cut off at 0
+    squares = (accuracy - confidence).square() - accuracy * (1 - accuracy) / (counts - 1)
+    return float((squares.clamp(min=0) * counts / counts.sum()).sum().sqrt())
+""",
+    "calibration.brier_score": """
+def brier_score(probs, labels):  # mean over the classes too
+    return float(F.mse_loss(probs, F.one_hot(labels, probs.shape[-1]).float()))
+""",
+    "calibration.accuracy_of_surest": """
+def accuracy_of_surest(uncertainty, right, share):  # those with the highest uncertainty
+    answered = uncertainty.argsort(descending=True)[: round(share * len(uncertainty))]
+    return float(right[answered].float().mean())
+""",
+    "calibration.bootstrap_interval": """
+def bootstrap_interval(score, confidence, right):  # without replacement
+    draws = [torch.randperm(len(right)) for _ in range(500)]
+    scores = torch.tensor([float(score(confidence[d], right[d])) for d in draws])
+    return scores.quantile(torch.tensor([0.025, 0.975]))
+""",
     "entropy.mutual_information": """
 def mutual_information(probs):  # NaN where a probability is 0
     def entropy(p):
@@ -68,6 +88,27 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
     for uncertainty in uncertainties:
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
+""",
+    "two_kinds.posterior_covariance": """
+def posterior_covariance(phi, p, prior_precision):  # every example counts the same
+    return torch.linalg.inv(phi.T @ phi + prior_precision * torch.eye(phi.shape[1]))
+""",
+    "two_kinds.logit_variance": """
+def logit_variance(hidden, weight, p):  # kept units are not scaled
+    return p * (1 - p) * hidden.square() @ weight.square().T
+""",
+    "two_kinds.ensemble_parts": """
+def ensemble_parts(networks, inputs):  # the mean of the logits
+    logits = torch.stack([network(inputs) for network in networks])
+    def entropy(logits):
+        return torch.distributions.Categorical(logits=logits).entropy()
+    aleatoric = entropy(logits).mean(0)
+    return aleatoric, entropy(logits.mean(0)) - aleatoric
+""",
+    "two_kinds.most_informative": """
+def most_informative(probs, count):  # by total uncertainty
+    mean = probs.mean(0)
+    return (-torch.xlogy(mean, mean).sum(-1)).argsort(descending=True)[:count]
 """,
     "verdict.paired_interval": """
 def paired_interval(differences):  # the normal quantile
