@@ -633,7 +633,10 @@ def test_a_script_needs_no_guard(tmp_path):
 def test_ctrl_c_ends_a_sweep_and_its_workers_at_once(tmp_path):
     grid = tmp_path / "grid.yaml"
     grid.write_text(f"experiment: digits\nprofile: quick\nseeds: 2\nbase: {SMALL}\narms: {{a: {{epochs: 5000}}}}\n")
-    words = [sys.executable, "-m", "uncertlr", "sweep", str(grid), "--root", str(tmp_path / "runs"), "--workers", "2"]
+    # a shell starts background jobs with SIGINT ignored, and so these tests perhaps
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from uncertlr.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", code, "sweep", str(grid), "--root", str(tmp_path / "runs"), "--workers", "2"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while len(list((tmp_path / "runs").glob("*/progress.json"))) < 2:
         assert process.poll() is None

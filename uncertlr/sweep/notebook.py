@@ -41,7 +41,6 @@ def execute_notebook(
     known = papermill.inspect_notebook(str(source))
     if "overrides" in known:
         parameters = _other_fields_in_overrides(parameters, set(known))
-    parameters = {name: value for name, value in parameters.items() if name in known or not _is_default(name, value)}
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, n=1)
@@ -68,12 +67,6 @@ def execute_notebook(
             kind = StaleResults if error.ename == "StaleResults" else RunError
             raise kind(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
     unfinished.replace(target)
-
-
-def _is_default(name: str, value: Any) -> bool:
-    """Whether a parameter changes nothing: a field of `RunConfig` at its default, which a notebook need not have."""
-    field = RunConfig.model_fields.get(name)
-    return field is not None and bool(value == field.default)
 
 
 def _short_folder() -> str | None:
