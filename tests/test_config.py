@@ -25,7 +25,7 @@ PUBLISHED = results_folder()  # before a test has a folder of its own
 
 
 def test_unknown_field_suggests_the_nearest():
-    with pytest.raises(ConfigError, match=r"unknown parameter 'learningrate'; did you mean 'learning_rate'\?"):
+    with pytest.raises(ConfigError, match=r"'learningrate'.*'learning_rate'"):
         RunConfig(learningrate=0.1)
 
 
@@ -126,7 +126,7 @@ def test_what_is_shown_has_the_shown_names():
     assert "proportional" not in table
     with pytest.raises(ConfigError, match="power_law"):
         RunConfig(rule="magic")
-    with pytest.raises(ConfigError, match="did you mean 'inverted'"):
+    with pytest.raises(ConfigError, match="'inverted'"):
         RunConfig(invertd=True)
 
 
@@ -222,14 +222,17 @@ def test_a_folder_has_one_name_when_it_is_gone_too(tmp_path, monkeypatch, name):
         ("данные-2", "данные_2-none-s0-"),
         ("طيور", "طيور-none-s0-"),
         ("🐦", "data-none-s0-"),
-        ("cafe\u0301", "cafe_-none-s0-"),
+        ("cafe\u0301", "cafe-none-s0-"),
         ("é", "é-none-s0-"),
-        ("e\u0301", "e_-none-s0-"),
+        ("e\u0301", "e-none-s0-"),
         ("\udce9", "data-none-s0-"),
         ("鳥" * 80, "鳥" * 40 + "-none-s0-"),
-        ("Birds [1]", "birds_1_-none-s0-"),
-        ("птицы birds", "_birds-none-s0-"),
-        ("---", "_-none-s0-"),
+        ("Birds [1]", "birds_1-none-s0-"),
+        ("птицы birds", "birds-none-s0-"),
+        ("---", "data-none-s0-"),
+        ("__", "data-none-s0-"),
+        ("-x", "x-none-s0-"),
+        ("b" * 250, "b" * 40 + "-none-s0-"),
         ("2026", "2026-none-s0-"),
     ],
 )

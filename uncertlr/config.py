@@ -24,7 +24,7 @@ The random draws behind a bootstrap interval are not counted: its ends move with
 """
 
 LONGEST_NAME = 40
-"""Letters of a folder's name outside ASCII that a run's name takes: a letter is up to four bytes of a file's name."""
+"""Letters of a folder's name that a run's name takes: a letter is up to four bytes, and a file's name has 255 at most."""
 
 EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 """Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""
@@ -256,8 +256,8 @@ def _short_name(dataset: str) -> str:
     folder = dataset.rstrip("/").rpartition("/")[2].lower()
     name = re.sub(r"[^a-z0-9]+", "_", folder)
     if not folder.isascii() and not re.search("[a-z]", name):
-        name = re.sub(r"\W+", "_", unicodedata.normalize("NFC", folder)).strip("_")[:LONGEST_NAME]
-    return name or "data"
+        name = re.sub(r"\W+", "_", unicodedata.normalize("NFC", folder))
+    return name.strip("_")[:LONGEST_NAME] or "data"
 
 
 def preset(dataset: str, profile: str = "exact", **changes: Any) -> RunConfig:

@@ -84,7 +84,7 @@ def test_notebooks_take_one_thread_unless_told_otherwise(monkeypatch, given, thr
 
 def test_no_book_without_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "project_folder", lambda: tmp_path)
-    with pytest.raises(RunError, match="built from a checkout"):
+    with pytest.raises(RunError, match="checkout"):
         build.build_book()
 
 
@@ -106,7 +106,7 @@ def test_a_kernels_refusal_of_stale_results_arrives_as_such(tmp_path):
     source = tmp_path / "one.ipynb"
     code = "from uncertlr.errors import StaleResults\nraise StaleResults('of version 2')"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), source)
-    with pytest.raises(StaleResults, match=r"one\.ipynb failed in cell 1: StaleResults: of version 2"):
+    with pytest.raises(StaleResults, match=r"one\.ipynb .*StaleResults"):
         build.execute_notebook(source, tmp_path / "out.ipynb", {})
 
 

@@ -99,10 +99,10 @@ def execute(monkeypatch):
     moved_results = []
 
     def with_moved_results(name):
-        load = store.load_run
+        load = store.read_run
         moved_results.append(True)
         for module in ("uncertlr.runs.store", "uncertlr.training.run"):
-            monkeypatch.setattr(f"{module}.load_run", lambda paths: moved_run(load(paths)))
+            monkeypatch.setattr(f"{module}.read_run", lambda paths: moved_run(load(paths)))
         whole_trace = rules.whole_trace
         for module in ("uncertlr.training.rules", "uncertlr.analysis.pairs"):
             monkeypatch.setattr(f"{module}.whole_trace", lambda run: moved_trace(run, whole_trace(run)))

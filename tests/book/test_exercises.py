@@ -33,6 +33,7 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
+<<<<<<< HEAD
     "feedback.share_above": """
 def share_above(decrease, increase):  # the wrong sign of a logarithm
     return math.log(increase) / (math.log(increase) + math.log(decrease))
@@ -58,6 +59,22 @@ def factors_with_cadence(uncertainties, every):  # decides on the last value ins
     "feedback.lowest_threshold": """
 def lowest_threshold(signals):  # the lowest value instead of the rule's end
     return round(min(signals), 2)
+=======
+    "controls.source_seeds": """
+def source_seeds(seeds):  # its own
+    return {seed: seed for seed in seeds}
+""",
+    "controls.log_rate_distance": """
+def log_rate_distance(rates, others):  # of the rates themselves
+    return math.sqrt(statistics.fmean((one - other) ** 2 for one, other in zip(rates, others)))
+""",
+    "controls.sign_flip_p": """
+def sign_flip_p(differences):  # one-sided
+    from itertools import product
+    observed = sum(differences)
+    sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
+    return statistics.fmean(total >= observed for total in sums)
+>>>>>>> main
 """,
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
@@ -79,6 +96,19 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
     for uncertainty in uncertainties:
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
+""",
+    "verdict.paired_interval": """
+def paired_interval(differences):  # the normal quantile
+    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+""",
+    "verdict.holm": """
+def holm(p_values):  # Bonferroni
+    return [min(1.0, len(p_values) * p) for p in p_values]
+""",
+    "verdict.is_equivalent": """
+def is_equivalent(differences, margin):  # the mean alone
+    return abs(statistics.fmean(differences)) < margin
 """,
 }
 """A typical wrong answer to each."""

@@ -9,7 +9,7 @@ from uncertlr.cli import main
 from uncertlr.cli.main import build_parser
 from uncertlr.config import RunConfig, preset
 from uncertlr.runs.paths import paths_of
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 
 QUICK = ["run", "digits", "--profile", "quick", "--epochs", "1", "--progress", "quiet"]
 
@@ -19,7 +19,7 @@ def test_run_trains_and_says_where(capsys):
     config = preset("digits", "quick", epochs=1, rule="threshold", threshold=0.8, channels=[4, 8])
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == str(paths_of(config).directory)
-    assert f"test accuracy {load_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
+    assert f"test accuracy {read_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ NEITHER = {
     "list": pa.array([[[0, 1], [2, 3]]] * 20, pa.list_(pa.list_(pa.uint8()))),
     "double": pa.array([0.5] * 20),
     "timestamp": pa.array(pd.date_range("2026-01-01", periods=20)),
+    "fixed_size_binary": pa.array([b"BMP"] * 20, pa.binary(3)),
     "binary": pa.array([text.encode() for text in WORDS], pa.binary()),
     "struct": pa.array([{"x": 1}] * 20),
     "decimal": pa.array([decimal.Decimal(1)] * 20),
@@ -83,6 +84,14 @@ def test_what_is_neither_is_named_with_its_type(write_files, kind):
         load_data(str(folder), input_column="thing", label_column="label")
     assert "'thing'" in str(caught.value)
     assert "damaged" not in str(caught.value)
+    assert kind != "fixed_size_binary" or "cast(pyarrow.binary())" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["list", "double", "fixed_size_binary"])
+def test_a_set_without_images_and_texts_is_told_its_columns(write_files, kind):
+    folder = write_files("set", {"train.parquet": pa.table({"thing": NEITHER[kind], "label": LABELS})})
+    with pytest.raises(DataError, match=r"no column of images or texts.*thing \("):
+        load_data(str(folder), label_column="label")
 
 
 def test_a_name_that_two_columns_share_is_told(write_files):

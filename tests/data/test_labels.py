@@ -114,9 +114,16 @@ def test_categories_of_pandas_keep_their_names(write_files):
         "train.parquet": categories(CLASSES, CLASSES * 10),
         "test.parquet": categories(["cat", "ant"], ["cat", "ant"] * 5),
     }
-    data = load_data(str(write_files("animals", files)), input_column="text", label_column="label")
+    data = load_data(str(write_files("animals", files)))
     assert data.class_names == tuple(CLASSES)
     assert_labels_are_the_texts(data)
+
+
+@pytest.mark.parametrize("other", [[3, 4, 5], [True, False, True]])
+def test_a_category_beside_numbers_is_not_taken_for_the_label_unasked(write_files, other):
+    table = categories(CLASSES, CLASSES * 10).append_column("stars", pa.array(other * 10))
+    with pytest.raises(DataError, match="set label_column"):
+        load_data(str(write_files("animals", {"train.parquet": table})), input_column="text")
 
 
 DAY = datetime.datetime(2026, 1, 1)
@@ -145,6 +152,14 @@ def test_what_is_no_class_is_refused_before_anything_is_written(write_files, own
     with pytest.raises(DataError, match="'label'"):
         load_data(str(folder), label_column="label")
     assert not list(own_cache.glob("*.npz"))
+
+
+@pytest.mark.parametrize("label", [-1, 0.5, float("nan"), None])
+def test_a_row_without_a_class_is_named_with_its_value(write_files, label):
+    table = pa.table({"text": ["good film", "bad film"] * 10, "label": [0, 1, 1, label] * 5})
+    folder = write_files("odd", {"train.parquet": table})
+    with pytest.raises(DataError, match=f"row 3 of train.parquet has {label!r}"):
+        load_data(str(folder), label_column="label")
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "float64", "bool"])

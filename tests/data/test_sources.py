@@ -32,7 +32,7 @@ def refusal(folder, **columns):
 
 @pytest.mark.parametrize(("name", "near"), [("cifar100", "cifar10"), ("imbd", "imdb"), ("digit", "digits")])
 def test_an_unknown_name_suggests_the_nearest(name, near):
-    with pytest.raises(DataError, match=f"unknown data set '{name}'; did you mean '{near}'"):
+    with pytest.raises(DataError, match=f"'{name}'.*'{near}'"):
         load_data(name)
 
 
@@ -47,6 +47,18 @@ def test_a_set_that_uncertlr_data_lacks(tmp_path, monkeypatch, made):
         (folder / "imdb").mkdir(parents=True)
     monkeypatch.setenv("UNCERTLR_DATA", str(folder))
     assert f"UNCERTLR_DATA={folder} has no 'imdb': expected Parquet files in {folder / 'imdb'}" in refusal("imdb")
+
+
+def test_a_file_of_uncertlr_data_that_is_not_read_is_named(write_files, monkeypatch):
+    files = dict.fromkeys(("train.parquet", "test.parquet", "more.parquet"), TEXTS)
+    monkeypatch.setenv("UNCERTLR_DATA", str(write_files("imdb", files).parent))
+    with pytest.warns(UserWarning, match=r"imdb: not read: more\.parquet"):
+        load_data("imdb")
+
+
+def test_a_link_that_leads_nowhere_is_no_unknown_name(tmp_path):
+    (tmp_path / "birds").symlink_to(tmp_path / "gone")
+    assert f"link to {tmp_path / 'gone'}" in refusal(tmp_path / "birds")
 
 
 def test_no_network_says_so_at_once_and_names_uncertlr_data(no_network):
@@ -67,7 +79,7 @@ def test_offline_mode_says_so_at_once(tmp_path, monkeypatch):
 
 def test_the_hub_and_a_folder_give_the_same_set(write_set, text_features, monkeypatch):
     folder = write_set("imdb", text_features, train=TEXTS, test=TEXTS)
-    splits = datasets.load_dataset(str(folder), cache_dir=str(folder / "arrow"))
+    splits = datasets.load_dataset(str(folder), cache_dir=str(folder.parents[1] / "arrow"))
     monkeypatch.setenv("UNCERTLR_DATA", str(folder.parent))
     local = load_data("imdb")
     monkeypatch.delenv("UNCERTLR_DATA")

@@ -44,6 +44,21 @@ def test_a_high_share_of_unknown_words_is_told(write_set, text_features, script)
         load_data(write(write_set, text_features, UNSUITED[script]))
 
 
+@pytest.mark.filterwarnings("ignore:.*probe:UserWarning")
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_the_split_whose_words_are_unknown_is_named(write_set, text_features, split):
+    english, greek = ["a good film", "a bad film"] * 50, ["μια καλή ταινία", "μια κακή ταινία"] * 50
+    labels = [0, 1] * 50
+    test = {"text": greek if split == "test" else english, "label": labels}
+    if split == "validation":
+        rows = [f"row{row}" for row in range(100)]
+        probe = load_data(str(write_set("probe", text_features, train={"text": rows, "label": labels}, test=test)))
+        english = [english[row] if rows[row] in probe.vocabulary else greek[row] for row in range(100)]
+    folder = write_set("set", text_features, train={"text": english, "label": labels}, test=test)
+    with pytest.warns(UserWarning, match=f"unknown words.*: 100% in {split};"):
+        load_data(str(folder))
+
+
 @pytest.mark.filterwarnings("ignore:.*unknown words:UserWarning")
 @pytest.mark.parametrize("kind", EMPTY)
 def test_texts_without_a_word_are_told(write_set, text_features, kind):

@@ -131,7 +131,7 @@ def test_accumulation_and_warm_up(tmp_path):
 
 def test_a_named_submodule(tmp_path):
     model = Classifier(calls_itself=False)
-    with pytest.raises(RuntimeError, match=r"did not call 'Classifier' in training mode.*module=\"net\""):
+    with pytest.raises(RuntimeError, match=r"'Classifier'.*module=\"net\""):
         trainer(tmp_path, UncertaintyLRCallback()).fit(model, loader())
     assert not model._forward_hooks
     callback = UncertaintyLRCallback(module="net")
@@ -145,7 +145,7 @@ def test_a_trainer_without_our_scheduler_is_refused(tmp_path):
             optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
             return [optimizer], [StepLR(optimizer, 5)]
 
-    with pytest.raises(ValueError, match="found 0 UncertaintyLR among the trainer's schedulers .StepLR."):
+    with pytest.raises(ValueError, match="0 UncertaintyLR.*StepLR"):
         trainer(tmp_path, UncertaintyLRCallback()).fit(Other(), loader())
 
 

@@ -14,7 +14,7 @@ from uncertlr.runs.archive import publish
 from uncertlr.runs.files import read_json, write_json
 from uncertlr.runs.index import BRIEF, STATUSES, list_runs, median_seconds, run_states
 from uncertlr.runs.paths import paths_of
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 CONFIG = preset("digits", "quick", epochs=1, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
@@ -22,7 +22,7 @@ CONFIG = preset("digits", "quick", epochs=1, channels=[4, 8], hidden_size=16, tr
 
 @pytest.fixture
 def finished():
-    return load_run(run(CONFIG))
+    return read_run(run(CONFIG))
 
 
 def leave(config, **record):

@@ -19,7 +19,7 @@ from uncertlr.config import parameter_cell, preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import publish
 from uncertlr.runs.paths import paths_of, project_folder
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.sweep import Job, Outcome, check_jobs, executed_notebook, missing_jobs, read_sweep, run_sweep, with_fixed_rates
 from uncertlr.sweep.progress import failures, plan, sweep_progress
 from uncertlr.training.run import run
@@ -272,7 +272,7 @@ class TestRefusals:
             ("replay_of: inverse, source_runs: true, seeds: 1", "arm 'b': source_runs=True must be"),
             (
                 "replay_of: single",
-                "arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds",
+                "source_runs='next'",
             ),
             (
                 "replay_of: single, source_runs: own, seeds: 2",
@@ -291,19 +291,17 @@ class TestRefusals:
         assert words in str(caught.value)
 
     def test_a_run_never_replays_itself(self, sweep):
-        with pytest.raises(
-            ConfigError, match="arm 'b': a run never replays itself, so source_runs='next' needs at least two seeds"
-        ):
+        with pytest.raises(ConfigError, match="'b': .*source_runs='next'"):
             sweep(HEAD + "arms: {inverse: {rule: proportional}, b: {replay_of: inverse}}")
 
     def test_settings_that_do_not_go_together_are_found_before_the_first_run(self, sweep):
         jobs = sweep(HEAD + "arms: {fine: {}, bad: {rule: threshold, signal: loss}}")
-        with pytest.raises(ConfigError, match="arm 'bad': signal='loss' has no maximum"):
+        with pytest.raises(ConfigError, match="'bad': signal='loss'"):
             run_sweep(jobs)
         assert not paths_of(jobs[0].config).directory.exists()
 
     def test_a_file_that_is_not_there(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"cannot read the sweep .*none.yaml: No such file"):
+        with pytest.raises(ConfigError, match=r"none\.yaml: No such file"):
             read_sweep(tmp_path / "none.yaml")
 
 
@@ -368,7 +366,7 @@ def failures_stop_only_the_runs_that_replay_them(runs, jobs, outcomes):
 def a_run_at_fault_is_tried_once_and_one_whose_worker_died_goes_on(runs):
     broken = json.loads(paths_of(runs["broken", 0]).record.read_text())
     assert (broken["status"], broken["resumed"]) == ("FAILED", [])
-    killed = load_run(paths_of(runs["killed", 1]))
+    killed = read_run(paths_of(runs["killed", 1]))
     assert killed.record["status"] == "COMPLETED"
     assert len(killed.record["resumed"]) == 1
 
@@ -376,7 +374,7 @@ def a_run_at_fault_is_tried_once_and_one_whose_worker_died_goes_on(runs):
 def results_equal_a_serial_sweeps_bit_for_bit(jobs, root):
     clocks = ["seconds", "elapsed"]
     for job in sorted((job for job in jobs if "broken" not in job.arm), key=lambda job: bool(job.config.donors)):
-        ours, serial = load_run(paths_of(job.config)), load_run(run(job.config.replace(root=str(root))))
+        ours, serial = read_run(paths_of(job.config)), read_run(run(job.config.replace(root=str(root))))
         rows = [each.metrics.drop(columns=clocks) for each in (ours, serial)]
         pd.testing.assert_frame_equal(*rows, check_exact=True)
         pd.testing.assert_frame_equal(ours.predictions, serial.predictions, check_exact=True)
@@ -413,7 +411,7 @@ def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, schedu
     fixed, report = with_fixed_rates(jobs)
     assert (fixed.arm, fixed.config.rule, fixed.config.learning_rate) == ("fixed rate", "none", 2e-3)
     for job, words in ((fixed, "none 0.002"), (report, "threshold 0.002")):
-        assert load_run(paths_of(job.config)).summary["run_id"] == job.run_id
+        assert read_run(paths_of(job.config)).summary["run_id"] == job.run_id
         executed = nbformat.read(executed_notebook(job.config), as_version=4)
         assert executed.cells[-1].outputs[0]["text"].strip() == words
     assert run_sweep(jobs, notebook=tmp_path / "study.ipynb") == []
@@ -432,7 +430,7 @@ def test_the_quickstart_beside_every_run_of_a_sweep_by_two_workers(sweep):
 
 
 def test_no_scheduler_at_the_address(sweep):
-    with pytest.raises(RunError, match="no Dask scheduler answers at 'nowhere://here'"):
+    with pytest.raises(RunError, match="nowhere://here"):
         run_sweep(sweep(GRID), scheduler="nowhere://here")
 
 
@@ -441,7 +439,7 @@ def test_published_runs_are_done_and_serve_as_source_runs(sweep, tmp_path):
         GRID.replace("seeds: 3", "seeds: 2").replace("  inverse_mean_curve: {replay_of: inverse, source_runs: others}\n", "")
     )
     inverse = [job for job in jobs if job.arm == "inverse"]
-    publish([load_run(run(job.config.replace(root=str(tmp_path / "other")))) for job in inverse], "study")
+    publish([read_run(run(job.config.replace(root=str(tmp_path / "other")))) for job in inverse], "study")
     assert [job.arm for job in missing_jobs(jobs)].count("inverse") == 0
     assert len(missing_jobs(jobs)) == 6
     assert [line.split()[-1] for line in plan(jobs, [], 1).splitlines()[1:9] if line.startswith("inverse ")] == [
@@ -526,7 +524,7 @@ def test_runs_lists_filters_and_exports(tmp_path, capsys):
     command("runs", "--csv", tmp_path / "runs.csv")
     row = pd.read_csv(tmp_path / "runs.csv").iloc[0]
     assert (row["run_id"], row["status"], row["channels"]) == (config.run_id, "completed", "4 8")
-    assert row["test_accuracy"] == load_run(paths_of(config)).summary["test"]["accuracy"]
+    assert row["test_accuracy"] == read_run(paths_of(config)).summary["test"]["accuracy"]
     with pytest.raises(ConfigError, match="unknown status 'done'"):
         command("runs", "--status", "done")
     with pytest.raises(ConfigError, match="invalid parameter rule='magic'"):

@@ -26,7 +26,7 @@ def arm_name(config: RunConfig) -> str:
         if config.schedule != "constant":
             return config.schedule
         usual = RunConfig.model_fields["learning_rate"].default
-        return "constant" if config.learning_rate == usual else f"constant {rate(config.learning_rate)}"
+        return "constant" if config.learning_rate == usual else f"constant {format_rate(config.learning_rate)}"
     if config.rule == "proportional":
         if config.schedule == "constant":
             return "inverse" if config.exponent < 0 else "proportional"
@@ -39,10 +39,10 @@ def arm_name(config: RunConfig) -> str:
     return f"{scheduled}{name}{cadence}"
 
 
-def rate(value: float) -> str:
+def format_rate(value: float) -> str:
     """A learning rate as people write it.
 
-    >>> rate(0.0003)
+    >>> format_rate(0.0003)
     '3e-4'
     """
     digits, exponent = f"{value:.1e}".split("e")
@@ -98,8 +98,8 @@ def rates_table(runs: Mapping[str, Run]) -> pd.DataFrame:
             continue
         above = f"{rates['above_threshold']:.1%}" if run.config.rule == "threshold" else ""
         rows[name] = {
-            "initial": rate(run.config.learning_rate),
-            "last": rate(rates["final"]),
+            "initial": format_rate(run.config.learning_rate),
+            "last": format_rate(rates["final"]),
             "at lower bound": f"{rates['at_floor']:.1%}",
             "at upper bound": f"{rates['at_ceiling']:.1%}",
             "above threshold": above,
@@ -148,7 +148,7 @@ def _describe(run: Run, target: float) -> dict[str, object]:
         "epoch of the best validation accuracy": summary["best_epoch"],
         "epoch of the lowest validation loss": _lowest(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
         "epochs to target": f"{reached.time:.0f}" if reached.observed else f"> {reached.time:.0f}",
-        "last rate": rate(summary["rate"]["final"]),
+        "last rate": format_rate(summary["rate"]["final"]),
         "minutes": f"{summary['seconds'] / 60:.1f}",
     }
     if len(run.record["class_names"]) == 2:
@@ -157,4 +157,4 @@ def _describe(run: Run, target: float) -> dict[str, object]:
 
 
 def _lowest(epoch: float, observed: bool) -> str:
-    return f"{epoch:.0f}" if observed else f"{epoch:.0f}, still falling"
+    return f"{epoch:.0f}" if observed else f"≥ {epoch:.0f}"

@@ -224,11 +224,11 @@ def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in values.items() if value is not None and name != "dataset"}
     config = preset(options.dataset, options.profile, **given)
 
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
     from uncertlr.training.run import run
 
     paths = run(config)
-    summary = load_run(paths).summary
+    summary = read_run(paths).summary
     final = summary["test"] or summary["val"]
     split = "test" if summary["test"] else "validation"
     print(f"{split} accuracy {final['accuracy']:.4f}, loss {final['loss']:.4f}, ECE {final['ece']:.4f}")
@@ -238,13 +238,13 @@ def _run(options: argparse.Namespace) -> None:
 def _record(options: argparse.Namespace) -> None:
     from uncertlr.runs.archive import restore_published
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
     from uncertlr.training.record import save_schedule
 
     paths = RunPaths(Path(options.root) if options.root else default_root(), options.run_id)
     if not paths.complete:
         restore_published(paths)
-    run, path = load_run(paths), options.output or Path(f"schedule-{options.run_id}.json")
+    run, path = read_run(paths), options.output or Path(f"schedule-{options.run_id}.json")
     save_schedule(run, path)
     print(
         f"initial learning rate {run.config.learning_rate:g}; follow it with load_schedule({str(path)!r}, total_steps=...)"
@@ -263,11 +263,11 @@ def _book(options: argparse.Namespace) -> None:
 def _add_results(options: argparse.Namespace) -> None:
     from uncertlr.runs.archive import publish
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
 
     root = Path(options.root) if options.root else default_root()
     run_ids = [*options.run_ids, *(_finished(Path(options.sweep), options.root) if options.sweep else [])]
-    runs = [load_run(RunPaths(root, run_id)) for run_id in dict.fromkeys(run_ids)]
+    runs = [read_run(RunPaths(root, run_id)) for run_id in dict.fromkeys(run_ids)]
     path = publish(runs, options.name, with_predictions=options.predictions)
     print(f"{len(runs)} runs, {path.stat().st_size:,} bytes: {path}")
 
@@ -285,11 +285,11 @@ def _store_examples(options: argparse.Namespace) -> None:
 
     from uncertlr.book.examples import store_examples
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
 
     root = Path(options.root) if options.root else default_root()
     for run_id in options.run_ids:
-        print(store_examples(load_run(RunPaths(root, run_id))))
+        print(store_examples(read_run(RunPaths(root, run_id))))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def add_commands(commands: Any) -> None:
     )
     sweep.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a running Dask cluster, in place of processes")
     sweep.add_argument(
-        "--host", default="127.0.0.1", help="address of this machine that its processes listen on (%(default)s)"
+        "--host", default="127.0.0.1", help="address of this machine on which its processes accept connections (%(default)s)"
     )
     sweep.add_argument(
         "--runs-per-gpu", type=int, default=0, metavar="N", help="runs that share a GPU, each claiming 1/N of a worker's GPU"
@@ -148,14 +148,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     from uncertlr.runs.archive import restore_published
     from uncertlr.runs.files import write_json
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import load_run
+    from uncertlr.runs.store import read_run
 
     root = Path(options.root) if options.root else default_root()
     paths = [RunPaths(root, run_id) for run_id in options.run_ids]
     for each in paths:
         if not each.complete:
             restore_published(each)  # so that the error says what a published run lacks
-    found = compare_estimators([load_run(each) for each in paths])
+    found = compare_estimators([read_run(each) for each in paths])
     print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
     if options.json:
         try:
@@ -165,6 +165,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _runs(options: argparse.Namespace) -> None:
+    from uncertlr.analysis.methods import method_column
     from uncertlr.runs.index import BRIEF, STATUSES, list_runs
 
     if options.status and options.status not in STATUSES:
@@ -172,6 +173,7 @@ def _runs(options: argparse.Namespace) -> None:
     rule = RunConfig(rule=options.rule).rule if options.rule else ""
     root = Path(options.root) if options.root else None
     table = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)
+    table.insert(2, "method", method_column(table))
     if options.csv:
         try:
             table.to_csv(options.csv, index=False)
@@ -179,6 +181,7 @@ def _runs(options: argparse.Namespace) -> None:
             raise ConfigError(f"--csv {options.csv}: {error.strerror or error}") from None
         print(f"{len(table)} runs: {options.csv}")
     elif len(table):
-        print(table[list(BRIEF)].to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+        shown = table[["method" if name == "rule" else name for name in BRIEF]]
+        print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
     else:
         print("no runs")

@@ -76,7 +76,7 @@ def choose_columns(
         name: of the set, for errors.
         kind: ``"image"``, ``"text"`` or ``"auto"``.
         input_column: empty to tell it from the types.
-        label_column: empty to take the only one with declared classes.
+        label_column: empty to take the only one with declared classes, else the only categorical one.
         named: columns whose classes the dataset card names.
 
     Raises:
@@ -88,9 +88,15 @@ def choose_columns(
         if column not in schema.names:
             raise DataError(f"{name} has no column {column!r}; it has {', '.join(schema.names)}")
     labelled = [each for each in schema.names if each in named or declared_classes(schema, each)]
+    labelled = labelled or _categories(schema, input_column)
     kinds = {each: _kind(schema, each) for each in schema.names if each != label_column and each not in labelled}
     wanted = [each for each, found in kinds.items() if found and kind in ("auto", found)]
     wanted = wanted or [each for each, found in kinds.items() if found]  # the one of another kind is told by its name
+    if not input_column and not wanted:
+        raise DataError(
+            f"{name} has no column of images or texts among {_listed(schema)}; write images as datasets.Image() or as "
+            "pyarrow.binary(), and texts as strings"
+        )
     clear = [each for each in wanted if not _is_bytes(schema.field(each).type)]  # bytes may be anything
     input_column = input_column or _only(clear or wanted, schema, name, "input_column")
     label_column = label_column or _only(labelled, schema, name, "label_column")
@@ -98,7 +104,7 @@ def choose_columns(
     if not actual:
         raise DataError(
             f"{name}: column {input_column!r} holds values of type {schema.field(input_column).type}, neither images nor "
-            "texts; name another input_column, or write images as datasets.Image() and texts as strings"
+            f"texts; {_cast(schema.field(input_column).type)}"
         )
     if kind not in ("auto", actual):
         found = schema.field(input_column).type
@@ -158,6 +164,22 @@ def _kind(schema: pa.Schema, column: str) -> str:
     return "image" if _is_bytes(found) or _is_image_struct(found) else ""
 
 
+def _cast(found: pa.DataType) -> str:
+    """What makes a column of this type one of images or texts."""
+    if pa.types.is_fixed_size_binary(found):
+        return "cast it first, as in column.cast(pyarrow.binary())"
+    return "name another input_column, or write images as datasets.Image() and texts as strings"
+
+
+def _categories(schema: pa.Schema, input_column: str) -> list[str]:
+    """The categorical column, where it alone can hold labels and another one the inputs."""
+    others = [field for field in schema if field.name != input_column]
+    classes = [field.name for field in others if pa.types.is_dictionary(field.type)]
+    numbers = any(pa.types.is_integer(field.type) or pa.types.is_boolean(field.type) for field in others)
+    inputs = any(_kind(schema, each) for each in schema.names if each not in classes)
+    return classes if len(classes) == 1 and inputs and not numbers else []
+
+
 def _is_text(found: pa.DataType) -> bool:
     if pa.types.is_dictionary(found):
         return _is_text(found.value_type)
@@ -177,6 +199,9 @@ def _is_image_struct(found: pa.DataType) -> bool:
 
 def _only(candidates: list[str], schema: pa.Schema, name: str, parameter: str) -> str:
     if len(candidates) != 1:
-        columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
-        raise DataError(f"{name}: set {parameter}, which cannot be told from the columns: {columns}")
+        raise DataError(f"{name}: set {parameter}, which cannot be told from the columns: {_listed(schema)}")
     return candidates[0]
+
+
+def _listed(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

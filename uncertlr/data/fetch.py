@@ -83,8 +83,11 @@ def load_files(
                 "parquet", data_files=files, columns=wanted, features=features, cache_dir=scratch, keep_in_memory=True
             )
     except Exception as error:  # Arrow and the file system raise many kinds
-        where = _first_unreadable(layout, wanted) or layout.folder
-        raise DataError(f"{name} could not be read from {where}: {_first_line(_root_cause(error))}") from error
+        unreadable = _first_unreadable(layout, wanted)
+        mend = "; if its writer can read it, write it anew, else fetch it again" if unreadable else ""
+        raise DataError(
+            f"{name} could not be read from {unreadable or layout.folder}: {_first_line(_root_cause(error))}{mend}"
+        ) from error
     return dict(loaded), counts
 
 

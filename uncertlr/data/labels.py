@@ -119,9 +119,16 @@ def _numbers(part: Labels, column: str, name: str) -> np.ndarray:
             return values.astype(np.int64)
     except (TypeError, ValueError, OverflowError):  # None, a name, or more than 64 bits
         pass
+    row, value = next((row, value) for row, value in enumerate(part.values) if not _is_class_index(value))
+    mend = "remove rows without a label" if value is None else "number the classes 0, 1, 2, and so on"
     raise DataError(
-        f"{name}: column {column!r} must hold a class index of 0 or more in every row, which {part.where} does not"
+        f"{name}: column {column!r} must hold a class index of 0 or more in every row, but row {row} of {part.where} has "
+        f"{value!r}; {mend}"
     )
+
+
+def _is_class_index(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < 2**53 and value == int(value)
 
 
 def _names_of_numbers(labels: np.ndarray, column: str, name: str) -> tuple[str, ...]:

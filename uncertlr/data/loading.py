@@ -21,7 +21,7 @@ from uncertlr.seeding import generator
 EMBEDDED = {"digits": digits, "toy_reviews": toy_reviews}
 
 UNKNOWN_SHARE = 0.3
-"""Share of validation's words that may be unknown without a warning; texts without spaces have nearly 1, IMDB 0.02."""
+"""Share of a split's words that may be unknown without a warning; texts without spaces have nearly 1, IMDB 0.02."""
 
 
 def load_data(
@@ -69,7 +69,9 @@ def load_data(
         tested = np.arange(len(source.train[1]), len(corpus.lengths))
         inputs = [encode(corpus, examples, vocabulary, max_tokens) for examples in (chosen, held_out, tested)]
         if name not in EMBEDDED:
-            _tell_unsuited_texts(name, corpus.lengths, inputs[1][corpus.lengths[held_out] > 0])
+            scored = {"validation": (held_out, inputs[1]), "test": (tested, inputs[2])}
+            words = {split: tokens[corpus.lengths[rows] > 0] for split, (rows, tokens) in scored.items()}
+            _tell_unsuited_texts(name, corpus.lengths, words)
     else:
         inputs = _parts(source.train[0], np.asarray(source.test[0]), chosen, held_out)
     targets = _parts(source.train[1], source.test[1], chosen, held_out)
@@ -99,23 +101,34 @@ def _parts(train: np.ndarray, test: np.ndarray, chosen: np.ndarray, held_out: np
     return [train[chosen], train[held_out], test]
 
 
-def _tell_unsuited_texts(name: str, lengths: np.ndarray, val_tokens: np.ndarray) -> None:
-    """Warn of texts that the splitting into words does not suit."""
+def _tell_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.ndarray]) -> None:
+    """Warn of texts that the splitting into words does not suit.
+
+    Args:
+        name: of the set.
+        lengths: words of all its texts.
+        scored: token ids of the texts of validation and test that have words.
+    """
     if empty := int((lengths == 0).sum()):
         warnings.warn(
             f"{name}: {empty} of {len(lengths)} texts are empty, and are read as one unknown word each",
             UserWarning,
             stacklevel=3,
         )
-    words = np.count_nonzero(val_tokens)
-    share = np.count_nonzero(val_tokens == UNKNOWN_TOKEN) / words if words else 0.0
-    if share > UNKNOWN_SHARE:
+    shares = {split: _unknown_share(tokens) for split, tokens in scored.items()}
+    if max(shares.values()) > UNKNOWN_SHARE:
+        told = " and ".join(f"{share:.0%} in {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
         warnings.warn(
-            f"{name}: {share:.0%} of the words of validation are unknown words, in no training text or too rare; put spaces "
+            f"{name}: share of unknown words, in no training text or too rare: {told}; put spaces "
             "between the words of a script without spaces, else take more training texts or a larger vocab_size",
             UserWarning,
             stacklevel=3,
         )
+
+
+def _unknown_share(tokens: np.ndarray) -> float:
+    words = np.count_nonzero(tokens)
+    return float(np.count_nonzero(tokens == UNKNOWN_TOKEN) / words) if words else 0.0
 
 
 def _check_sizes(name: str, train_examples: int, val_fraction: float, vocab_size: int, max_tokens: int) -> None:
@@ -143,6 +156,8 @@ def known_kind(name: str, kind: str = "auto") -> str:
     path = Path(name)
     if path.is_file():
         raise DataError(f"{name} is a file; name the folder that holds it and the set's other files")
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{name} is a link to {path.readlink()}, which is not there; mend the link, or name another folder")
     if not name or not path.is_dir():
         raise DataError(_unknown(name))
     return kind

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from uncertlr.data.cache import Arrays, cached
+from uncertlr.data.cache import Decoded, cached
 from uncertlr.data.columns import Columns, choose_columns, declared_classes, refuse_other_columns
 from uncertlr.data.fetch import fetch, load_files, refuse_empty, schemas_of
 from uncertlr.data.images import decode_all, stack
@@ -86,7 +86,7 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
     else:
         key = _key(request, hashlib.sha256(repository.encode()).hexdigest())
         arrays = cached(key, lambda: _decode(_load_hub(repository, request), request))
-    notes = [*(layout.notes() if layout and name not in HUB else []), *arrays["notes"].tolist()]
+    notes = [*(layout.notes() if layout else []), *arrays["notes"].tolist()]
     for note in notes:
         warnings.warn(f"{name}: {note}", UserWarning, stacklevel=2)
     return _from_arrays(arrays)
@@ -148,7 +148,7 @@ def _load_hub(repository: str, request: Request) -> Tables:
     return Tables(columns, splits, {split: [(split, names[split], len(rows))] for split, rows in splits.items()})
 
 
-def _decode(tables: Tables, request: Request) -> Arrays:
+def _decode(tables: Tables, request: Request) -> Decoded:
     columns, name = tables.columns, request.name
     class_names, labels = _labels_of_splits(tables, name)  # first, since images take long
     read = _images if columns.kind == "image" else _texts
@@ -232,7 +232,7 @@ def _texts(rows: Any, column: str, where: str) -> list[str]:
     return texts
 
 
-def _from_arrays(arrays: Arrays) -> Source:
+def _from_arrays(arrays: Decoded) -> Source:
     kind = str(arrays["kind"])
 
     def part(which: str) -> tuple[Inputs, np.ndarray]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 ArrayLike = Tensor | np.ndarray
-"""What a metric takes: a tensor on any device, or a NumPy array."""
+"""What a metric takes: a tensor on any device, or a NumPy array; lists of numbers serve too."""
 
 
 HALF = (torch.float16, torch.bfloat16)
@@ -93,6 +93,7 @@ def checked(probs: ArrayLike, targets: ArrayLike) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: see `checked_probs` and `checked_targets`.
     """
+    probs, targets = _tensor(probs, "probs"), _tensor(targets, "targets")
     shape = list(probs.shape)
     if len(shape) != 2:
         raise ValueError(
@@ -123,7 +124,8 @@ def checked_members(probs: ArrayLike) -> Tensor:
     Raises:
         ValueError: another shape, or see `checked_probs`.
     """
-    if len(probs.shape) != 3 or len(probs) == 0:
+    probs = _tensor(probs, "probs")
+    if probs.ndim != 3 or len(probs) == 0:
         raise ValueError(f"probs: expected [S, B, C], S > 0 samples first, got {list(probs.shape)}; one sample: probs[None]")
     return checked_probs(probs)
 
@@ -155,6 +157,8 @@ def _what_is_wrong(wide: Tensor, sums: Tensor, tolerance: float) -> str:
         return f"probs hold {value}: the model has diverged or its logits overflowed; find the first such batch"
     if high <= 0 and low < 0:
         return f"probs are all at most 0, the lowest {low:.4g}: these look like log-probabilities; use .exp()"
+    if -tolerance <= low < 0 and bool(((sums - 1).abs() <= tolerance).all()):
+        return f"probs hold {low:.4g}, below 0 by rounding; use probs.clip(0)"
     worst = float(sums.flatten()[(sums - 1).abs().flatten().argmax()])
     if low >= 0 and bool(((sums - 100).abs() <= 100 * tolerance).all()):
         return f"probs hold {high:.4g} and rows sum to {worst:.4g}: these look like percentages; divide them by 100"

@@ -28,9 +28,10 @@ def debiased_calibration_error(
     each holds enough examples for its noise to be estimated: 15 bins from n = 300 on.
 
     Against the plain ECE with 15 bins, in mean absolute error: of a calibrated model with confidences from 0.5 to 1 it is
-    better at every n (about 0.08 against 0.25 at n = 8, 0.04 against 0.09 at n = 100, 0.02 against 0.03 at n = 1,000). Of a
-    model that is off by 0.1 everywhere it is better below n = 50, and both are alike from there on; of one that is off by
-    0.2 both are alike at every n. Below n = 100 either may be off by 0.05 and more: state n beside it.
+    better at every n above 1 (about 0.08 against 0.25 at n = 8, 0.04 against 0.09 at n = 100, 0.02 against 0.03 at
+    n = 1,000), and equal at n = 1, where no noise can be estimated. Of a model that is off by 0.1 everywhere it is better
+    below n = 50, and both are alike from there on; of one that is off by 0.2 both are alike at every n. Below n = 100 either
+    may be off by 0.05 and more: state n beside it.
 
     Args:
         probs: [B, C].

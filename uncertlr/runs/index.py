@@ -15,10 +15,8 @@ from uncertlr.errors import UncertlrError
 from uncertlr.runs.archive import published_ids, results_folder, stale_results
 from uncertlr.runs.files import read_json
 from uncertlr.runs.paths import RunPaths, default_root, paths_of
-from uncertlr.runs.schema import Summary, checked
+from uncertlr.runs.schema import Row, Summary, validated
 from uncertlr.runs.store import read_config, read_record
-
-Row = dict[str, Any]
 
 STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
 SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
@@ -109,7 +107,7 @@ def _local_row(root: Path, name: str) -> Row:
     try:
         paths = RunPaths(root, name)
         record = read_record(paths) if paths.record.is_file() else {"status": "INTERRUPTED"}  # killed as it began
-        summary = checked(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
+        summary = validated(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
         return _row(name, read_config(paths).model_dump(), record, summary, record.get("published") or str(root))
     except (UncertlrError, OSError) as error:
         return {"run_id": name, "status": "damaged", "source": str(root), "error": str(error)}

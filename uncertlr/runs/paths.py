@@ -33,7 +33,11 @@ class RunPaths:
     def __post_init__(self) -> None:
         """Refuse a name that could lead out of the root."""
         if not re.fullmatch(r"\w[\w.-]*", self.run_id):
-            raise RunError(f"{self.run_id!r} is no name of a run: letters, digits, dots, dashes and underscores make one")
+            name = self.run_id.rstrip("/").rpartition("/")[2]
+            mend = f"; of a path take the last part, {name}, and the folder before it as root" if "/" in self.run_id else ""
+            raise RunError(
+                f"{self.run_id!r} is no name of a run: letters, digits, dots, dashes and underscores make one{mend}"
+            )
 
     @property
     def directory(self) -> Path:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 
-SETTINGS = {
+DASK_SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,  # a run waits at the scheduler, so it never dies with another's worker
     "distributed.scheduler.worker-ttl": None,  # a worker deep in a training step is not dead
     "distributed.comm.timeouts.connect": "120s",  # importing torch on a busy machine takes its time
@@ -30,7 +30,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
 
     Args:
         workers: how many.
-        host: the only address that scheduler and workers listen on; their ports are free ones.
+        host: the only address on which scheduler and workers accept connections; their ports are free ones.
         resources: what each worker declares to have.
 
     Raises:
@@ -42,7 +42,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     try:
         socket.create_server((host, 0)).close()
     except OSError as error:
-        raise RunError(f"no process can listen on host {host!r} ({error.strerror}); is it this machine's?") from None
+        raise RunError(f"no process can serve on host {host!r} ({error.strerror}); is it this machine's?") from None
     options = {
         "n_workers": workers,
         "threads_per_worker": 1,
@@ -53,7 +53,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
         "resources": resources or None,
         "silence_logs": logging.CRITICAL,
     }
-    with dask.config.set(SETTINGS), LocalCluster(**options) as cluster, Client(cluster) as client:
+    with dask.config.set(DASK_SETTINGS), LocalCluster(**options) as cluster, Client(cluster) as client:
         client.run(_ignore_interrupts)
         if host != LOOPBACK:
             print(f"other machines can join: dask worker {cluster.scheduler_address} --nthreads 1", flush=True)
@@ -74,7 +74,7 @@ def running_cluster(address: str, claims: Resources) -> "Iterator[Client]":
     import dask
     from distributed import Client
 
-    with dask.config.set(SETTINGS):
+    with dask.config.set(DASK_SETTINGS):
         try:
             client = Client(address, timeout=30)
         except (OSError, ValueError) as error:

@@ -41,7 +41,7 @@ def run_sweep(
         jobs: the runs, of `read_sweep`; those that are done are passed over.
         workers: processes on this machine, of one thread each; on its GPU, ``runs_per_gpu`` at most.
         scheduler: address of a running Dask scheduler to use instead; its workers must see the same folders.
-        host: address that the processes on this machine listen on.
+        host: address on which the processes of this machine accept connections.
         runs_per_gpu: how many runs share a GPU. Each claims that part of a worker's resource ``GPU``; 0 claims a whole one
             if the runs' device is cuda, and nothing else.
         notebook: a notebook with a parameters cell, which each run leaves executed beside it.

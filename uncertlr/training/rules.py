@@ -11,7 +11,7 @@ from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import Arrays, load_arrays
 from uncertlr.runs.paths import RunPaths, paths_of
-from uncertlr.runs.store import Run, load_run, read_trace
+from uncertlr.runs.store import Run, read_run, read_trace
 from uncertlr.schedulers import (
     BoldDriver,
     Bounds,
@@ -138,4 +138,4 @@ def _source_run(config: RunConfig, run_id: str) -> Run:
     paths = RunPaths(Path(paths_of(config).root), run_id)
     if not (paths.complete or restore_published(paths)):
         raise RunError(f"the run needs the trace of {run_id}, which is not finished in {paths.root}; run that first")
-    return load_run(paths)
+    return read_run(paths)

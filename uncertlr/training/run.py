@@ -14,7 +14,7 @@ from uncertlr.runs import provenance
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import write_atomically, write_json
 from uncertlr.runs.paths import RunPaths, claimed, paths_of
-from uncertlr.runs.store import Run, load_run, read_metrics, read_record, read_trace
+from uncertlr.runs.store import Run, read_metrics, read_record, read_run, read_trace
 from uncertlr.training.allocator import keep_freed_memory
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.checkpoint import drop_checkpoints
@@ -56,7 +56,7 @@ def find(config: RunConfig) -> Run | None:
         DataError: the run was trained on other data than its folder now holds.
     """
     paths = paths_of(config)
-    return load_run(paths) if _found(config, paths) else None
+    return read_run(paths) if _found(config, paths) else None
 
 
 def _found(config: RunConfig, paths: RunPaths) -> bool:

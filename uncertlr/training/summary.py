@@ -1,16 +1,13 @@
 """The final numbers of a run."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from uncertlr.config import RESULT_VERSION, RunConfig
 from uncertlr.metrics import bootstrap_intervals, time_to_minimum
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.schema import Row
 from uncertlr.training.loop import Evaluation
-
-Row = dict[str, Any]
 
 
 def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluations: dict[str, Evaluation]) -> Row:
