@@ -128,13 +128,9 @@ def test_the_chapter_on_the_loop_is_rendered_from_published_runs(tmp_path, monke
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         execute_notebook(path("feedback"), tmp_path / "out.ipynb", {})
-    assert shown(tmp_path / "out.ipynb") == (7, 2)
-    outputs = [output for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells for output in cell.get("outputs", [])]
-    text = "\n".join(str(output.get("data", {})) for output in outputs)
-    assert re.search(r"lowest threshold</th>\\n +<td>0.65<", text)  # the solutions of the exercises
-    for name, ends in (("rises", "0.010 to 0.010"), ("falls", "0.010 to 0.056")):
-        assert re.search(rf"{name} with the rate, speed 0.1</th>\\n +<td>[\d.]+</td>\\n +<td>{ends}", text)
-    assert re.search(r"rises with the rate, speed 0.05</th>\\n +<td>[\d.]+</td>\\n +<td>10.000 to 10.000", text)
+    cells = nbformat.read(tmp_path / "out.ipynb", 4).cells
+    printed = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    assert "same factors: True" in printed  # by hand and by the library
     records = [json.loads(file.read_text()) for file in (tmp_path / "runs").glob("*/run.json")]
     assert records
     assert all("published" in record for record in records), "a run was trained"
