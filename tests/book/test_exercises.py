@@ -33,7 +33,6 @@ def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
 """,
-<<<<<<< HEAD
     "feedback.share_above": """
 def share_above(decrease, increase):  # the wrong sign of a logarithm
     return math.log(increase) / (math.log(increase) + math.log(decrease))
@@ -59,7 +58,6 @@ def factors_with_cadence(uncertainties, every):  # decides on the last value ins
     "feedback.lowest_threshold": """
 def lowest_threshold(signals):  # the lowest value instead of the rule's end
     return round(min(signals), 2)
-=======
     "controls.source_seeds": """
 def source_seeds(seeds):  # its own
     return {seed: seed for seed in seeds}
@@ -74,7 +72,6 @@ def sign_flip_p(differences):  # one-sided
     observed = sum(differences)
     sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
     return statistics.fmean(total >= observed for total in sums)
->>>>>>> main
 """,
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down

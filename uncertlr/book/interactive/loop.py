@@ -19,7 +19,9 @@ START: dict[str, float] = {"threshold": 0.5, "low": 0.01, "high": 10.0, "every":
 """Values of the sliders before a reader moves them."""
 
 
-def loop(curve: Sequence[float], *, spacing: float = 1.0, steps: int = 1_260, steps_per_epoch: int = 21) -> InteractiveFigure:
+def loop(
+    curve: Sequence[float], *, spacing: float = 1.0, steps: int = 1_260, steps_per_epoch: int = 21
+) -> InteractiveFigure:
     """Uncertainty and factor of a simulated training, with sliders for the rule and for the network.
 
     Args:
@@ -31,8 +33,8 @@ def loop(curve: Sequence[float], *, spacing: float = 1.0, steps: int = 1_260, st
     """
     curve = [round(float(value), 4) for value in curve]
     signals, factors = simulate_loop(rule_of(**START), simulated_network(curve, spacing), steps)
-    shown = range(0, steps, max(steps_per_epoch, steps // 10))
-    rows = "".join(f"<tr><td>{n // steps_per_epoch}</td><td>{signals[n]:.2f}</td><td>{factors[n]:.3g}</td></tr>" for n in shown)
+    shown = [(n / steps_per_epoch, signals[n], factors[n]) for n in range(0, steps, max(steps_per_epoch, steps // 10))]
+    rows = "".join(f"<tr><td>{epoch:.0f}</td><td>{u:.2f}</td><td>{factor:.3g}</td></tr>" for epoch, u, factor in shown)
     static = f"<table><tr><th>epoch</th><th>uncertainty</th><th>factor on the rate</th></tr>{rows}</table>"
     data = {
         "curve": curve,
@@ -46,9 +48,7 @@ def loop(curve: Sequence[float], *, spacing: float = 1.0, steps: int = 1_260, st
     return InteractiveFigure("loop", data, label, static)
 
 
-def rule_of(
-    threshold: float, low: float, high: float, every: float = 1, rise: float = 0.0, inverted: bool = False
-) -> Rule:
+def rule_of(threshold: float, low: float, high: float, every: float = 1, rise: float = 0.0, inverted: bool = False) -> Rule:
     """The library's rule at a position of the sliders.
 
     Args:
