@@ -13,6 +13,26 @@ CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
 IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
+    "calibration.debiased_error": """
+def debiased_error(counts, confidence, accuracy):  # each bin is cut off at 0
+    squares = (accuracy - confidence).square() - accuracy * (1 - accuracy) / (counts - 1)
+    return float((squares.clamp(min=0) * counts / counts.sum()).sum().sqrt())
+""",
+    "calibration.brier_score": """
+def brier_score(probs, labels):  # mean over the classes too
+    return float(F.mse_loss(probs, F.one_hot(labels, probs.shape[-1]).float()))
+""",
+    "calibration.accuracy_of_surest": """
+def accuracy_of_surest(uncertainty, right, share):  # those with the highest uncertainty
+    answered = uncertainty.argsort(descending=True)[: round(share * len(uncertainty))]
+    return float(right[answered].float().mean())
+""",
+    "calibration.bootstrap_interval": """
+def bootstrap_interval(score, confidence, right):  # without replacement
+    draws = [torch.randperm(len(right)) for _ in range(500)]
+    scores = torch.tensor([float(score(confidence[d], right[d])) for d in draws])
+    return scores.quantile(torch.tensor([0.025, 0.975]))
+""",
     "entropy.mutual_information": """
 def mutual_information(probs):  # NaN where a probability is 0
     def entropy(p):
@@ -32,6 +52,21 @@ def dropout_on(network):  # everything in training mode
 def entropy_with_few(probs, few):  # the first group only
     mean = probs[:few].mean(0)
     return float(-torch.xlogy(mean, mean).sum(-1).mean())
+""",
+    "controls.source_seeds": """
+def source_seeds(seeds):  # its own
+    return {seed: seed for seed in seeds}
+""",
+    "controls.log_rate_distance": """
+def log_rate_distance(rates, others):  # of the rates themselves
+    return math.sqrt(statistics.fmean((one - other) ** 2 for one, other in zip(rates, others)))
+""",
+    "controls.sign_flip_p": """
+def sign_flip_p(differences):  # one-sided
+    from itertools import product
+    observed = sum(differences)
+    sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
+    return statistics.fmean(total >= observed for total in sums)
 """,
     "feedback.share_above": """
 def share_above(decrease, increase):  # the wrong sign of a logarithm
@@ -58,20 +93,6 @@ def factors_with_cadence(uncertainties, every):  # decides on the last value ins
     "feedback.lowest_threshold": """
 def lowest_threshold(signals):  # the lowest value instead of the rule's end
     return round(min(signals), 2)
-    "controls.source_seeds": """
-def source_seeds(seeds):  # its own
-    return {seed: seed for seed in seeds}
-""",
-    "controls.log_rate_distance": """
-def log_rate_distance(rates, others):  # of the rates themselves
-    return math.sqrt(statistics.fmean((one - other) ** 2 for one, other in zip(rates, others)))
-""",
-    "controls.sign_flip_p": """
-def sign_flip_p(differences):  # one-sided
-    from itertools import product
-    observed = sum(differences)
-    sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
-    return statistics.fmean(total >= observed for total in sums)
 """,
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
