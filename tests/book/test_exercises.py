@@ -115,6 +115,27 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
 """,
+    "two_kinds.posterior_covariance": """
+def posterior_covariance(phi, p, prior_precision):  # every example counts the same
+    return torch.linalg.inv(phi.T @ phi + prior_precision * torch.eye(phi.shape[1]))
+""",
+    "two_kinds.logit_variance": """
+def logit_variance(hidden, weight, p):  # kept units are not scaled
+    return p * (1 - p) * hidden.square() @ weight.square().T
+""",
+    "two_kinds.ensemble_parts": """
+def ensemble_parts(networks, inputs):  # the mean of the logits
+    logits = torch.stack([network(inputs) for network in networks])
+    def entropy(logits):
+        return torch.distributions.Categorical(logits=logits).entropy()
+    aleatoric = entropy(logits).mean(0)
+    return aleatoric, entropy(logits.mean(0)) - aleatoric
+""",
+    "two_kinds.most_informative": """
+def most_informative(probs, count):  # by total uncertainty
+    mean = probs.mean(0)
+    return (-torch.xlogy(mean, mean).sum(-1)).argsort(descending=True)[:count]
+""",
     "verdict.paired_interval": """
 def paired_interval(differences):  # the normal quantile
     half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))

@@ -94,7 +94,9 @@ def test_search_finds_a_page(tab: Any) -> None:
 
 def test_exercises_have_solutions_that_open(tab: Any) -> None:
     tab.open(address("book/executed/entropy.html"))
-    solutions = "[...document.querySelectorAll('details')].filter(e => e.querySelector('summary').textContent === 'Solution')"
+    solutions = (
+        "[...document.querySelectorAll('details')].filter(e => e.querySelector('summary').textContent === 'Solution')"
+    )
     assert tab.evaluate(f"{solutions}.length") >= 6
     assert not tab.evaluate(f"{solutions}.some(e => e.open)")
     tab.evaluate(f"{solutions}[0].querySelector('summary').click()")
