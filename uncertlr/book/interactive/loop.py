@@ -32,7 +32,8 @@ def loop(
         steps_per_epoch: for the horizontal axis.
     """
     curve = [round(float(value), 4) for value in curve]
-    signals, factors = simulate_loop(rule_of(**START), simulated_network(curve, spacing), steps)
+    rule = rule_of(START["threshold"], START["low"], START["high"])
+    signals, factors = simulate_loop(rule, simulated_network(curve, spacing), steps)
     shown = [(n / steps_per_epoch, signals[n], factors[n]) for n in range(0, steps, max(steps_per_epoch, steps // 10))]
     rows = "".join(f"<tr><td>{epoch:.0f}</td><td>{u:.2f}</td><td>{factor:.3g}</td></tr>" for epoch, u, factor in shown)
     static = f"<table><tr><th>epoch</th><th>uncertainty</th><th>factor on the rate</th></tr>{rows}</table>"
