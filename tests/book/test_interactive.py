@@ -223,6 +223,16 @@ def move_sliders(tab, settings):
             press(tab, "ArrowRight" if goal > now else "ArrowLeft")
 
 
+def test_the_loop_says_which_share_is_above_the_threshold(tab, tmp_path):
+    opened(tab, tmp_path, loop(CURVE, spacing=50, steps=1_200))
+    move_sliders(tab, {"low": 1.0, "rise": 0.1})
+    signals, _ = simulate_loop(rule_of(0.5, 1.0, 10.0), simulated_network(CURVE, 50, 0.1), 1_200)
+    above = np.array(signals) > 0.5
+    shares = [int(share) for share in re.findall(r"(\d+) %", tab.evaluate(f"{FIGURE}.querySelector('.sum').textContent"))]
+    assert shares[2:] == [round(100 * above.mean()), round(100 * above[800:].mean())]
+    assert shares[3] == pytest.approx(12, abs=1)  # the factor stays between its bounds
+
+
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_the_loop_gives_the_librarys_factors(tab, tmp_path, settings):
     opened(tab, tmp_path, loop(CURVE, spacing=50, steps=400))

@@ -131,12 +131,13 @@
     curves[0].setAttribute("d", path(TOP, signals));
     curves[1].setAttribute("d", path(BOTTOM, factors));
     Object.entries(limits).forEach(([name, move]) => move(settings[name]));
-    const percent = (holds) => `${Math.round((100 * holds.filter(Boolean).length) / data.steps)} %`;
+    const percent = (holds) => `${Math.round((100 * holds.filter(Boolean).length) / holds.length)} %`;
+    const above = signals.map((u) => u > settings.threshold);
     summary.textContent =
       `At the lower bound in ${percent(factors.map((f) => f <= settings.low))} of the steps, ` +
       `at the upper bound in ${percent(factors.map((f) => f >= settings.high))}. ` +
-      `Uncertainty above the threshold in ${percent(signals.map((u) => u > settings.threshold))}, ` +
-      `at the end ${signals.at(-1).toFixed(2)}.`;
+      `Uncertainty is above the threshold in ${percent(above)} of all steps, ` +
+      `and in ${percent(above.slice(-Math.floor(data.steps / 3)))} of the last third.`;
     Object.assign(root, { signals, factors });
   };
   sliders.forEach((restore) => restore());
