@@ -136,6 +136,22 @@ def most_informative(probs, count):  # by total uncertainty
     mean = probs.mean(0)
     return (-torch.xlogy(mean, mean).sum(-1)).argsort(descending=True)[:count]
 """,
+    "learning_rates.largest_rate": """
+def largest_rate(hessian):  # the curvatures along the axes
+    return 2 / float(hessian.diagonal().max())
+""",
+    "learning_rates.level": """
+def level(rate, curvature, noise):  # good for small rates only
+    return rate * noise**2 / 4
+""",
+    "learning_rates.with_warm_up": """
+def with_warm_up(schedule, num_steps):  # a first step with the rate 0
+    return lambda step: step / num_steps if step < num_steps else schedule(step - num_steps)
+""",
+    "learning_rates.suggested_rate": """
+def suggested_rate(rates, losses):  # a low loss after training has broken
+    return rates[losses.index(min(losses))] / 3
+""",
     "verdict.paired_interval": """
 def paired_interval(differences):  # the normal quantile
     half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
