@@ -11,7 +11,7 @@ import pytest
 from uncertlr.book.claims import TAG
 from uncertlr.runs.paths import project_folder
 
-OLD = {"calibration", "cifar10", "code_changes", "costs", "feedback", "imdb", "uncertainty"}
+OLD = {"calibration", "code_changes", "costs", "feedback", "uncertainty"}
 OLD |= {"verdict", "your_own_model"}
 """Still to be rewritten."""
 

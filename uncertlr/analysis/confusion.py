@@ -30,7 +30,7 @@ class Confusion:
 
     @property
     def by_class(self) -> pd.DataFrame:
-        """A row a label: ``examples``, ``error_rate``, and ``entropy``, the mean as a share of its maximum; NaN without any."""
+        """A row a label: ``examples``, ``error_rate``, and ``entropy``, the mean as a share of log C; NaN without any."""
         examples = self.counts.sum(axis=1)
         number = np.where(examples > 0, examples, np.nan)
         wrong = (examples - np.diag(self.counts)) / number

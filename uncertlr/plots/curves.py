@@ -131,7 +131,7 @@ def label_ends(ax: "Axes", room: float = 0.11) -> "Axes":
     ends = [_last_height(ax, line) for line in lines]
     for line, height in zip(lines, spaced(ends, room), strict=True):
         text = str(line.get_label())
-        place = {"xycoords": "axes fraction", "va": "center", "annotation_clip": False}
+        place: Any = {"xycoords": "axes fraction", "va": "center", "annotation_clip": False}
         ax.annotate(text, (1.02, height), color=line.get_color(), parse_math=False, **place)
     return ax
 

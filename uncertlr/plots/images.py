@@ -1,7 +1,7 @@
 """Pictures of examples."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def gallery(axes: Sequence["Axes"], images: np.ndarray, titles: Sequence[str]) -> Sequence["Axes"]:
+def gallery(axes: Sequence["Axes"], images: Sequence[np.ndarray] | np.ndarray, titles: Sequence[str]) -> Sequence["Axes"]:
     """Small pictures with a title each.
 
     Args:
