@@ -12,6 +12,9 @@ from uncertlr.plots.style import COLOURS, INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LEAST_SHARE = 1e-3
+"""Of the examples: in a bin with fewer, a gap is noise."""
+
 
 def reliability(
     ax: "Axes",
@@ -65,7 +68,8 @@ def calibration_gap(
     """Accuracy minus confidence against confidence, a line a method, and below it the share of the examples in each bin.
 
     Above 0 a network is underconfident, below it overconfident. Bars are 95 % intervals: of one run Wilson's over the
-    examples of a bin, of five or more Student's over the runs; empty bins are left out.
+    examples of a bin, of five or more Student's over the runs. Bins with less than `LEAST_SHARE` of
+    the examples are left out.
 
     Args:
         ax: where to draw the lines; labelled, so that `uncertlr.plots.label_ends` can name them.
@@ -77,7 +81,7 @@ def calibration_gap(
     for name, columns in bins.items():
         counts, confidence, accuracy = (np.asarray(values, dtype=float) for values in columns)
         total = counts.sum(axis=0)
-        full = total > 0
+        full = total > LEAST_SHARE * total.sum()
         x, y = (np.nansum(values * counts, axis=0)[full] / total[full] for values in (confidence, accuracy - confidence))
         if len(counts) == 1:
             low, high = (end[full] - x for end in wilson_interval(accuracy[0] * counts[0], counts[0]))

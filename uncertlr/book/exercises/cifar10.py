@@ -45,4 +45,6 @@ def balanced_threshold(answer: Callable[..., float]) -> None:
             raise Wrong("The function returns nothing yet.")
         above = float((signals > given).mean())
         if abs(above - share) > 0.003:
-            raise Wrong(f"With factors of {factors} a share of {share} should be above it; with {given:.3f} it is {above:.3f}.")
+            raise Wrong(
+                f"With factors of {factors} a share of {share} should be above it; with {given:.3f} it is {above:.3f}."
+            )

@@ -24,7 +24,15 @@ def f_test(answer: Test) -> None:
 
 def exchange_test(answer: Test) -> None:
     """Exact test of two variances by exchanging within pairs, each sample centred."""
-    _agrees(answer, [([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], 0.5), (NEAR, FAR, 0.0625), (*MIXED, 0.6875), ([10.0, 11.0, 12.5], [3.0, 2.0, 0.5], 1.0)])
+    _agrees(
+        answer,
+        [
+            ([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], 0.5),
+            (NEAR, FAR, 0.0625),
+            (*MIXED, 0.6875),
+            ([10.0, 11.0, 12.5], [3.0, 2.0, 0.5], 1.0),
+        ],
+    )
 
 
 MIXED = [1.0, 2.0, 3.0, 4.0, 5.0], [3.0, 1.0, 4.0, 1.0, 5.0]
