@@ -42,7 +42,6 @@ def picture_rows(rows: Mapping[str, Sequence[tuple[np.ndarray, str]]]) -> "Figur
         for ax in places:
             ax.axis("off")
         gallery(places[: len(row)], [image for image, _ in row], [title for _, title in row])
-        places[0].text(
-            -0.08, 0.5, name, transform=places[0].transAxes, rotation=90, ha="right", va="center", parse_math=False
-        )
+        beside: Any = {"transform": places[0].transAxes, "rotation": 90, "ha": "right", "va": "center"}
+        places[0].text(-0.08, 0.5, name, parse_math=False, **beside)
     return figure

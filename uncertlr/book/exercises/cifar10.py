@@ -46,5 +46,5 @@ def balanced_threshold(answer: Callable[..., float]) -> None:
         above = float((signals > given).mean())
         if abs(above - share) > 0.003:
             raise Wrong(
-                f"With factors of {factors} a share of {share} should be above it; with {given:.3f} it is {above:.3f}."
+                f"With factors of {factors} a share of {share} should be above; above {given:.3f} it is {above:.3f}."
             )
