@@ -109,6 +109,8 @@ def over_seeds(
         ylabel: with the unit.
         within: possible values, which no shade leaves.
     """
+    from matplotlib.ticker import MaxNLocator
+
     to, back = (np.log, np.exp) if ax.get_yscale() == "log" else (np.asarray, np.asarray)
     for name, (x, y) in series.items():
         mean, low, high = (np.clip(back(values), *within) for values in mean_interval(to(np.asarray(y, dtype=float))))
@@ -116,7 +118,7 @@ def over_seeds(
             ax.fill_between(x, low, high, color=looks[name]["color"], alpha=0.2, linewidth=0)
         ax.plot(x, mean, label=name, **looks[name])
     ax.set(xlabel="epoch", ylabel=ylabel)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
 
