@@ -12,7 +12,7 @@ from uncertlr.plots.style import COLOURS, INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEAST_SHARE = 1e-3
+LEAST_SHARE = 5e-3
 """Of the examples: in a bin with fewer, a gap is noise."""
 
 
