@@ -13,7 +13,7 @@ from reference_loop import build_network, step_losses, train
 
 from uncertlr.config import RunConfig, preset
 from uncertlr.data import load_data, train_batches
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.seeding import derive_seed
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import train_epoch
@@ -52,7 +52,7 @@ def main() -> None:
         started = time.perf_counter()
         plain = train((data.train.inputs, data.train.targets), (data.val.inputs, data.val.targets), config.epochs, seed)
         seconds = time.perf_counter() - started
-        summary = load_run(run(config)).summary
+        summary = read_run(run(config)).summary
         rows.append(
             {
                 "seed": seed,

@@ -22,9 +22,9 @@ from pathlib import Path
 from uncertlr.config import RunConfig
 from uncertlr.errors import RunError
 from uncertlr.runs.archive import publish
-from uncertlr.runs.index import run_states
 from uncertlr.runs.paths import paths_of, project_folder
-from uncertlr.runs.store import load_run, read_record
+from uncertlr.runs.states import run_states
+from uncertlr.runs.store import read_record, read_run
 from uncertlr.sweep import read_sweep
 
 STUDIES = ("cifar10-full-trials", "imdb-full-trials", "cifar10-residual-trials", "cifar10-full-rules-trials")
@@ -96,7 +96,7 @@ class Slice:
         done = [config for config, state in zip(configs, run_states(configs), strict=True) if state == "done"]
         if done:
             name = f"{sweep.stem}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-            file = publish([load_run(paths_of(config)) for config in done], name)
+            file = publish([read_run(paths_of(config)) for config in done], name)
             shutil.copy2(file, self.output)
             print(f"{len(done)} runs published: {file}", flush=True)
 

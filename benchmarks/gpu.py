@@ -17,7 +17,7 @@ from uncertlr.config import RESULT_VERSION, preset
 from uncertlr.runs import provenance
 from uncertlr.runs.archive import results_folder
 from uncertlr.runs.files import write_json
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training import cuda_graphs
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.run import run
@@ -68,7 +68,7 @@ def whole_run(dataset: str, epochs: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as root:
         config = preset(dataset, rule="threshold", epochs=epochs, seed=77, device="cuda", progress="quiet", root=root)
         started = time.perf_counter()
-        found = load_run(run(config))
+        found = read_run(run(config))
         seconds = time.perf_counter() - started
         return {"seconds": seconds, "seconds_per_epoch": float(found.summary["seconds_per_epoch"])}
 

@@ -23,7 +23,7 @@ from typing import Any
 from uncertlr.config import RunConfig, preset
 from uncertlr.runs import provenance
 from uncertlr.runs.archive import publish
-from uncertlr.runs.store import Run, load_run
+from uncertlr.runs.store import Run, read_run
 from uncertlr.training import loop
 from uncertlr.training.run import run
 
@@ -66,7 +66,7 @@ def measure(config: RunConfig, passes: Passes) -> tuple[dict[str, float], Run]:
     elapsed, cpu = time.perf_counter() - elapsed, cpu_seconds() - cpu
     files = [path.stat().st_size for path in paths.directory.rglob("*") if path.is_file()]
     times = {"seconds": elapsed - passes.seconds, "cpu_seconds": cpu - passes.cpu_seconds, "whole_cpu_seconds": cpu}
-    return {**times, "files": len(files), "bytes": sum(files)}, load_run(paths)
+    return {**times, "files": len(files), "bytes": sum(files)}, read_run(paths)
 
 
 def start_worker() -> dict[str, float]:

@@ -15,7 +15,7 @@ from uncertlr.config import EXECUTION_FIELDS, preset
 from uncertlr.runs.archive import publish
 from uncertlr.runs.files import save_arrays, write_json
 from uncertlr.runs.paths import RunPaths
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
@@ -106,7 +106,7 @@ def plant_runs(like):
 
 def _template(folder):
     """A real run, whose files the planted ones are made from."""
-    return load_run(run(preset("digits", "quick", epochs=2, train_examples=300, progress="quiet", root=str(folder))))
+    return read_run(run(preset("digits", "quick", epochs=2, train_examples=300, progress="quiet", root=str(folder))))
 
 
 def _plant(like, config, accuracy, root, factor, seconds=10.0):
@@ -125,7 +125,7 @@ def _plant(like, config, accuracy, root, factor, seconds=10.0):
     signal = np.full(len(factor), 0.5)
     save_arrays(paths.trace(1), {"step": steps, "learning_rate": rate, "factor": factor, "signal": signal})
     write_json(paths.summary, _summary(like, config, accuracy, rate, factor, seconds))
-    return load_run(paths)
+    return read_run(paths)
 
 
 def _summary(like, config, accuracy, rate, factor, seconds):

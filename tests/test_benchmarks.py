@@ -70,7 +70,7 @@ def test_the_limit_of_a_peer_is_its_passes_unless_it_keeps_their_products():
         known = signal._floors(kind, modes)
         kept, repeated = (known[mode]["operations"] for mode in modes)
         assert repeated == subjects.SAMPLES * known[signal.TRUNK]["operations"]
-        assert kept == (known["reading on a fresh batch"]["operations"] if keeps else repeated)
+        assert kept == (known["observation on a fresh batch"]["operations"] if keeps else repeated)
 
 
 @pytest.mark.parametrize(("arguments", "file"), [(["epoch"], FILE), (["epoch", "--whole"], FILE_OF_WHOLE_EPOCHS)])

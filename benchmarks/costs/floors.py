@@ -61,13 +61,13 @@ def lstm_step(batch: int, length: int) -> dict[str, float]:
     return floor(3 * batch * length * 2 * 4 * 128 * 256, 4 * FLOAT * batch * length * 128 * 6 + _adam_bytes(LSTM_PARAMETERS))
 
 
-def mask_reading(samples: int, batch: int, width: int, classes: int) -> dict[str, float]:
+def mask_observation(samples: int, batch: int, width: int, classes: int) -> dict[str, float]:
     """T masks for each example: 16 random bits a unit, a product of masked features and the head's weights."""
     units = samples * batch * width
     return floor(units * (1 + 2 * classes), units * (2 + FLOAT) + 2 * FLOAT * samples * batch * classes)
 
 
-def moment_reading(points: int, batch: int, width: int, classes: int) -> dict[str, float]:
+def moment_observation(points: int, batch: int, width: int, classes: int) -> dict[str, float]:
     """Mean and covariance of the logits, then a few points of a Gaussian."""
     covariance = 2 * batch * width * classes**2
     return floor(covariance + 2 * points * batch * classes**2, 2 * FLOAT * points * batch * classes)

@@ -21,7 +21,7 @@ from uncertlr.schedulers import read_signal
 Task = Callable[[], float]
 ROUNDS = {"cifar10": 9, "imdb": 3}
 TRUNK = "one pass through the trunk"
-TARGETS = {"reading in the training step": 100, "reading on a fresh batch": 15}
+TARGETS = {"observation in the training step": 100, "observation on a fresh batch": 15}
 
 
 def measure(effort: Effort) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def measure(effort: Effort) -> dict[str, Any]:
         laps = in_turn(tasks, effort.rounds(ROUNDS[kind]), warm_up=1)
         for library in ("torch-uncertainty", "baal"):
             cheapest = min((name for name in laps if name.startswith(library)), key=lambda name: _middle(laps[name]))
-            for reading, target in TARGETS.items():
-                name = f"{library} over our {reading}: {label}"
+            for observation, target in TARGETS.items():
+                name = f"{library} over our {observation}: {label}"
                 note = f"its cheapest mode: {cheapest.removeprefix(library + ', ')}"
-                rows.append(ratio_row(name, laps, cheapest, reading, at_least=target, note=note))
+                rows.append(ratio_row(name, laps, cheapest, observation, at_least=target, note=note))
         known = _floors(kind, tasks)
         times |= {f"{label}: {task}": describe(each, known[task]) for task, each in laps.items()}
     return {"rows": rows, "times": times}
@@ -56,10 +56,10 @@ def ours(model: nn.Module, inputs: Tensor) -> dict[str, Task]:
     with torch.no_grad():
         features = model.features(inputs)
     return {
-        "reading in the training step": lambda: float(
+        "observation in the training step": lambda: float(
             read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
         ),
-        "reading on a fresh batch": lambda: float(
+        "observation on a fresh batch": lambda: float(
             read_signal("predictive_entropy", estimator.estimate(model, inputs, generator=stream))
         ),
     }
@@ -144,8 +144,8 @@ def _floors(kind: str, tasks: Iterable[str]) -> dict[str, dict[str, float]]:
     """Of a peer as many passes as there are samples; where it keeps the products that they share, what ours needs."""
     batch, samples = subjects.BATCH, subjects.SAMPLES
     one = floors.cnn_pass(batch) if kind == "cifar10" else floors.lstm_pass(batch, subjects.LENGTH)
-    reading = floors.mask_reading(samples, batch, 128, 10 if kind == "cifar10" else 1)
-    fresh = floors.together(one, reading)
+    observation = floors.mask_observation(samples, batch, 128, 10 if kind == "cifar10" else 1)
+    fresh = floors.together(one, observation)
     kept = "Caching" if kind == "cifar10" else None  # it keeps no recurrent layer
     known = {task: fresh if kept and kept in task else floors.repeated(samples, one) for task in tasks}
-    return known | {TRUNK: one, "reading in the training step": reading, "reading on a fresh batch": fresh}
+    return known | {TRUNK: one, "observation in the training step": observation, "observation on a fresh batch": fresh}

@@ -24,7 +24,8 @@ def measure(effort: Effort) -> dict[str, Any]:
     for kind, count in ROUNDS.items():
         laps = in_turn(_tasks(kind), effort.rounds(count), warm_up=3)
         for estimator, target in TARGETS[kind].items():
-            name = f"training step with a reading and the rule over the fixed-rate step: {NAMES[kind]}, {LABELS[estimator]}"
+            compared = f"{NAMES[kind]}, {LABELS[estimator]}"
+            name = f"training step with an observation and the rule over the fixed-rate step: {compared}"
             rows.append(ratio_row(name, laps, estimator, "fixed rate", at_most=target))
         known = _floors(kind)
         times |= {f"{NAMES[kind]}: {task}": describe(each, known.get(task)) for task, each in laps.items()}
@@ -45,7 +46,7 @@ def _tasks(kind: str) -> dict[str, Callable[[], object]]:
         tasks[name] = _step(arm.model.train() and arm, batch, stream)
     features = subjects.features_of(subjects.experiment(kind), batch.inputs)
     for name in ("mc_dropout", "analytic_dropout"):
-        tasks[f"reading alone, {name}"] = _reading(arms[name], features)
+        tasks[f"observation alone, {name}"] = _observation(arms[name], features)
     logits = torch.randn(subjects.SAMPLES, subjects.BATCH, 10 if kind == "cifar10" else 1)
     across = logits.movedim(-1, 0).contiguous()
     tasks["its softmax alone"] = lambda: class_probs(logits)
@@ -66,11 +67,11 @@ def _unflushed(step: Callable[[], object]) -> Callable[[], object]:
 
 
 def _step(arm, batch, stream) -> Callable[[], object]:
-    readings = torch.zeros(5)
-    return lambda: train_step(arm, batch, stream, readings)
+    observations = torch.zeros(5)
+    return lambda: train_step(arm, batch, stream, observations)
 
 
-def _reading(arm, features) -> Callable[[], object]:
+def _observation(arm, features) -> Callable[[], object]:
     stream = torch.Generator().manual_seed(0)
 
     def read() -> float:
@@ -83,10 +84,10 @@ def _reading(arm, features) -> Callable[[], object]:
 def _floors(kind: str) -> dict[str, dict[str, float]]:
     classes = 10 if kind == "cifar10" else 1
     step = floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, subjects.LENGTH)
-    readings = {
-        "mc_dropout": floors.mask_reading(subjects.SAMPLES, subjects.BATCH, 128, classes),
-        "analytic_dropout": floors.moment_reading(subjects.SAMPLES, subjects.BATCH, 128, classes),
+    observations = {
+        "mc_dropout": floors.mask_observation(subjects.SAMPLES, subjects.BATCH, 128, classes),
+        "analytic_dropout": floors.moment_observation(subjects.SAMPLES, subjects.BATCH, 128, classes),
     }
-    with_reading = {name: floors.together(step, reading) for name, reading in readings.items()}
-    alone = {f"reading alone, {name}": reading for name, reading in readings.items()}
-    return {"fixed rate": step, "fixed rate, denormal numbers kept": step} | with_reading | alone
+    with_observation = {name: floors.together(step, observation) for name, observation in observations.items()}
+    alone = {f"observation alone, {name}": observation for name, observation in observations.items()}
+    return {"fixed rate": step, "fixed rate, denormal numbers kept": step} | with_observation | alone

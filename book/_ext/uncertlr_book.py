@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import drawings
 import forwards
-import glued
 import notebook_pages
 import plain_notebooks
 import provenance_page
@@ -115,7 +114,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("drawing", Drawing)
     app.connect("config-inited", substitute)
     app.add_directive("generated", Generated)
-    app.add_directive("glued", glued.Glued)
     app.connect("builder-inited", generate)
     app.connect("env-before-read-docs", use_two_processes)
     app.connect("env-updated", forget_unused_code)

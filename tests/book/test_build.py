@@ -5,11 +5,11 @@ import os
 import zipfile
 
 import nbformat
+import papermill
 import pytest
 
 from uncertlr.book import build
-from uncertlr.book.build import NOTEBOOKS, execute
-from uncertlr.config import preset
+from uncertlr.book.build import FULL, NOTEBOOKS, execute
 from uncertlr.errors import RunError, StaleResults
 from uncertlr.runs.paths import project_folder
 
@@ -42,8 +42,9 @@ def test_a_notebook_is_executed_once_and_again_when_something_changed(executions
     execute("quickstart", "quick")
     execute("quickstart", "quick")
     assert len(calls) == 1
-    monkeypatch.setitem(NOTEBOOKS["quickstart"], "quick", {"a": 3})
-    execute("quickstart", "quick")
+    monkeypatch.setitem(FULL, "quickstart", {"a": 3})
+    execute("quickstart", "full")
+    del FULL["quickstart"]
     assert calls[1:] == [{"a": 3}]
     with (project / "notebooks" / "quickstart.ipynb").open("a") as file:
         file.write("\n")
@@ -67,11 +68,10 @@ def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions
     assert page["cells"][0]["metadata"] == {"tags": ["injected-parameters", "hide-input"]}
 
 
-def test_profiles_inject_parameters_that_exist():
-    for profiles in NOTEBOOKS.values():
-        assert set(profiles) == {"quick", "standard", "full"}
-        for parameters in profiles.values():
-            preset("cifar10").replace(**parameters)
+def test_the_full_profile_gives_parameters_that_the_notebooks_have():
+    for name, parameters in FULL.items():
+        assert set(parameters) <= set(papermill.inspect_notebook(str(project_folder() / "notebooks" / f"{name}.ipynb")))
+    assert set(FULL) <= set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
@@ -84,7 +84,7 @@ def test_notebooks_take_one_thread_unless_told_otherwise(monkeypatch, given, thr
 
 def test_no_book_without_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "project_folder", lambda: tmp_path)
-    with pytest.raises(RunError, match="built from a checkout"):
+    with pytest.raises(RunError, match="checkout"):
         build.build_book()
 
 
@@ -106,7 +106,7 @@ def test_a_kernels_refusal_of_stale_results_arrives_as_such(tmp_path):
     source = tmp_path / "one.ipynb"
     code = "from uncertlr.errors import StaleResults\nraise StaleResults('of version 2')"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), source)
-    with pytest.raises(StaleResults, match=r"one\.ipynb failed in cell 1: StaleResults: of version 2"):
+    with pytest.raises(StaleResults, match=r"one\.ipynb .*StaleResults"):
         build.execute_notebook(source, tmp_path / "out.ipynb", {})
 
 

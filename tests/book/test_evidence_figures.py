@@ -15,7 +15,7 @@ from uncertlr.book.study_figures import against_controls, cell_means, evidence_f
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.sweep import Job, read_sweep
 from uncertlr.sweep.facts import Facts
 from uncertlr.training.run import run
@@ -46,18 +46,18 @@ def test_every_arm_with_runs_is_drawn(jobs):
     shown = [ax for ax in figures["curves"].axes if ax.get_visible()]
     assert [ax.get_title() for ax in shown] == ["report\nn = 2"]
     assert "(grey: constant)" in figures["curves"].get_supxlabel()
-    accuracies = load_run(run(jobs[1].config)).validation["accuracy"].tolist()
+    accuracies = read_run(run(jobs[1].config)).validation["accuracy"].tolist()
     assert accuracies in [line.get_ydata().tolist() for line in shown[0].get_lines()]
 
 
 def test_the_target_is_the_median_of_the_last_accuracies(jobs):
-    runs = [load_run(run(job.config)) for job in jobs if job.arm == "constant"]
+    runs = [read_run(run(job.config)) for job in jobs if job.arm == "constant"]
     last = [each.validation["accuracy"].iloc[-1] for each in runs]
     assert target_accuracy(of(jobs), "constant") == pytest.approx(sum(last) / 2)
 
 
 def test_a_baseline_without_runs_is_refused(jobs):
-    with pytest.raises(ConfigError, match="no run of the baseline 'never ran'"):
+    with pytest.raises(ConfigError, match="never ran"):
         evidence_figures(of(jobs), "never ran")
 
 

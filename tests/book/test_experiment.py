@@ -7,7 +7,7 @@ from uncertlr import plots
 from uncertlr.analysis.scores import final_scores
 from uncertlr.book.experiment import bins_of, looks_of, steps_as_epochs
 from uncertlr.config import RunConfig, preset
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 SMALL = {"epochs": 2, "train_examples": 200, "channels": [2, 4], "hidden_size": 8, "progress": "quiet"}
@@ -15,7 +15,7 @@ SMALL = {"epochs": 2, "train_examples": 200, "channels": [2, 4], "hidden_size": 
 
 @pytest.fixture
 def seeds():
-    return {"constant": [load_run(run(preset("digits", seed=seed, **SMALL))) for seed in (0, 1)]}
+    return {"constant": [read_run(run(preset("digits", seed=seed, **SMALL))) for seed in (0, 1)]}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from uncertlr.book.figure_data import (
     traces_table,
 )
 from uncertlr.config import preset
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 CONFIG = preset("digits", "quick", epochs=2, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
@@ -28,7 +28,7 @@ CONFIG = preset("digits", "quick", epochs=2, channels=[4, 8], hidden_size=16, tr
 
 @pytest.fixture
 def arms():
-    return {"fixed": load_run(run(CONFIG)), "rule": load_run(run(CONFIG.replace(rule="threshold")))}
+    return {"fixed": read_run(run(CONFIG)), "rule": read_run(run(CONFIG.replace(rule="threshold")))}
 
 
 def saved(line):

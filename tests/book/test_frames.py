@@ -8,7 +8,7 @@ import pytest
 
 from uncertlr.book.frames import Frames, reliability_frames
 from uncertlr.config import preset
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 
@@ -70,13 +70,13 @@ def test_it_is_shown_once_and_comes_out_the_same_again():
 
 
 def test_no_frames_is_an_error():
-    with pytest.raises(ValueError, match="at least one frame"):
+    with pytest.raises(ValueError, match="frame"):
         Frames(plt.figure(), unit="step", alt="Nothing.")._repr_html_()
 
 
 def test_reliability_over_the_epochs_of_a_run():
     small = {"epochs": 5, "train_examples": 200, "channels": [2, 4], "hidden_size": 8, "progress": "quiet"}
-    trained = load_run(run(preset("digits", **small)))
+    trained = read_run(run(preset("digits", **small)))
     frames = reliability_frames({"one": trained}, most=3)
     rows = trained.validation.set_index("epoch")
     assert frames.notes == [f"Epoch {epoch}. ECE: one {rows.loc[epoch, 'mc_ece']:.3f}." for epoch in (1, 3, 5)]

@@ -13,7 +13,7 @@ from uncertlr.config import preset
 from uncertlr.runs import archive
 from uncertlr.runs.archive import publish, results_folder
 from uncertlr.runs.files import write_json
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
 sphinx_app = pytest.importorskip("sphinx.application")
@@ -42,7 +42,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "book" / "executed").mkdir(parents=True)
     (tmp_path / "index.md").write_text("# Index\n\n```{toctree}\nbook/provenance\nbook/executed/one\n```\n")
     (tmp_path / "book" / "provenance.md").write_text(PROVENANCE)
-    arms = {"public": load_run(run(CONFIG)), "local": load_run(run(CONFIG.replace(seed=1)))}
+    arms = {"public": read_run(run(CONFIG)), "local": read_run(run(CONFIG.replace(seed=1)))}
     publish([arms["public"]], "study")
     write_json(results_folder() / "costs.json", {"result_version": 1, "runs": [arms["public"].config.run_id]})
     line = figure_data("one", curves_table(arms), [*arms.values(), "gone-s0-1"])._repr_html_()

@@ -9,7 +9,7 @@ from uncertlr.cli import main
 from uncertlr.cli.main import build_parser
 from uncertlr.config import RunConfig, preset
 from uncertlr.runs.paths import paths_of
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 
 QUICK = ["run", "digits", "--profile", "quick", "--epochs", "1", "--progress", "quiet"]
 
@@ -19,7 +19,7 @@ def test_run_trains_and_says_where(capsys):
     config = preset("digits", "quick", epochs=1, rule="threshold", threshold=0.8, channels=[4, 8])
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == str(paths_of(config).directory)
-    assert f"test accuracy {load_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
+    assert f"test accuracy {read_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_run_trains_and_says_where(capsys):
 )
 def test_either_name_of_a_parameter_is_a_flag(flags, changes, monkeypatch):
     seen = []
-    monkeypatch.setattr("uncertlr.training.run.run", lambda config: seen.append(config) or sys.exit(0))
+    monkeypatch.setattr("uncertlr.training.run.run", lambda config, **options: seen.append(config) or sys.exit(0))
     with pytest.raises(SystemExit):
         main([*QUICK, *flags])
     assert seen == [preset("digits", "quick", epochs=1, progress="quiet", **changes)]
@@ -96,7 +96,7 @@ def test_results_add_takes_what_is_finished_and_unpublished_of_a_sweep(tmp_path,
     assert main([*QUICK, "--learning-rate", "3e-4"]) == 0
     capsys.readouterr()
     assert main(["results", "add", "two", "--sweep", grid]) == 0
-    assert capsys.readouterr().out.startswith("1 runs, ")
+    assert capsys.readouterr().out.startswith("1 run, ")
     assert main(["results", "add", "three", "--sweep", grid]) == 2
     assert "there is no run to publish" in capsys.readouterr().err
 

@@ -56,7 +56,7 @@ def test_a_failure_leaves_nothing_behind(own_cache):
 def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch, below):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("UNCERTLR_CACHE", str(tmp_path / "file" / below))
-    with pytest.raises(DataError, match=r"cache folder .*file.* cannot be written .* set UNCERTLR_CACHE"):
+    with pytest.raises(DataError, match=r"file.*UNCERTLR_CACHE"):
         cached("key", numbers)
 
 
@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written(own_cache, monkeypatch, code):
         raise OSError(code, "refused")
 
     monkeypatch.setattr(np, "savez", refuse)
-    with pytest.raises(DataError, match=r"cannot be written \(refused\); set UNCERTLR_CACHE"):
+    with pytest.raises(DataError, match=r"refused.*UNCERTLR_CACHE"):
         cached("key", numbers)
     assert [path.name for path in own_cache.iterdir()] == ["key.lock"]
 

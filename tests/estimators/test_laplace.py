@@ -100,8 +100,8 @@ def test_bad_input_is_refused_by_name():
         fit_laplace(network, data, prior_precision=-1.0)
     with pytest.raises(ValueError, match="no training data"):
         fit_laplace(network, [])
-    with pytest.raises(ValueError, match="head that ends in a dense layer"):
+    with pytest.raises(ValueError, match="dense layer"):
         fit_laplace(nn.Linear(12, 4), data)
     laplace = fit_laplace(network, data, prior_precision=1.0)
-    with pytest.raises(ValueError, match="10 inputs and 4 outputs, the model's last layer has 6 and 3"):
+    with pytest.raises(ValueError, match="10 inputs and 4 outputs.* 6 and 3"):
         laplace.estimate(MLP(12, 3, 6), torch.zeros(1, 12))

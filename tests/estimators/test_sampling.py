@@ -240,9 +240,9 @@ def test_dropout_that_is_never_called_is_refused():
             return self.last(self.first(inputs).relu())
 
     torch.manual_seed(0)
-    with pytest.raises(ValueError, match="drew no random number"):
+    with pytest.raises(ValueError, match="random"):
         MCDropout(4).estimate(Unused(), torch.randn(6, 8))
-    with pytest.raises(ValueError, match="drew no random number"):
+    with pytest.raises(ValueError, match="random"):
         MCDropout(1).estimate(Unused(), torch.randn(6, 8))
 
 
@@ -295,7 +295,7 @@ def test_estimators_that_need_a_head_refuse_a_model_that_is_more():
 def test_a_hidden_layer_in_the_head_is_no_last_layer():
     model = CNN(8, 1, 4, (2, 3), 16)
     model.head = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 4))
-    with pytest.raises(ValueError, match="ends in a dense layer"):
+    with pytest.raises(ValueError, match="dense layer"):
         fit_laplace(model, [(torch.randn(4, 1, 8, 8), torch.tensor([0, 1, 2, 3]))])
 
 

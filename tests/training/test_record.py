@@ -13,7 +13,7 @@ from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
 from uncertlr.runs.archive import publish
-from uncertlr.runs.store import load_run
+from uncertlr.runs.store import read_run
 from uncertlr.schedulers import Threshold, UncertaintyLR, load_schedule
 from uncertlr.training.record import save_schedule
 from uncertlr.training.run import run
@@ -36,7 +36,7 @@ CONFIG = preset(
 @pytest.fixture
 def source():
     """A finished run whose rates follow a schedule and its uncertainty."""
-    found = load_run(run(CONFIG))
+    found = read_run(run(CONFIG))
     assert len(set(found.trace["factor"].tolist())) > 10
     return found
 
@@ -122,7 +122,7 @@ def test_nothing_is_overwritten(source, tmp_path):
 def test_a_trial_has_no_whole_trace_to_record(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trial = CONFIG.replace(evaluate_test=False)
-    publish([load_run(run(trial))], "trials")
+    publish([read_run(run(trial))], "trials")
     assert main(["record", trial.run_id, "--root", "elsewhere"]) == 2
     assert trial.run_id in capsys.readouterr().err
     assert main(["record", "nobody"]) == 2

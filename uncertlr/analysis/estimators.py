@@ -29,7 +29,7 @@ from uncertlr.training.loop import load_weights
 from uncertlr.training.step import Experiment
 
 NUM_SAMPLES = 32
-COLUMNS = {
+SCORE_TITLES = {
     "accuracy": "accuracy",
     "loss": "loss",
     "brier": "Brier",
@@ -95,7 +95,7 @@ def estimators_table(found: dict[str, Any]) -> pd.DataFrame:
     """
     rows = pd.DataFrame(found["estimators"]).astype({"auroc_mutual_information": float})
     grouped = rows.groupby("estimator", sort=False)
-    table = grouped[list(COLUMNS)].mean().rename(columns=COLUMNS)
+    table = grouped[list(SCORE_TITLES)].mean().rename(columns=SCORE_TITLES)
     table.insert(0, "runs", grouped.size())
     return table
 
@@ -105,7 +105,7 @@ def estimators_text(found: dict[str, Any], scores: Sequence[str]) -> pd.DataFram
 
     Args:
         found: of `compare_estimators`.
-        scores: names of scores, keys of `COLUMNS`.
+        scores: names of scores, keys of `SCORE_TITLES`.
     """
     rows: dict[str, dict[str, Any]] = {}
     for row in found["estimators"]:
@@ -113,7 +113,7 @@ def estimators_text(found: dict[str, Any], scores: Sequence[str]) -> pd.DataFram
     for entry in rows.values():
         of_runs = entry["runs"]
         entry["runs"] = len(of_runs) if of_runs[0]["run"] in found["runs"] else of_runs[0]["run"]
-        entry |= {COLUMNS[score]: _text(of_runs, score) for score in scores}
+        entry |= {SCORE_TITLES[score]: _text(of_runs, score) for score in scores}
     return pd.DataFrame(rows).T
 
 

@@ -1,15 +1,12 @@
 """Statistics over runs: what the protocol allows to be said of paired seeds. Pure functions on arrays, from SciPy."""
 
 import itertools
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
-
-from uncertlr.analysis.intervals import exact_interval
 
 MARGIN = 0.005
 """Half a point of accuracy: differences below it are not worth a rule."""
@@ -38,14 +35,6 @@ class Interval:
     low: float
     high: float
     count: int
-
-    def signed(self, digits: int) -> str:
-        """To read, of a difference.
-
-        >>> Interval(2.57, 1.63, 3.51, 10).signed(1)
-        '+2.6 (+1.6 to +3.5)'
-        """
-        return f"{self.estimate:+.{digits}f} ({self.low:+.{digits}f} to {self.high:+.{digits}f})"
 
 
 @dataclass(frozen=True)
@@ -155,31 +144,6 @@ def equivalence_p_value(differences: Values, margin: float = MARGIN, rotation: i
     above = stdtr(len(values) - 1, -(values.mean() + margin) / error)
     below = stdtr(len(values) - 1, (values.mean() - margin) / error)
     return float(max(above, below))
-
-
-def probability_of_improvement(arm: Values, baseline: Values) -> float:
-    """The chance that a run of the arm beats a run of the baseline, ties counted half (Agarwal et al. 2021)."""
-    one, other = _checked(arm, 1), _checked(baseline, 1)
-    return float(((one[:, None] > other).mean() + (one[:, None] >= other).mean()) / 2)
-
-
-def pairs_won(differences: Values) -> tuple[float, Interval]:
-    """How often the arm is ahead of its pair, ties counted half, and the exact binomial interval (Clopper & Pearson 1934).
-
-    Args:
-        differences: arm minus baseline, one a seed.
-
-    Returns:
-        The number of pairs won, and the share with its interval.
-
-    >>> won, share = pairs_won([0.1, 0.2, -0.1, 0.3])
-    >>> won, share.estimate
-    (3.0, 0.75)
-    """
-    values = _checked(differences, 1)
-    won = float((values > 0).sum() + (values == 0).sum() / 2)
-    low, high = exact_interval(math.floor(won), len(values))[0], exact_interval(math.ceil(won), len(values))[1]
-    return won, Interval(won / len(values), low, high, len(values))
 
 
 def spread_between_sources(factors: Sequence[Values]) -> float:

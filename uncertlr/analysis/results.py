@@ -9,10 +9,9 @@ from uncertlr.analysis.study import read_study
 from uncertlr.errors import RunError
 from uncertlr.runs import store
 from uncertlr.runs.archive import restore_published
+from uncertlr.runs.index import SCORES
 from uncertlr.runs.paths import RunPaths, default_root
 from uncertlr.runs.store import Run
-
-SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece")
 
 
 def load_run(run: RunPaths | str, root: str | Path = "") -> Run:
@@ -28,7 +27,7 @@ def load_run(run: RunPaths | str, root: str | Path = "") -> Run:
     paths = run if isinstance(run, RunPaths) else RunPaths(Path(root) if root else default_root(), run)
     if not paths.complete and not restore_published(paths) and not paths.directory.exists():
         raise RunError(f"no run {paths.run_id!r} in {paths.root} or among the published ones; `uncertlr runs` lists all")
-    return store.load_run(paths)
+    return store.read_run(paths)
 
 
 def load_results(sweep: str, root: str = "") -> pd.DataFrame:

@@ -4,49 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from uncertlr.config import RunConfig
 from uncertlr.metrics import time_to_target
+from uncertlr.runs.naming import arm_name as arm_name
+from uncertlr.runs.naming import format_rate as format_rate
 from uncertlr.runs.store import Run
-
-RULE_METHODS = {"threshold": "report", "relative": "relative", "integral": "integral", "bold_driver": "bold_driver"}
-"""Methods with a rule whose name does not depend on other settings."""
-
-
-def arm_name(config: RunConfig) -> str:
-    """The name of a run's method where no sweep gives it one: that of the sweeps' arms with the same settings.
-
-    >>> arm_name(RunConfig()), arm_name(RunConfig(learning_rate=3e-4)), arm_name(RunConfig(schedule="one_cycle"))
-    ('constant', 'constant 3e-4', 'one_cycle')
-    >>> arm_name(RunConfig(rule="threshold")), arm_name(RunConfig(rule="threshold", decide_every=0))
-    ('report', 'report_epoch')
-    >>> arm_name(RunConfig(rule="proportional", exponent=-1.0, schedule="one_cycle"))
-    'one_cycle_over_uncertainty'
-    """
-    if config.rule == "none":
-        if config.schedule != "constant":
-            return config.schedule
-        usual = RunConfig.model_fields["learning_rate"].default
-        return "constant" if config.learning_rate == usual else f"constant {rate(config.learning_rate)}"
-    if config.rule == "proportional":
-        if config.schedule == "constant":
-            return "inverse" if config.exponent < 0 else "proportional"
-        return f"{config.schedule}_{'over' if config.exponent < 0 else 'times'}_uncertainty"
-    if config.rule in ("replay", "shuffled"):
-        return config.rule if len(config.donors) == 1 else "mean_curve"
-    name = RULE_METHODS[config.rule] + ("_inverted" if config.flip else "")
-    cadence = {0: "_epoch", 1: ""}.get(config.decide_every, f"_every_{config.decide_every}")
-    scheduled = "" if config.schedule == "constant" else f"{config.schedule}_times_"
-    return f"{scheduled}{name}{cadence}"
-
-
-def rate(value: float) -> str:
-    """A learning rate as people write it.
-
-    >>> rate(0.0003)
-    '3e-4'
-    """
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{float(digits):g}e{int(exponent)}"
 
 
 def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:
@@ -98,8 +59,8 @@ def rates_table(runs: Mapping[str, Run]) -> pd.DataFrame:
             continue
         above = f"{rates['above_threshold']:.1%}" if run.config.rule == "threshold" else ""
         rows[name] = {
-            "initial": rate(run.config.learning_rate),
-            "last": rate(rates["final"]),
+            "initial": format_rate(run.config.learning_rate),
+            "last": format_rate(rates["final"]),
             "at lower bound": f"{rates['at_floor']:.1%}",
             "at upper bound": f"{rates['at_ceiling']:.1%}",
             "above threshold": above,
@@ -148,7 +109,7 @@ def _describe(run: Run, target: float) -> dict[str, object]:
         "epoch of the best validation accuracy": summary["best_epoch"],
         "epoch of the lowest validation loss": _lowest(minimum["epochs_to_min_val_loss"], minimum["min_val_loss_observed"]),
         "epochs to target": f"{reached.time:.0f}" if reached.observed else f"> {reached.time:.0f}",
-        "last rate": rate(summary["rate"]["final"]),
+        "last rate": format_rate(summary["rate"]["final"]),
         "minutes": f"{summary['seconds'] / 60:.1f}",
     }
     if len(run.record["class_names"]) == 2:
@@ -157,4 +118,4 @@ def _describe(run: Run, target: float) -> dict[str, object]:
 
 
 def _lowest(epoch: float, observed: bool) -> str:
-    return f"{epoch:.0f}" if observed else f"{epoch:.0f}, still falling"
+    return f"{epoch:.0f}" if observed else f"≥ {epoch:.0f}"

@@ -1,14 +1,13 @@
-"""Times to a target, paired and censored: what can be said of runs some of which never reached it."""
+"""Times to a target, some of them censored: the share of runs that have not reached it yet."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from uncertlr.analysis.intervals import exact_interval
-from uncertlr.analysis.paired import Interval, Values, paired_interval, sign_flip_p_value
-from uncertlr.metrics import Censored
+from uncertlr.analysis.paired import Values
 
 
 @dataclass(frozen=True)
@@ -58,61 +57,3 @@ def share_not_yet_there(times: Values, observed: Sequence[bool]) -> Survival:
     )
     high = np.where(shares == 0, exact_interval(0, int(seen.sum()))[1], high)
     return Survival(survival.quantiles[events], shares, low, high)
-
-
-@dataclass(frozen=True)
-class TimeDifference:
-    """An arm's times against a baseline's, over paired seeds.
-
-    Attributes:
-        difference: mean of the paired differences of restricted times, arm minus baseline; negative is sooner.
-        p_value: of the exact sign-flip test, two-sided.
-        horizon: the time up to which every run was watched; a later time counts as this.
-        reached: runs of the arm that reached the target before the horizon.
-        reached_baseline: likewise of the baseline.
-    """
-
-    difference: Interval
-    p_value: float
-    horizon: float
-    reached: int
-    reached_baseline: int
-
-    @property
-    def estimable(self) -> bool:
-        """Whether at least two runs of each arm reached the target before the horizon."""
-        return min(self.reached, self.reached_baseline) >= 2
-
-
-def compare_times(arm: Mapping[int, Censored], baseline: Mapping[int, Censored], horizon: float) -> TimeDifference | None:
-    """Compare times to a target pair by pair.
-
-    A time that was not observed is known only to be later than the run's end. Up to a horizon that all runs have lived to,
-    the smaller of time and horizon is known of each, so its mean (the restricted mean survival time, Royston & Parmar 2013)
-    can be compared like any other number. Two runs of a pair that never reached the target differ by 0.
-
-    Args:
-        arm: a time for each seed.
-        baseline: likewise; pairs are the seeds that both have.
-        horizon: at most the length of the shortest run that did not reach the target, in the unit of the times.
-
-    Returns:
-        None where fewer than two seeds are shared.
-
-    Raises:
-        ValueError: a run was watched for less than the horizon.
-    """
-    seeds = sorted(set(arm) & set(baseline))
-    for seed in seeds:
-        for run in (arm[seed], baseline[seed]):
-            if not run.observed and run.time < horizon:
-                raise ValueError(f"seed {seed} was watched until {run.time:g} only, less than the horizon {horizon:g}")
-    if len(seeds) < 2:
-        return None
-    differences = [min(arm[seed].time, horizon) - min(baseline[seed].time, horizon) for seed in seeds]
-    reached, other = (sum(_in_time(runs[seed], horizon) for seed in seeds) for runs in (arm, baseline))
-    return TimeDifference(paired_interval(differences), sign_flip_p_value(differences), horizon, reached, other)
-
-
-def _in_time(run: Censored, horizon: float) -> bool:
-    return run.observed and run.time < horizon

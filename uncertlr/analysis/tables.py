@@ -1,62 +1,16 @@
-"""Tables of a study: scores, what the learning rates did; the data of its figures."""
+"""Tables of a study: what its learning rates did; the data of its figures."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
-import torch
 
+from uncertlr.analysis.methods import shown_arm
 from uncertlr.analysis.paired import paired_interval
-from uncertlr.analysis.scores import final_scores, rate
+from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
-from uncertlr.metrics import debiased_error_of_curve
 from uncertlr.runs.archive import thin
 from uncertlr.runs.files import Arrays
-from uncertlr.runs.store import Run
-
-Measure = Callable[[Run], float]
-
-SCORES: dict[str, Measure] = {
-    "accuracy": lambda run: final_scores(run)["accuracy"],
-    "accuracy, best epoch": lambda run: (run.summary["test_best"] or run.summary["val"])["accuracy"],
-    "NLL": lambda run: final_scores(run)["loss"],
-    "Brier": lambda run: final_scores(run)["brier"],
-    "ECE": lambda run: final_scores(run)["ece"],
-    "MCE": lambda run: final_scores(run)["mce"],
-    "NLL, MC": lambda run: final_scores(run)["mc_loss"],
-    "ECE, MC": lambda run: final_scores(run)["mc_ece"],
-    "ECE, MC, debiased": lambda run: debiased_ece(run),
-}
-"""Final scores of the last weights but where the name says otherwise; of the point network but where it says MC."""
-
-TWO_CLASSES: dict[str, Measure] = {
-    "precision": lambda run: final_scores(run)["precision"],
-    "recall": lambda run: final_scores(run)["recall"],
-    "F1": lambda run: final_scores(run)["f1"],
-}
-
-
-def debiased_ece(run: Run) -> float:
-    """The calibration error of the Monte Carlo average with the noise of its bins taken off, from the stored curve."""
-    scores = final_scores(run)
-    counts, confidence, accuracy = (
-        torch.tensor(np.array(scores[f"bin_{part}"], dtype=float)) for part in ("counts", "confidence", "accuracy")
-    )
-    return float(debiased_error_of_curve(counts, confidence, accuracy))
-
-
-def scores_table(study: Study) -> pd.DataFrame:
-    """One row per arm: every score as mean and half-width of its t interval over seeds; one seed has no interval."""
-    runs = study.finished
-    binary = bool(runs) and all(len(run.record["class_names"]) == 2 for run in runs)
-    measures = SCORES | (TWO_CLASSES if binary else {})
-    rows = {}
-    for arm, of_seed in study.arms.items():
-        if of_seed:
-            cells = {name: over_seeds([measure(run) for run in of_seed.values()]) for name, measure in measures.items()}
-            rows[arm] = {"seeds": len(of_seed), **cells}
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def over_seeds(values: list[float], digits: int = 3) -> str:
@@ -73,24 +27,24 @@ def over_seeds(values: list[float], digits: int = 3) -> str:
     return f"{interval.estimate:.{digits}f} ± {interval.high - interval.estimate:.{digits}f}"
 
 
-def rates_table(study: Study) -> pd.DataFrame:
+def study_rates_table(study: Study) -> pd.DataFrame:
     """One row per arm with a rule: medians over seeds of where the rate went and of the share of steps on each bound."""
     rows = {}
     for arm, of_seed in study.arms.items():
         if of_seed:
             rates = pd.DataFrame([run.summary["rate"] for run in of_seed.values()]).median()
             rule = next(iter(of_seed.values())).config.rule
-            rows[arm] = {
+            rows[shown_arm(arm)] = {
                 "seeds": len(of_seed),
-                "rate, lowest": rate(rates["minimum"]),
-                "highest": rate(rates["maximum"]),
-                "last": rate(rates["final"]),
+                "rate, lowest": format_rate(rates["minimum"]),
+                "highest": format_rate(rates["maximum"]),
+                "last": format_rate(rates["final"]),
                 "sd of log rate over the run": f"{rates['log_rate_sd']:.2f}",
             }
             if "at_floor" in rates:
                 names = {"at_floor": "on lower bound", "at_ceiling": "on upper bound"}
                 names |= {"above_threshold": "above threshold"} if rule == "threshold" else {}
-                rows[arm] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
+                rows[shown_arm(arm)] |= {name: f"{rates[key]:.0%}" for key, name in names.items()}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 

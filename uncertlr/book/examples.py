@@ -25,7 +25,7 @@ from uncertlr.training.build import load_config_data
 
 GROUPS = ("least sure", "most sure", "sure and wrong")
 COUNT = 4
-WORDS = 16
+EXCERPT_WORDS = 16
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,9 @@ def shorten(words: Sequence[str]) -> str:
     >>> shorten(["a", "short", "one"])
     'a short one'
     """
-    if len(words) <= 2 * WORDS:
+    if len(words) <= 2 * EXCERPT_WORDS:
         return " ".join(words)
-    return " ".join([*words[:WORDS], "…", *words[-WORDS:]])
+    return " ".join([*words[:EXCERPT_WORDS], "…", *words[-EXCERPT_WORDS:]])
 
 
 def _path(run: Run) -> Path:

@@ -14,8 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from uncertlr import plots
 from uncertlr.analysis.comparisons import headline_comparisons, verdict_table
 from uncertlr.analysis.factorial import cell_scores, factors_of
+from uncertlr.analysis.methods import shown_arm
 from uncertlr.analysis.paired import MARGIN, paired_interval
-from uncertlr.analysis.scores import rate
+from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import share_not_yet_there
 from uncertlr.analysis.tables import EVERY_STEP, within
@@ -50,9 +51,11 @@ def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()
     table = verdict_table(study, baseline)
-    label = f"test accuracy minus {baseline}'s (percentage points)"
+    label = "difference of test accuracy (percentage points)"
     return {
-        "differences": differences_figure({"": table[table["outcome"] != ""]}, label),
+        "differences": differences_figure(
+            {f"baseline: {shown_arm(baseline)}": table[table["outcome"] != ""].rename(index=shown_arm)}, label
+        ),
         "time_to_target": time_to_target_figure(study, baseline),
         "curves": curves_figure(study, baseline),
         "profiles": profiles_figure(study, baseline),
@@ -96,7 +99,7 @@ def differences_figure(
         for ax, (title, table) in zip(panels, group.items(), strict=True):
             plots.differences(ax, table, 100 * MARGIN)
             plots.points_axis(ax, ends, 100 * MARGIN)
-            ax.set_title(title if len(table) else f"{title} (nothing to compare yet)".strip(), loc="left")
+            ax.set_title(title, loc="left")
             ax.xaxis.set_tick_params(labelbottom=ax is panels[-1])
     panels[-1].set_xlabel(xlabel)
     return figure
@@ -107,8 +110,8 @@ def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
     An arm with feedback that starts from another rate than its baseline has its own behind its name.
     """
-    starts = [f", from {rate(row['rate'])}" if row["same_rate"] else "" for _, row in table.iterrows()]
-    names = [arm + start for arm, start in zip(table["arm"], starts, strict=True)]
+    starts = [f", {format_rate(row['rate'])}" if row["same_rate"] else "" for _, row in table.iterrows()]
+    names = [shown_arm(arm) + start for arm, start in zip(table["arm"], starts, strict=True)]
     return table.set_index(pd.Index(names))
 
 
@@ -116,16 +119,16 @@ def headline_figure(study: Study) -> Figure:
     """The rows of `headline_comparisons`, the arms' controls on an axis of their own."""
     named, causal = headline_comparisons(study)
     groups = named.groupby("against", sort=False)
-    panels = {f"against {name}": by_arm(study, rows) for name, rows in groups}
+    panels = {f"baseline: {shown_arm(name)}": by_arm(study, rows) for name, rows in groups}
     label = "difference of final accuracy (percentage points)"
     return differences_figure(panels or {"": named}, label, against_controls(study, causal))
 
 
 def against_controls(study: Study, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
-    named = table.set_index("against", drop=False)
+    named = table.set_index(table["against"].map(shown_arm).rename("control"))
     groups = named.groupby("arm", sort=False)
-    return {f"{arm} against its own controls": rows for arm, rows in groups}
+    return {f"{shown_arm(arm)}: controls": rows for arm, rows in groups}
 
 
 def curves_figure(study: Study, baseline: str) -> Figure:
@@ -159,7 +162,7 @@ def time_to_target_figure(study: Study, baseline: str) -> Figure:
         band = {} if colour == plots.INK else {"low": curve.low, "high": curve.high}
         plots.survival(ax, curve.times, curve.shares, last, colour, **band)
 
-    return small_panels(study, baseline, draw, f"epochs until accuracy {target:.3f}", "share not there")
+    return small_panels(study, baseline, draw, f"epochs to accuracy {target:.3f}", "share not at target")
 
 
 def profiles_figure(study: Study, baseline: str) -> Figure:
@@ -264,10 +267,10 @@ def small_panels(
         if reference and study.arms[reference]:
             draw(ax, reference, plots.INK)
         draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
-        lines = (arm, f"n = {len(study.arms[arm])}")
+        lines = (shown_arm(arm), f"n = {len(study.arms[arm])}")
         ax.set_title("\n".join(part for line in lines for part in textwrap.wrap(line, TITLE, break_long_words=False)))
         ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
-    grey = f" (grey: {reference})" if reference and study.arms[reference] else ""
+    grey = f" (grey: {shown_arm(reference)})" if reference and study.arms[reference] else ""
     figure.supxlabel(xlabel + grey, color=plots.INK)
     figure.supylabel(ylabel, color=plots.INK)
     return figure

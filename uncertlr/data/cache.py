@@ -11,7 +11,7 @@ import platformdirs
 
 from uncertlr.errors import DataError
 
-Arrays = dict[str, np.ndarray]
+Decoded = dict[str, np.ndarray]
 
 
 def cache_folder() -> Path:
@@ -19,10 +19,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("UNCERTLR_CACHE") or platformdirs.user_cache_dir("uncertlr")).expanduser()
 
 
-def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
+def cached(key: str, make: Callable[[], Decoded]) -> Decoded:
     """The arrays stored under a key, or those that `make` gives, which are then stored.
 
-    Only one of several processes makes them; the others wait. Reading takes no lock and no right to write. A damaged
+    Only one of several processes makes them; the others wait. To read takes no lock and no right to write. A damaged
     file is made again.
 
     Args:
@@ -52,7 +52,7 @@ def _lock(path: Path) -> AbstractContextManager[object]:
         raise _unwritable(path.parent, error) from error
 
 
-def _read(path: Path) -> Arrays | None:
+def _read(path: Path) -> Decoded | None:
     if not path.is_file():
         return None
     try:
@@ -63,7 +63,7 @@ def _read(path: Path) -> Arrays | None:
         return None
 
 
-def _write(path: Path, arrays: Arrays) -> None:
+def _write(path: Path, arrays: Decoded) -> None:
     temporary = path.with_suffix(".part")  # one name is enough: the lock is held
     try:
         with temporary.open("wb") as file:

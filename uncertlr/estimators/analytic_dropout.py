@@ -13,7 +13,7 @@ from uncertlr.estimators.outputs import head_inputs
 from uncertlr.estimators.prediction import Prediction
 from uncertlr.metrics.checks import HALF
 
-LARGEST = 2**27
+LARGEST_PRODUCT = 2**27
 """Numbers in the products of pairs of weight rows, C x C x D, 512 MB of float32."""
 
 
@@ -105,9 +105,9 @@ def _check(model: nn.Module) -> tuple[nn.Dropout, nn.Linear]:
             "head = Sequential(Dropout, Linear); use mc_dropout for others"
         )
     classes, width = layers[1].weight.shape
-    if classes * classes * width > LARGEST:
+    if classes * classes * width > LARGEST_PRODUCT:
         raise ValueError(
             f"analytic_dropout: {classes:,} classes with {width:,} features need {classes * classes * width:,} numbers "
-            f"(C x C x D, at most {LARGEST:,}); use mc_dropout"
+            f"(C x C x D, at most {LARGEST_PRODUCT:,}); use mc_dropout"
         )
     return layers

@@ -15,7 +15,7 @@ from uncertlr.metrics import cross_entropy
 from uncertlr.metrics.checks import widened
 from uncertlr.metrics.probabilities import class_probs
 
-LARGEST = 8_192
+MOST_WEIGHTS = 8_192
 """Weights of a last layer that can be fitted: their covariance takes 512 MB, its eigenvalues minutes."""
 
 
@@ -102,10 +102,10 @@ def fit_laplace(
         raise ValueError(f"fit_laplace: prior_precision={prior_precision} must be positive and finite, or 0 to choose it")
     head = last_layer(model)
     num_weights = head.out_features * (head.in_features + 1)
-    if num_weights > LARGEST:
+    if num_weights > MOST_WEIGHTS:
         raise ValueError(
             f"fit_laplace: a last layer with {head.in_features:,} inputs and {head.out_features:,} outputs has "
-            f"{num_weights:,} weights, at most {LARGEST:,} can be fitted; use mc_dropout or an ensemble"
+            f"{num_weights:,} weights, at most {MOST_WEIGHTS:,} can be fitted; use mc_dropout or an ensemble"
         )
     curvature = torch.zeros(num_weights, num_weights, dtype=torch.float64, device=head.weight.device)
     loss, count = 0.0, 0

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from uncertlr.errors import RunError
 
+Row = dict[str, Any]
+"""Named values, such as the scores of a run."""
+
 
 class _Checked(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
@@ -49,7 +52,7 @@ class Summary(_Checked):
     intervals: dict[str, list[float]]
 
 
-def checked(path: Path, value: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
+def validated(path: Path, value: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     """The value as it is, if it is what it should be.
 
     Args:

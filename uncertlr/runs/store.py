@@ -11,7 +11,7 @@ from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig
 from uncertlr.errors import ConfigError, RunError, StaleResults
 from uncertlr.runs.files import Arrays, load_arrays, read_json
 from uncertlr.runs.paths import RunPaths, refuse_links
-from uncertlr.runs.schema import Record, Summary, checked
+from uncertlr.runs.schema import Record, Summary, validated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ class Run:
         return read_predictions(self.paths) if self.paths.predictions.is_file() else None
 
 
-def load_run(paths: RunPaths) -> Run:
+def read_run(paths: RunPaths) -> Run:
     """Read a complete run, trusting nothing that its folder holds.
 
     Raises:
@@ -64,7 +64,7 @@ def load_run(paths: RunPaths) -> Run:
     if not paths.complete:
         raise RunError(f"run {paths.run_id} is not complete in {paths.root}; run(config) trains or resumes it")
     refuse_links(paths)
-    summary = checked(paths.summary, read_json(paths.summary), Summary)
+    summary = validated(paths.summary, read_json(paths.summary), Summary)
     record, config = read_record(paths), read_config(paths)
     if summary["result_version"] != RESULT_VERSION:
         raise StaleResults(
@@ -85,7 +85,7 @@ def read_record(paths: RunPaths) -> dict[str, Any]:
     Raises:
         RunError: the file is damaged, or its entries are of other types.
     """
-    return checked(paths.record, read_json(paths.record), Record)
+    return validated(paths.record, read_json(paths.record), Record)
 
 
 def read_config(paths: RunPaths) -> RunConfig:

@@ -5,8 +5,8 @@ from typing import Any
 
 from uncertlr.schedulers.rules import Bounds, Rule
 
-CLASSES = {"Proportional": "PowerLaw", "Flipped": "Inverted"}
-SETTINGS = {"reference": "relative_to", "level": "quantile"}
+RENAMED_RULES = {"Proportional": "PowerLaw", "Flipped": "Inverted"}
+RENAMED_SETTINGS = {"reference": "relative_to", "level": "quantile"}
 """Names in states that were saved before these classes and `RelativeThreshold`'s settings were renamed."""
 
 
@@ -45,11 +45,11 @@ def _defaults(rule: Rule) -> dict[str, Any]:
 def _renamed(saved: dict[str, Any], rule: Rule) -> dict[str, Any]:
     """The description as it is written today, from one of the first states; an inner rule had no name."""
     name = saved.get("name", type(rule).__name__)
-    now = saved | {"name": CLASSES.get(name, name)}
+    now = saved | {"name": RENAMED_RULES.get(name, name)}
     if "min_factor" in now and "max_factor" in now:
         now["bounds"] = {"low": now.pop("min_factor"), "high": now.pop("max_factor")}
     if now["name"] == "RelativeThreshold":
-        now = {SETTINGS.get(name, name): value for name, value in now.items()}
+        now = {RENAMED_SETTINGS.get(name, name): value for name, value in now.items()}
     inner = getattr(rule, "rule", None)
     if inner is not None and isinstance(now.get("rule"), dict):
         now["rule"] = _defaults(inner) | _renamed(now["rule"], inner)

@@ -9,7 +9,7 @@ import functools
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-LARGEST = (1 << 30, 1 << 25)  # older versions of glibc take no more than 32 MiB
+LARGEST_KEPT = (1 << 30, 1 << 25)  # older versions of glibc take no more than 32 MiB
 
 
 @functools.cache
@@ -22,4 +22,4 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         return False
-    return any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+    return any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST_KEPT) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))

@@ -11,7 +11,7 @@ from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import Arrays, load_arrays
 from uncertlr.runs.paths import RunPaths, paths_of
-from uncertlr.runs.store import Run, load_run, read_trace
+from uncertlr.runs.store import Run, read_run, read_trace
 from uncertlr.schedulers import (
     BoldDriver,
     Bounds,
@@ -27,6 +27,7 @@ from uncertlr.schedulers import (
     stretched,
 )
 from uncertlr.seeding import derive_seed
+from uncertlr.training.own import own_rule
 
 CLASSES: dict[str, type[Threshold | RelativeThreshold | PowerLaw | Integral | BoldDriver]] = {
     "threshold": Threshold,
@@ -58,12 +59,18 @@ def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
         raise ConfigError(f"stretch=True fits the factors of a replay to another length; rule={name!r} replays none")
     if config.rule == "none":
         return None
+    if config.rule == "own":
+        return _fitting(own_rule(config), config)
     if config.rule == "replay":
         return _replay(config, steps_per_epoch)
     if config.rule == "shuffled":
         return _shuffled(config, steps_per_epoch)
-    rule = _from_settings(config, steps_per_epoch)
+    return _fitting(_from_settings(config, steps_per_epoch), config)
+
+
+def _fitting(rule: Rule, config: RunConfig) -> Rule:
     if config.signal == "loss" and math.isfinite(rule.signal_range[1]):
+        name = shown_name(config.rule)
         raise ConfigError(f"signal='loss' has no maximum, which rule={name!r} needs; use rule='bold_driver'")
     return rule
 
@@ -138,4 +145,4 @@ def _source_run(config: RunConfig, run_id: str) -> Run:
     paths = RunPaths(Path(paths_of(config).root), run_id)
     if not (paths.complete or restore_published(paths)):
         raise RunError(f"the run needs the trace of {run_id}, which is not finished in {paths.root}; run that first")
-    return load_run(paths)
+    return read_run(paths)

@@ -1,16 +1,13 @@
 """The final numbers of a run."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from uncertlr.config import RESULT_VERSION, RunConfig
 from uncertlr.metrics import bootstrap_intervals, time_to_minimum
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.schema import Row
 from uncertlr.training.loop import Evaluation
-
-Row = dict[str, Any]
 
 
 def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluations: dict[str, Evaluation]) -> Row:
@@ -64,7 +61,7 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
     if config.rule == "threshold":
         signal = trace["signal"][np.isfinite(trace["signal"])]
         row["above_threshold"] = float((signal > config.threshold).mean())
-    if config.rule != "none":
+    if config.rule not in ("none", "own"):  # a rule of the user's own keeps its bounds to itself
         row["at_floor"] = float(np.isclose(factor, config.min_factor, rtol=1e-9).mean())
         row["at_ceiling"] = float(np.isclose(factor, config.max_factor, rtol=1e-9).mean())
     return row

@@ -5,5 +5,6 @@ paper or on GitHub, its static picture is seen.
 """
 
 from uncertlr.book.interactive.dropout_masks import dropout_masks
+from uncertlr.book.interactive.points_on_a_line import points_on_a_line
 
-__all__ = ["dropout_masks"]
+__all__ = ["dropout_masks", "points_on_a_line"]

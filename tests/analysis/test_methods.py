@@ -1,0 +1,35 @@
+"""A method has one name: that of the study which plans it, else one made of its rule."""
+
+import pandas as pd
+import pytest
+
+from uncertlr.analysis.methods import SHOWN, method_column, method_name, shown_arm
+from uncertlr.config import preset
+from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import project_folder
+from uncertlr.runs.store import read_run
+from uncertlr.sweep import read_sweep
+from uncertlr.training.run import run
+
+
+@pytest.mark.parametrize("sweep", ["cifar10-standard", "imdb-standard", "cifar10-regulating"])
+def test_a_studys_runs_have_the_names_of_its_arms(sweep):
+    jobs = read_sweep(project_folder() / "sweeps" / f"{sweep}.yaml")
+    assert {job.arm: method_name(job.config) for job in jobs} == {job.arm: shown_arm(job.arm) for job in jobs}
+
+
+def test_another_seed_has_the_same_name_and_another_rate_its_own():
+    assert method_name(preset("cifar10", "standard", learning_rate=3e-4, seed=99)) == "constant_low"
+    assert method_name(preset("digits", "quick", learning_rate=2e-4)) == "constant 2e-4"
+
+
+def test_every_alias_is_of_an_arm():
+    text = "".join(path.read_text(encoding="utf-8") for path in (project_folder() / "sweeps").glob("*.yaml"))
+    assert all(f"\n  {arm}:" in text for arm in SHOWN)
+
+
+def test_the_column_of_a_table_of_runs():
+    finished = read_run(run(preset("digits", "quick", rule="threshold", epochs=1, train_examples=200, progress="quiet")))
+    table = list_runs().set_index("run_id")
+    assert method_column(table)[finished.config.run_id] == "report"
+    assert method_column(pd.DataFrame({"run_id": ["damaged"], "dataset": [float("nan")]})).tolist() == [""]

@@ -1,0 +1,64 @@
+"""One name for each method: the name that a study's sweep file gives, else one made of the rule and what differs."""
+
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from uncertlr.config import RunConfig
+from uncertlr.errors import ConfigError
+from uncertlr.runs.naming import arm_name
+from uncertlr.runs.paths import project_folder
+from uncertlr.sweep import read_sweep
+
+SHOWN = {
+    "high_floor": "high_lower_bound",
+    "regulating_level": "regulating_matched_rate",
+    "one_cycle_over_uncertainty_level": "one_cycle_over_uncertainty_matched_rate",
+}
+"""Arms of published studies, whose names cannot change, and what is shown instead."""
+
+
+def shown_arm(arm: str) -> str:
+    """The name under which tables and figures show an arm of a sweep.
+
+    >>> shown_arm("regulating_level"), shown_arm("report")
+    ('regulating_matched_rate', 'report')
+    """
+    return SHOWN.get(arm, arm)
+
+
+def method_name(config: RunConfig) -> str:
+    """The name of a run's method: the arm of the study in ``sweeps/`` that plans it, else as `arm_name` makes it."""
+    return _arms().get(_identity(config), arm_name(config))
+
+
+def method_column(table: pd.DataFrame) -> pd.Series:
+    """The method of each row of `uncertlr.runs.index.list_runs`; empty where a row holds no whole configuration."""
+    return pd.Series([_of_row(row) for row in table.to_dict("records")], index=table.index, dtype=object)
+
+
+def _of_row(row: dict[Any, Any]) -> str:
+    fields = {name: row[name] for name in RunConfig.model_fields if name in row}
+    lists = {name: str(fields[name]).split() for name in ("channels", "donors") if name in fields}
+    try:
+        return method_name(RunConfig(**fields | lists))
+    except ConfigError:
+        return ""
+
+
+@cache
+def _arms() -> dict[str, str]:
+    """Arms of all studies by their runs; neither trials nor ranges, whose arms have no names of their own."""
+    arms: dict[str, str] = {}
+    for path in sorted((project_folder() / "sweeps").glob("*.yaml")):
+        if "\ntrials:" not in path.read_text(encoding="utf-8"):
+            for job in read_sweep(path):
+                if " " not in job.arm:
+                    arms.setdefault(_identity(job.config), shown_arm(job.arm))
+    return arms
+
+
+def _identity(config: RunConfig) -> str:
+    """What the runs of a method share: all but the seed. A replay's source runs go with its seed, so it shares nothing."""
+    return config.run_id if config.donors else config.replace(seed=0).run_id
