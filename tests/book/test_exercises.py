@@ -68,6 +68,32 @@ def sign_flip_p(differences):  # one-sided
     sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
     return statistics.fmean(total >= observed for total in sums)
 """,
+    "feedback.share_above": """
+def share_above(decrease, increase):  # the wrong sign of a logarithm
+    return math.log(increase) / (math.log(increase) + math.log(decrease))
+""",
+    "feedback.closed_loop": """
+def closed_loop(respond, num_steps):  # the factor after the decision
+    factor, signals, factors = 1.0, [], []
+    for _ in range(num_steps):
+        signals.append(respond(factor))
+        factor = max(0.01, 0.5 * factor) if signals[-1] > 0.5 else min(10.0, 1.1 * factor)
+        factors.append(factor)
+    return signals, factors
+""",
+    "feedback.factors_with_cadence": """
+def factors_with_cadence(uncertainties, every):  # decides on the last value instead of the mean
+    factor, factors = 1.0, []
+    for number, uncertainty in enumerate(uncertainties, 1):
+        if number % every == 0:
+            factor = max(0.01, 0.5 * factor) if uncertainty > 0.5 else min(10.0, 1.1 * factor)
+        factors.append(factor)
+    return factors
+""",
+    "feedback.lowest_threshold": """
+def lowest_threshold(signals):  # the lowest value instead of the rule's end
+    return round(min(signals), 2)
+""",
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
     return int(math.log(lower_bound) / math.log(decrease))

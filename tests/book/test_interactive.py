@@ -7,10 +7,12 @@ import pytest
 import torch
 from scipy.special import entr, expit
 
-from uncertlr.book.interactive import dropout_masks, points_on_a_line
+from uncertlr.book.interactive import dropout_masks, loop, points_on_a_line
 from uncertlr.book.interactive.dropout_masks import answers
+from uncertlr.book.interactive.loop import CHOICES, START, rule_of, simulated_network
 from uncertlr.book.interactive.points_on_a_line import Bumps, fitted, prediction_on_a_line
 from uncertlr.estimators import Prediction
+from uncertlr.schedulers import simulate, simulate_loop
 
 pytestmark = pytest.mark.browser
 PAGE = "<!doctype html><html><head><meta charset='utf-8'><title>t</title></head><body>{}</body></html>"
@@ -197,3 +199,60 @@ def test_without_scripts_a_table_has_the_fit(points):
     assert values[::4] == list(range(-4, 5))
     found = prediction_on_a_line(*points, torch.tensor([0.0]))
     assert values[18] == pytest.approx(float(found.expected_entropy[0]), abs=0.005)
+
+
+CURVE = [1.0, 0.98, 0.85, 0.6, 0.35, 0.2, 0.12, 0.1]
+SETTINGS = {
+    "the report's rule": {},
+    "a threshold that is crossed": {"threshold": 0.9, "low": 0.1, "high": 3.0},
+    "one decision per epoch": {"threshold": 0.9, "low": 0.3, "every": 21},
+    "regulated": {"low": 1.0, "rise": 0.1},
+    "inverted": {"threshold": 0.3, "inverted": True},
+    "inverted, regulated": {"threshold": 0.4, "rise": 0.2, "every": 5, "inverted": True},
+}
+
+
+def move_sliders(tab, settings):
+    for name, value in settings.items():
+        tab.evaluate(f"document.querySelector('[name={name}]').focus()")
+        if name == "inverted":
+            press(tab, " ")
+            continue
+        now, goal = CHOICES[name].index(START[name]), CHOICES[name].index(value)
+        for _ in range(abs(goal - now)):
+            press(tab, "ArrowRight" if goal > now else "ArrowLeft")
+
+
+def test_the_loop_says_which_share_is_above_the_threshold(tab, tmp_path):
+    opened(tab, tmp_path, loop(CURVE, spacing=50, steps=1_200))
+    move_sliders(tab, {"low": 1.0, "rise": 0.1})
+    signals, _ = simulate_loop(rule_of(0.5, 1.0, 10.0), simulated_network(CURVE, 50, 0.1), 1_200)
+    above = np.array(signals) > 0.5
+    shares = [int(share) for share in re.findall(r"(\d+) %", tab.evaluate(f"{FIGURE}.querySelector('.sum').textContent"))]
+    assert shares[2:] == [round(100 * above.mean()), round(100 * above[800:].mean())]
+    assert shares[3] == pytest.approx(12, abs=1)  # the factor stays between its bounds
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_the_loop_gives_the_librarys_factors(tab, tmp_path, settings):
+    opened(tab, tmp_path, loop(CURVE, spacing=50, steps=400))
+    move_sliders(tab, settings)
+    rule = rule_of(**{**START, **settings})
+    signals, factors = simulate_loop(rule, simulated_network(CURVE, 50, settings.get("rise", 0.0)), 400)
+    assert tab.evaluate(f"{FIGURE}.factors") == pytest.approx(factors, rel=1e-12)
+    assert tab.evaluate(f"{FIGURE}.signals") == pytest.approx(signals, rel=1e-12)
+    assert simulate(rule, tab.evaluate(f"{FIGURE}.signals"))[:-1] == pytest.approx(factors[1:], rel=1e-12)
+    tab.evaluate("document.querySelector('.controls button').click()")
+    assert tab.evaluate(f"{FIGURE}.factors") == pytest.approx([max(0.01, 0.5**n) for n in range(400)])
+
+
+def test_the_inverted_rule_keeps_the_threshold():
+    rule = rule_of(**{**START, "threshold": 0.3}, inverted=True)
+    assert simulate(rule, [0.4, 0.2]) == [1.1, 0.55]
+
+
+def test_a_simulated_network_follows_its_curve_by_the_sum_of_the_factors():
+    respond = simulated_network([1.0, 0.5, 0.25], spacing=2)
+    assert [respond(factor) for factor in (1, 2, 1, 5, 1)] == [1.0, 0.75, 0.375, 0.25, 0.25]
+    respond = simulated_network([0.5, 0.5], rise=0.2)
+    assert [respond(factor) for factor in (1, 2, 10)] == pytest.approx([0.7, 0.9, 1.0])

@@ -125,9 +125,10 @@ def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pyte
         name for page in PAGES for name in re.findall(r"^```\{drawing\} ([\w-]+)$", page.read_text("utf-8"), re.MULTILINE)
     }
     assert used == set(drawings.DRAWINGS)
-    drawings.draw_all(tmp_path)
+    folder = tmp_path / "drawings"
+    drawings.draw_all(folder)
     expected = {f"{name}-{mode}.svg" for name in used for mode in drawings.PALETTES}
-    assert {path.name for path in tmp_path.iterdir()} == expected
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    drawings.draw_all(tmp_path)
-    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert {path.name for path in folder.iterdir()} == expected
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    drawings.draw_all(folder)
+    assert before == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
