@@ -74,7 +74,8 @@ def with_overrides(tmp_path):
     parameters = nbformat.v4.new_code_cell("epochs: int = 5  # passes\noverrides: dict = {}  # other fields")
     parameters.metadata["tags"] = ["parameters"]
     source = tmp_path / "one.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(PRINTS)]), source)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(PRINTS)], metadata=kernel), source)
     return source
 
 
