@@ -25,16 +25,14 @@ DEFAULTS = {
     "imdb": preset("imdb", "standard", rule="threshold"),
     "controls": StudyParameters(),
     "verdict": StudyParameters(),
-    "code_changes": StudyParameters(sweeps=["code-changes"]),
-    "costs": preset("digits", "quick"),
-    "your_own_model": preset("digits", "quick", rule="proportional", exponent=2.0, smoothing=0.9, epochs=8),
 }
 QUICK = {"dataset": "digits", "augment": False, "channels": [4, 8], "hidden_size": 16, "epochs": 2, "train_examples": 400}
 SMALL = {
     "quickstart": {"epochs": 1, "train_examples": 200, "channels": [4, 8], "hidden_size": 16, "seed": 1},
     "uncertainty": {"epochs": 1, "hidden_size": 8, "embedding_size": 8, "num_samples": 4, "seed": 1},
     "calibration": {"epochs": 1, "channels": [4, 8], "hidden_size": 16, "seed": 1},
-    "your_own_model": {"epochs": 1, "train_examples": 200, "seed": 1},
+    "your_own_model": {"epochs": 1, "num_samples": 4, "seed": 1},
+    "costs": {"pairs": 2, "num_samples": 4, "batch_size": 8},
 }
 """Other values than the page's, and little to do. The two experiments have a test of their own, on other data."""
 
