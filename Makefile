@@ -19,7 +19,7 @@ torture: $(READY)  ## 200 kills at random moments, each run compared with its re
 	CI=true UNCERTLR_KILLS=200 $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
 
 lab: $(READY)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)  # root, as in a container, must say so
 
 lint: $(READY)
 	$(BIN)/ruff check .

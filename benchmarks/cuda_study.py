@@ -22,8 +22,8 @@ from pathlib import Path
 from uncertlr.config import RunConfig
 from uncertlr.errors import RunError
 from uncertlr.runs.archive import publish
-from uncertlr.runs.index import run_states
 from uncertlr.runs.paths import paths_of, project_folder
+from uncertlr.runs.states import run_states
 from uncertlr.runs.store import read_record, read_run
 from uncertlr.sweep import read_sweep
 

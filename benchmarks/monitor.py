@@ -1,18 +1,21 @@
 """What `UncertaintyMonitor` costs: training steps with it over the same steps without, in one process and one thread.
 
-Steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. The models: the report's
-CNN and LSTM (head resampled, 32 masks), a small BERT-like encoder with dropout in every layer, and a ResNet-18 without
-dropout (logits of the pass). Run it with ``python -m benchmarks.monitor [PAIRS]``.
+Steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. The memory ratio is of
+the most that a step holds, by the profiler's record of every allocation, with weights, gradients and Adam's averages. The
+models: the report's CNN and LSTM (head resampled, 32 masks), a small BERT-like encoder with dropout in every layer, and a
+ResNet-18 without dropout (logits of the pass). Run it with ``python -m benchmarks.monitor [PAIRS]``.
 """
 
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.models import CNN, LSTMClassifier
@@ -94,15 +97,36 @@ def ratio(
     return statistics.median(ratios), statistics.median(plain), way
 
 
+def peak_bytes(model: nn.Module, step: Callable[[], None]) -> int:
+    """The most that is held during a step: what it allocates, weights and Adam's averages."""
+    model.zero_grad()  # the profiler does not know the size of what was allocated before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    recorded = [each for each in profiler.profiler.kineto_results.events() if each.name() == "[memory]"]
+    sizes = (each.nbytes() for each in sorted(recorded, key=lambda each: each.start_ns()))
+    resident = sum(each.numel() * each.element_size() for each in model.parameters())
+    return 3 * resident + max(accumulate(sizes))
+
+
+def memory_ratio(model: nn.Module, step: Callable[[], None], scheduler: UncertaintyLR) -> tuple[float, int]:
+    """Peak memory with a monitor over that without, and that without."""
+    step()
+    alone = peak_bytes(model, step)
+    with UncertaintyMonitor(model, scheduler):
+        return peak_bytes(model, step) / alone, alone
+
+
 def main(pairs: int) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    print(f"torch {torch.__version__}, {pairs} pairs; {'model':10s} {'ratio':>7s} {'ms/step':>8s} way")
+    print(f"torch {torch.__version__}, {pairs} pairs")
+    print(f"{'model':10s} {'ratio':>7s} {'ms/step':>8s} {'memory':>7s} {'MB':>7s} way")
     for name, (model, inputs, targets) in cases().items():
         step, scheduler = stepper(model.train(), inputs, targets)
         share, spent, way = ratio(model, step, scheduler, pairs)
-        print(f"{name:10s} {share:7.4f} {1000 * spent:8.1f} {way}", flush=True)
+        memory, held = memory_ratio(model, step, scheduler)
+        print(f"{name:10s} {share:7.4f} {1000 * spent:8.1f} {memory:7.4f} {held / 1e6:7.1f} {way}", flush=True)
 
 
 if __name__ == "__main__":

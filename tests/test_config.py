@@ -77,7 +77,12 @@ def test_every_other_field_changes_the_identity(name):
         value = False
     if name in ("increase", "max_factor", "memory"):
         value = 3.0
-    assert RunConfig(**{name: value}).run_id != RunConfig().run_id
+    if name.removeprefix("own_") in ("rule", "model"):  # one's own is said by two fields
+        value = choices[1] if choices else "my_things:Mine"
+    partner = {"own_rule": {"rule": "own"}, "own_model": {"model": "own"}}.get(name, {})
+    assert (
+        RunConfig(**{name: value, **partner}).run_id != RunConfig(**({name: "Other", **partner} if partner else {})).run_id
+    )
 
 
 def test_run_ids_are_stable():
@@ -241,3 +246,20 @@ def test_a_run_is_named_after_its_folder_in_any_script(tmp_path, folder, begins)
     assert run_id.startswith(begins)
     assert RunPaths(tmp_path, run_id).run_id == run_id  # a name that a run may have
     assert len(os.fsencode(run_id)) < 250
+
+
+def test_a_field_that_was_added_changes_an_id_only_where_it_is_set():
+    assert RunConfig(test_examples=0).run_id == RunConfig().run_id
+    assert RunConfig(test_examples=100).run_id != RunConfig().run_id
+
+
+@pytest.mark.parametrize("given", ["1e3", "1000", "1.0e3", 1e3, 1000])
+def test_a_whole_number_may_be_written_with_an_exponent(given):
+    assert RunConfig(train_examples=given) == RunConfig(train_examples=1000)
+    assert RunConfig(channels=[given, "2e1"]).channels == [1000, 20]
+
+
+@pytest.mark.parametrize("given", ["1.5", "1e-3", "inf", "nan", "many"])
+def test_other_texts_are_no_whole_number(given):
+    with pytest.raises(ConfigError, match="train_examples"):
+        RunConfig(train_examples=given)

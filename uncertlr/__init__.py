@@ -3,6 +3,7 @@
 Names are imported when they are first used, so that ``import uncertlr`` loads neither torch nor numpy.
 """
 
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from uncertlr.schedulers import UncertaintyLR as UncertaintyLR
     from uncertlr.schedulers import load_schedule as load_schedule
     from uncertlr.training.build import load_config_data as load_config_data
+    from uncertlr.training.own import own as own
+    from uncertlr.training.progress import Callback as Callback
     from uncertlr.training.run import find as find
     from uncertlr.training.run import run as run
+    from uncertlr.training.tensorboard import TensorBoard as TensorBoard
 
 __version__ = "0.1.0"
 
@@ -49,6 +53,9 @@ _API: dict[str, tuple[str, str]] = {
     "RunConfig": ("uncertlr.config", "experiments"),
     "preset": ("uncertlr.config", "experiments"),
     "run": ("uncertlr.training.run", "experiments"),
+    "own": ("uncertlr.training.own", "experiments"),
+    "Callback": ("uncertlr.training.progress", "experiments"),
+    "TensorBoard": ("uncertlr.training.tensorboard", "experiments"),
     "find": ("uncertlr.training.run", "experiments"),
     "load_config_data": ("uncertlr.training.build", "experiments"),
     "load_run": ("uncertlr.analysis.results", "experiments"),
@@ -77,6 +84,9 @@ def __getattr__(name: str) -> Any:
         if not extra or (error.name or "").startswith("uncertlr"):
             raise
         raise ImportError(f"uncertlr.{name} needs the package {error.name!r}: pip install 'uncertlr[{extra}]'") from None
+    if name == "run":
+        with suppress(ImportError):  # without the plots it prints text
+            import_module("uncertlr.plots.progress")
     globals()[name] = value
     return value
 

@@ -6,6 +6,7 @@ It is the single source of the notebooks' parameter cells, the command line's fl
 import difflib
 import hashlib
 import json
+import math
 import os
 import re
 import unicodedata
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from uncertlr.errors import ConfigError
 
@@ -30,7 +31,18 @@ EXECUTION_FIELDS = frozenset({"device", "threads", "root", "progress"})
 """Fields that say where and how a run is carried out, not what it is; they are no part of its identity."""
 
 RULE_FIELDS = (
-    *("rule", "threshold", "decrease", "increase", "min_factor", "max_factor", "dead_band", "decide_every", "flip"),
+    *(
+        "rule",
+        "own_rule",
+        "threshold",
+        "decrease",
+        "increase",
+        "min_factor",
+        "max_factor",
+        "dead_band",
+        "decide_every",
+        "flip",
+    ),
     *("relative_to", "scale", "quantile", "memory", "exponent", "reference", "warm_up", "smoothing", "set_point", "gain"),
     *("donors", "stretch"),
 )
@@ -66,15 +78,17 @@ class RunConfig(BaseModel):
     input_column: str = Field("", description="column of the inputs; empty for the usual one")
     label_column: str = Field("", description="column of the labels; empty for the usual one")
     train_examples: Count = Field(0, description="training examples after the validation split; 0 for all")
+    test_examples: Count = Field(0, description="test examples that are evaluated, drawn at random; 0 for all")
     val_fraction: Annotated[float, Gt(0), Lt(1)] = Field(0.1, description="share of the training set held out to validate")
     augment: bool = Field(False, description="flip and crop training images at random (pad 4)")
     vocab_size: Annotated[int, Ge(3)] = Field(20_000, description="most frequent words kept, the two special ones included")
     max_tokens: Size = Field(400, description="words of a text that are read, from its start")
 
     # model
-    model: Literal["auto", "cnn", "resnet", "lstm", "mlp"] = Field(
+    model: Literal["auto", "cnn", "resnet", "lstm", "mlp", "own"] = Field(
         "auto", description="network; auto is cnn or lstm by kind of data"
     )
+    own_model: str = Field("", description="model own: what makes it from the data set, as my_networks:make_wide")
     channels: Annotated[list[Size], Field(min_length=2, max_length=2)] = Field(
         [32, 64], description="channels of the CNN's two convolutions; of a resnet the first is used"
     )
@@ -108,9 +122,10 @@ class RunConfig(BaseModel):
         "batch", description="what is observed: the training batch, or one fixed batch of the validation set"
     )
     signal_every: Size = Field(1, description="steps between two observations")
-    rule: Literal["none", "threshold", "relative", "proportional", "integral", "bold_driver", "replay", "shuffled"] = Field(
-        "none", description="what turns the signal into a factor on the rate; threshold is the report's"
-    )
+    rule: Literal[
+        "none", "threshold", "relative", "proportional", "integral", "bold_driver", "replay", "shuffled", "own"
+    ] = Field("none", description="what turns the signal into a factor on the rate; threshold is the report's")
+    own_rule: str = Field("", description='rule own: class and settings, as my_rules:Patient {"patience": 3}')
     threshold: Share = Field(0.5, description="level of the signal above which the rate shrinks, below which it grows")
     decrease: Annotated[float, Gt(0), Le(1)] = Field(0.5, description="factor on the rate above the threshold")
     increase: Annotated[float, Ge(1)] = Field(1.1, description="factor on the rate below the threshold")
@@ -148,7 +163,7 @@ class RunConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
-        values = stored_names(values)
+        values = {name: _whole_number(name, value) for name, value in stored_names(values).items()}
         unknown = [name for name in values if name not in type(self).model_fields]
         if unknown:
             raise ConfigError(_unknown_message(unknown[0]))
@@ -156,6 +171,13 @@ class RunConfig(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(_invalid_message(error)) from None
+
+    @model_validator(mode="after")
+    def _own_things_are_named(self) -> "RunConfig":
+        for field, name in (("rule", "own_rule"), ("model", "own_model")):
+            if (getattr(self, field) == "own") != bool(getattr(self, name)):
+                raise ValueError(f"{field}='own' and {name} go together; give both or neither")
+        return self
 
     @field_validator("dataset")
     @classmethod
@@ -173,7 +195,10 @@ class RunConfig(BaseModel):
 
         Defaults are left out so that a field added later does not rename the runs that came before it.
         """
-        return self.model_dump(exclude=set(EXECUTION_FIELDS), exclude_defaults=True)
+        fields = self.model_dump(exclude=set(EXECUTION_FIELDS), exclude_defaults=True)
+        for name in {"own_rule", "own_model"} & fields.keys():  # the same rule may move to another module
+            fields[name] = re.sub(r"^[\w.]+:", "", fields[name])
+        return fields
 
     @property
     def run_id(self) -> str:
@@ -322,6 +347,20 @@ def parameter_table() -> str:
     return "\n".join(rows)
 
 
+def _whole_number(name: str, value: Any) -> Any:
+    """For a whole number, text such as ``1e3``, as YAML and the command line give it, as the number it stands for."""
+    field = RunConfig.model_fields.get(name)
+    if field is None or not type_name(field.annotation).removeprefix("list[").startswith("int"):
+        return value
+    if isinstance(value, list):
+        return [_whole_number("seed", each) for each in value]
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else value
+
+
 def _unknown_message(name: str) -> str:
     near = difflib.get_close_matches(name, map(shown_name, RunConfig.model_fields), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
@@ -331,6 +370,9 @@ def _unknown_message(name: str) -> str:
 def _invalid_message(error: ValidationError) -> str:
     parts = []
     for item in error.errors():
+        if not item["loc"]:
+            parts.append(item["msg"].removeprefix("Value error, "))
+            continue
         name = shown_name(str(item["loc"][0]))
         parts.append(f"{name}={item['input']!r}: {item['msg'][0].lower()}{_shown(item['msg'][1:])}")
     return "invalid parameter " + "; ".join(parts)

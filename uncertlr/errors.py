@@ -23,3 +23,10 @@ class StaleResults(RunError):
 
 class ClaimError(UncertlrError):
     """A sentence of the book that the stored runs do not support."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted; says where, and that it can go on. A notebook shows it in one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]

@@ -48,7 +48,7 @@ def fit_once(kind: str, data: DataSet) -> Callable[[], object]:
         with tempfile.TemporaryDirectory() as folder:
             paths = RunPaths(Path(folder), "run")
             paths.checkpoints.mkdir(parents=True)
-            fit(subject, paths, lambda train, val: None)
+            fit(subject, paths)
 
     return task
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,25 +42,35 @@ def link_runs(line: str, page: str, known: Collection[str]) -> str:
     return RUN.sub(link, line)
 
 
-def figure_runs(executed: Path) -> dict[str, list[str]]:
-    """Figure to the runs that it is drawn from, in the order of the book."""
-    found: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class DrawnFigure:
+    """A figure of the book: the chapter that shows it, and the runs that it is drawn from."""
+
+    name: str
+    chapter: str
+    runs: list[str]
+
+
+def drawn_figures(executed: Path) -> list[DrawnFigure]:
+    """All figures with their runs, in the order of the book."""
+    found = []
     toc = executed.parents[1] / "_toc.yml"
     order = toc.read_text(encoding="utf-8") if toc.is_file() else ""
     for path in sorted(executed.glob("*.ipynb"), key=lambda path: (order.find(f"executed/{path.stem}\n"), path.stem)):
         for name, line in (match.groups() for text in _outputs(path) for match in LINE.finditer(text)):
-            found[html.unescape(name)] = [html.unescape(run) for run in RUN.findall(line)]
+            runs = [html.unescape(run) for run in RUN.findall(line)]
+            found.append(DrawnFigure(html.unescape(name), path.stem, runs))
     return found
 
 
 def figures_markdown(executed: Path) -> Iterator[str]:
     """A list: figure, its runs."""
     known = known_runs()
-    for name, runs in figure_runs(executed).items():
-        links = ", ".join(_link(run, known) for run in runs) or "computed on its page or measured before, from no stored run"
-        if len(runs) > OPEN_LIST:
-            links = f"<details><summary>{len(runs)} runs</summary>{links}</details>"
-        yield f"- {{numref}}`fig-{name}`: {links}"
+    for figure in drawn_figures(executed):
+        links = ", ".join(_link(run, known) for run in figure.runs) or "computed or measured, from no stored run"
+        if len(figure.runs) > OPEN_LIST:
+            links = f"<details><summary>{len(figure.runs)} runs</summary>{links}</details>"
+        yield f'- <a href="executed/{figure.chapter}.html#fig-{figure.name}">{figure.name}</a>: {links}'
 
 
 def files_markdown(data: str) -> Iterator[str]:
@@ -107,7 +118,7 @@ def studies_markdown() -> Iterator[str]:
 def runs_markdown(executed: Path) -> Iterator[str]:
     """A table of all published runs, and of those that the pages show and the build trained itself."""
     table = all_runs()
-    local = {run for runs in figure_runs(executed).values() for run in runs}
+    local = {run for figure in drawn_figures(executed) for run in figure.runs}
     table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
     yield from ["| run | published in | epochs | accuracy | processor | data | ended |", "|---|---|---|---|---|---|---|"]
     for row in table.to_dict("records"):

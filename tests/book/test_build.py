@@ -5,11 +5,11 @@ import os
 import zipfile
 
 import nbformat
+import papermill
 import pytest
 
 from uncertlr.book import build
-from uncertlr.book.build import NOTEBOOKS, execute
-from uncertlr.config import preset
+from uncertlr.book.build import FULL, NOTEBOOKS, execute
 from uncertlr.errors import RunError, StaleResults
 from uncertlr.runs.paths import project_folder
 
@@ -42,8 +42,9 @@ def test_a_notebook_is_executed_once_and_again_when_something_changed(executions
     execute("quickstart", "quick")
     execute("quickstart", "quick")
     assert len(calls) == 1
-    monkeypatch.setitem(NOTEBOOKS["quickstart"], "quick", {"a": 3})
-    execute("quickstart", "quick")
+    monkeypatch.setitem(FULL, "quickstart", {"a": 3})
+    execute("quickstart", "full")
+    del FULL["quickstart"]
     assert calls[1:] == [{"a": 3}]
     with (project / "notebooks" / "quickstart.ipynb").open("a") as file:
         file.write("\n")
@@ -67,11 +68,10 @@ def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions
     assert page["cells"][0]["metadata"] == {"tags": ["injected-parameters", "hide-input"]}
 
 
-def test_profiles_inject_parameters_that_exist():
-    for profiles in NOTEBOOKS.values():
-        assert set(profiles) == {"quick", "standard", "full"}
-        for parameters in profiles.values():
-            preset("cifar10").replace(**parameters)
+def test_the_full_profile_gives_parameters_that_the_notebooks_have():
+    for name, parameters in FULL.items():
+        assert set(parameters) <= set(papermill.inspect_notebook(str(project_folder() / "notebooks" / f"{name}.ipynb")))
+    assert set(FULL) <= set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])

@@ -13,6 +13,26 @@ CHECK = re.compile(r'^exercises\.check\("([\w.]+)", (\w+)\)', re.MULTILINE)
 IMPORT = re.compile(r"^(?:import|from) (?!uncertlr\.book).*\n?", re.MULTILINE)
 
 WRONG = {
+    "calibration.debiased_error": """
+def debiased_error(counts, confidence, accuracy):  # each bin is cut off at 0
+    squares = (accuracy - confidence).square() - accuracy * (1 - accuracy) / (counts - 1)
+    return float((squares.clamp(min=0) * counts / counts.sum()).sum().sqrt())
+""",
+    "calibration.brier_score": """
+def brier_score(probs, labels):  # mean over the classes too
+    return float(F.mse_loss(probs, F.one_hot(labels, probs.shape[-1]).float()))
+""",
+    "calibration.accuracy_of_surest": """
+def accuracy_of_surest(uncertainty, right, share):  # those with the highest uncertainty
+    answered = uncertainty.argsort(descending=True)[: round(share * len(uncertainty))]
+    return float(right[answered].float().mean())
+""",
+    "calibration.bootstrap_interval": """
+def bootstrap_interval(score, confidence, right):  # without replacement
+    draws = [torch.randperm(len(right)) for _ in range(500)]
+    scores = torch.tensor([float(score(confidence[d], right[d])) for d in draws])
+    return scores.quantile(torch.tensor([0.025, 0.975]))
+""",
     "entropy.mutual_information": """
 def mutual_information(probs):  # NaN where a probability is 0
     def entropy(p):
@@ -47,6 +67,32 @@ def sign_flip_p(differences):  # one-sided
     observed = sum(differences)
     sums = [sum(s * d for s, d in zip(signs, differences)) for signs in product([1, -1], repeat=len(differences))]
     return statistics.fmean(total >= observed for total in sums)
+""",
+    "feedback.share_above": """
+def share_above(decrease, increase):  # the wrong sign of a logarithm
+    return math.log(increase) / (math.log(increase) + math.log(decrease))
+""",
+    "feedback.closed_loop": """
+def closed_loop(respond, num_steps):  # the factor after the decision
+    factor, signals, factors = 1.0, [], []
+    for _ in range(num_steps):
+        signals.append(respond(factor))
+        factor = max(0.01, 0.5 * factor) if signals[-1] > 0.5 else min(10.0, 1.1 * factor)
+        factors.append(factor)
+    return signals, factors
+""",
+    "feedback.factors_with_cadence": """
+def factors_with_cadence(uncertainties, every):  # decides on the last value instead of the mean
+    factor, factors = 1.0, []
+    for number, uncertainty in enumerate(uncertainties, 1):
+        if number % every == 0:
+            factor = max(0.01, 0.5 * factor) if uncertainty > 0.5 else min(10.0, 1.1 * factor)
+        factors.append(factor)
+    return factors
+""",
+    "feedback.lowest_threshold": """
+def lowest_threshold(signals):  # the lowest value instead of the rule's end
+    return round(min(signals), 2)
 """,
     "quickstart.decisions_to_the_bound": """
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
@@ -96,6 +142,55 @@ def next_token_logits(output, tokens):  # the mask of the tokens themselves
     "your_own_model.warm_up_and_fall": """
 def warm_up_and_fall(warm_up, total):  # begins with a rate of 0
     return lambda step: min(step / warm_up, (total - step) / (total - warm_up))
+    "two_kinds.posterior_covariance": """
+def posterior_covariance(phi, p, prior_precision):  # every example counts the same
+    return torch.linalg.inv(phi.T @ phi + prior_precision * torch.eye(phi.shape[1]))
+""",
+    "two_kinds.logit_variance": """
+def logit_variance(hidden, weight, p):  # kept units are not scaled
+    return p * (1 - p) * hidden.square() @ weight.square().T
+""",
+    "two_kinds.ensemble_parts": """
+def ensemble_parts(networks, inputs):  # the mean of the logits
+    logits = torch.stack([network(inputs) for network in networks])
+    def entropy(logits):
+        return torch.distributions.Categorical(logits=logits).entropy()
+    aleatoric = entropy(logits).mean(0)
+    return aleatoric, entropy(logits.mean(0)) - aleatoric
+""",
+    "two_kinds.most_informative": """
+def most_informative(probs, count):  # by total uncertainty
+    mean = probs.mean(0)
+    return (-torch.xlogy(mean, mean).sum(-1)).argsort(descending=True)[:count]
+""",
+    "learning_rates.largest_rate": """
+def largest_rate(hessian):  # the curvatures along the axes
+    return 2 / float(hessian.diagonal().max())
+""",
+    "learning_rates.level": """
+def level(rate, curvature, noise):  # good for small rates only
+    return rate * noise**2 / 4
+""",
+    "learning_rates.with_warm_up": """
+def with_warm_up(schedule, num_steps):  # a first step with the rate 0
+    return lambda step: step / num_steps if step < num_steps else schedule(step - num_steps)
+""",
+    "learning_rates.suggested_rate": """
+def suggested_rate(rates, losses):  # a low loss after training has broken
+    return rates[losses.index(min(losses))] / 3
+""",
+    "verdict.paired_interval": """
+def paired_interval(differences):  # the normal quantile
+    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+""",
+    "verdict.holm": """
+def holm(p_values):  # Bonferroni
+    return [min(1.0, len(p_values) * p) for p in p_values]
+""",
+    "verdict.is_equivalent": """
+def is_equivalent(differences, margin):  # the mean alone
+    return abs(statistics.fmean(differences)) < margin
 """,
 }
 """A typical wrong answer to each."""

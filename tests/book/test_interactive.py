@@ -2,12 +2,17 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import entr, expit
 
-from uncertlr.book.interactive import dropout_masks
+from uncertlr.book.interactive import dropout_masks, loop, points_on_a_line
 from uncertlr.book.interactive.dropout_masks import answers
+from uncertlr.book.interactive.loop import CHOICES, START, rule_of, simulated_network
+from uncertlr.book.interactive.points_on_a_line import Bumps, fitted, prediction_on_a_line
 from uncertlr.estimators import Prediction
+from uncertlr.schedulers import simulate, simulate_loop
 
 pytestmark = pytest.mark.browser
 PAGE = "<!doctype html><html><head><meta charset='utf-8'><title>t</title></head><body>{}</body></html>"
@@ -81,3 +86,173 @@ def test_without_scripts_the_numbers_are_in_a_table(layer):
     values = [float(value) for value in re.findall(r"<td>([\d.]+)</td>", figure.static)]
     assert len(values) == 6 * 3
     assert sum(values) == pytest.approx(6, abs=0.1)
+
+
+@pytest.fixture
+def points():
+    stream = torch.Generator().manual_seed(2)
+    positions = torch.cat([torch.rand(40, generator=stream) * 3 - 4, torch.rand(20, generator=stream) * 2 + 2]).double()
+    return positions, torch.bernoulli(torch.sigmoid(2 * (positions + 2.5)), generator=stream).long()
+
+
+def by_plain_newton(positions, labels, at, prior_precision):
+    """Chance of class 1 and both parts by undamped Newton steps, an inverse matrix and an integral on a fine grid."""
+
+    def columns(x):
+        return np.c_[np.exp(-2 * (x[:, None] - np.linspace(-4, 4, 33)) ** 2), np.ones(len(x))]
+
+    phi, y, weights = columns(positions), labels, np.zeros(34)
+    for _ in range(50):
+        p = expit(phi @ weights)
+        curvature = phi.T @ (phi * (p * (1 - p))[:, None]) + prior_precision * np.eye(34)
+        weights = weights - np.linalg.solve(curvature, phi.T @ (p - y) + prior_precision * weights)
+    asked = columns(at)
+    mean, deviation = asked @ weights, np.sqrt(np.einsum("bi,ij,bj->b", asked, np.linalg.inv(curvature), asked))
+    z = np.linspace(-8, 8, 2001)
+    density = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    probs = expit(mean[:, None] + deviation[:, None] * z)
+    chance, aleatoric = probs @ density, (entr(probs) + entr(1 - probs)) @ density
+    return chance, aleatoric, entr(chance) + entr(1 - chance) - aleatoric
+
+
+@pytest.mark.parametrize("prior_precision", [0.01, 0.1, 5.0])
+def test_the_fit_on_a_line_is_that_of_plain_newton_steps(points, prior_precision):
+    positions, labels = points
+    at = torch.linspace(-4, 4, 9).double()
+    found = prediction_on_a_line(positions, labels, at, prior_precision=prior_precision)
+    expected = by_plain_newton(positions.numpy(), labels.numpy(), at.numpy(), prior_precision)
+    parts = (found.mean_probs[:, 1], found.expected_entropy, found.mutual_information)
+    for part, value in zip(parts, expected, strict=True):
+        assert part.numpy() == pytest.approx(value, abs=3e-3)  # the library averages over 256 points
+
+
+def test_the_fit_on_a_line_has_no_slope_left(points):
+    positions, labels = points
+    model = fitted(positions, labels, 0.1)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(model(positions)[:, 0], labels.double(), reduction="sum")
+    (loss + 0.05 * sum(each.square().sum() for each in model.parameters())).backward()
+    assert all(each.grad.abs().max() < 1e-5 for each in model.parameters())
+    assert Bumps().double()(positions).abs().max() == 0
+
+
+SHOWN = f"['points', 'x', 'chance', 'aleatoric', 'epistemic'].map(name => Number({FIGURE}.dataset[name]))"
+
+
+def assert_shown(tab, positions, labels):
+    count, x, *values = tab.evaluate(SHOWN)
+    found = prediction_on_a_line(positions, labels, torch.tensor([x]).double())
+    assert count == len(positions)
+    assert values == pytest.approx(
+        [float(found.mean_probs[0, 1]), float(found.expected_entropy[0]), float(found.mutual_information[0])], abs=1e-6
+    )
+    return x
+
+
+def with_more(positions, labels, x, more):
+    return torch.cat([positions, torch.full((len(more),), x).double()]), torch.cat([labels, torch.tensor(more)])
+
+
+def test_added_points_are_answered_with_the_librarys_numbers(tab, tmp_path, points):
+    opened(tab, tmp_path, points_on_a_line(*points))
+    x = assert_shown(tab, *points)
+    press_button(tab, "Add ten of each")
+    assert_shown(tab, *with_more(*points, x, [0, 1] * 10))
+    press_button(tab, "Add class 1")
+    assert_shown(tab, *with_more(*points, x, [0, 1] * 10 + [1]))
+    press_button(tab, "Undo")
+    press_button(tab, "Undo")
+    assert_shown(tab, *points)
+    press_button(tab, "Add class 0")
+    press_button(tab, "Start again")
+    press_button(tab, "Undo")  # nothing is left to undo
+    assert_shown(tab, *points)
+
+
+def test_a_click_adds_a_point_where_it_is(tab, tmp_path, points):
+    opened(tab, tmp_path, points_on_a_line(*points), width=1024)
+    for share, label in ((0.12, 1), (0.4, 0)):
+        box = tab.evaluate(f"{FIGURE}.querySelector('svg').getBoundingClientRect().toJSON()")
+        left, top = box["x"] + 0.5 * box["width"], box["y"] + share * box["height"]
+        for kind in ("mousePressed", "mouseReleased"):
+            tab.call("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", clickCount=1)
+        x = tab.evaluate(SHOWN)[1]
+        assert x == pytest.approx(-0.23, abs=0.06)  # the middle of the drawing, its left margin taken off
+        points = with_more(*points, x, [label])
+        assert_shown(tab, *points)
+
+
+def test_places_are_reached_by_keyboard(tab, tmp_path, points):
+    opened(tab, tmp_path, points_on_a_line(*points))
+    before = tab.evaluate(SHOWN)[1]
+    tab.evaluate(f"{FIGURE}.querySelector('input').focus()")
+    tab.call("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    assert assert_shown(tab, *points) == pytest.approx(before + 0.05)
+
+
+def press_button(tab, text):
+    tab.evaluate(f"[...{FIGURE}.querySelectorAll('button')].find(button => button.textContent === '{text}').click()")
+
+
+def test_without_scripts_a_table_has_the_fit(points):
+    figure = points_on_a_line(*points)
+    values = [float(value) for value in re.findall(r"<td>(-?[\d.]+)</td>", figure.static)]
+    assert values[::4] == list(range(-4, 5))
+    found = prediction_on_a_line(*points, torch.tensor([0.0]))
+    assert values[18] == pytest.approx(float(found.expected_entropy[0]), abs=0.005)
+
+
+CURVE = [1.0, 0.98, 0.85, 0.6, 0.35, 0.2, 0.12, 0.1]
+SETTINGS = {
+    "the report's rule": {},
+    "a threshold that is crossed": {"threshold": 0.9, "low": 0.1, "high": 3.0},
+    "one decision per epoch": {"threshold": 0.9, "low": 0.3, "every": 21},
+    "regulated": {"low": 1.0, "rise": 0.1},
+    "inverted": {"threshold": 0.3, "inverted": True},
+    "inverted, regulated": {"threshold": 0.4, "rise": 0.2, "every": 5, "inverted": True},
+}
+
+
+def move_sliders(tab, settings):
+    for name, value in settings.items():
+        tab.evaluate(f"document.querySelector('[name={name}]').focus()")
+        if name == "inverted":
+            press(tab, " ")
+            continue
+        now, goal = CHOICES[name].index(START[name]), CHOICES[name].index(value)
+        for _ in range(abs(goal - now)):
+            press(tab, "ArrowRight" if goal > now else "ArrowLeft")
+
+
+def test_the_loop_says_which_share_is_above_the_threshold(tab, tmp_path):
+    opened(tab, tmp_path, loop(CURVE, spacing=50, steps=1_200))
+    move_sliders(tab, {"low": 1.0, "rise": 0.1})
+    signals, _ = simulate_loop(rule_of(0.5, 1.0, 10.0), simulated_network(CURVE, 50, 0.1), 1_200)
+    above = np.array(signals) > 0.5
+    shares = [int(share) for share in re.findall(r"(\d+) %", tab.evaluate(f"{FIGURE}.querySelector('.sum').textContent"))]
+    assert shares[2:] == [round(100 * above.mean()), round(100 * above[800:].mean())]
+    assert shares[3] == pytest.approx(12, abs=1)  # the factor stays between its bounds
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_the_loop_gives_the_librarys_factors(tab, tmp_path, settings):
+    opened(tab, tmp_path, loop(CURVE, spacing=50, steps=400))
+    move_sliders(tab, settings)
+    rule = rule_of(**{**START, **settings})
+    signals, factors = simulate_loop(rule, simulated_network(CURVE, 50, settings.get("rise", 0.0)), 400)
+    assert tab.evaluate(f"{FIGURE}.factors") == pytest.approx(factors, rel=1e-12)
+    assert tab.evaluate(f"{FIGURE}.signals") == pytest.approx(signals, rel=1e-12)
+    assert simulate(rule, tab.evaluate(f"{FIGURE}.signals"))[:-1] == pytest.approx(factors[1:], rel=1e-12)
+    tab.evaluate("document.querySelector('.controls button').click()")
+    assert tab.evaluate(f"{FIGURE}.factors") == pytest.approx([max(0.01, 0.5**n) for n in range(400)])
+
+
+def test_the_inverted_rule_keeps_the_threshold():
+    rule = rule_of(**{**START, "threshold": 0.3}, inverted=True)
+    assert simulate(rule, [0.4, 0.2]) == [1.1, 0.55]
+
+
+def test_a_simulated_network_follows_its_curve_by_the_sum_of_the_factors():
+    respond = simulated_network([1.0, 0.5, 0.25], spacing=2)
+    assert [respond(factor) for factor in (1, 2, 1, 5, 1)] == [1.0, 0.75, 0.375, 0.25, 0.25]
+    respond = simulated_network([0.5, 0.5], rise=0.2)
+    assert [respond(factor) for factor in (1, 2, 10)] == pytest.approx([0.7, 0.9, 1.0])

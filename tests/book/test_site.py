@@ -16,7 +16,10 @@ WIDTHS = [390, 1024, 1600]
 PROJECT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("UNCERTLR_SITE") or PROJECT / "book" / "_build" / "html").resolve()
 FILES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
-PAGES = [page for page in FILES if not page.startswith("_static/") and page != "index.html"]  # that one only points on
+FORWARDS = {page for page in FILES if 'http-equiv="refresh"' in (SITE / page).read_text("utf-8").lower()}
+"""Pages that only lead on."""
+
+PAGES = [page for page in FILES if not page.startswith("_static/") and page not in FORWARDS]
 CHAPTERS = [page for page in PAGES if page.startswith("book/")]
 AXE = os.environ.get("UNCERTLR_AXE", "")
 
@@ -64,7 +67,7 @@ def test_page_is_whole_and_asks_for_nothing(tab: Any, page: str) -> None:
 
 
 def test_mathematics_is_drawn_with_our_own_fonts(tab: Any) -> None:
-    tab.open(address("book/report.html"))
+    tab.open(address("book/executed/entropy.html"))
     assert tab.evaluate("document.querySelectorAll('mjx-container').length") > 10
     fonts = [url for url in tab.requests if url.endswith(".woff")]
     assert fonts
@@ -90,21 +93,31 @@ def test_search_finds_a_page(tab: Any) -> None:
 
 
 def test_exercises_have_solutions_that_open(tab: Any) -> None:
-    tab.open(address("book/report.html"))
-    script = "[...document.querySelectorAll('.exercise')].map(e => e.querySelectorAll('details:not([open])').length)"
-    closed = tab.evaluate(script)
-    assert len(closed) >= 2
-    assert set(closed) == {1}
-    tab.evaluate("document.querySelector('.exercise summary').click()")
-    assert tab.evaluate("document.querySelector('.exercise details').open")
+    tab.open(address("book/executed/entropy.html"))
+    solutions = (
+        "[...document.querySelectorAll('details')].filter(e => e.querySelector('summary').textContent === 'Solution')"
+    )
+    assert tab.evaluate(f"{solutions}.length") >= 6
+    assert not tab.evaluate(f"{solutions}.some(e => e.open)")
+    tab.evaluate(f"{solutions}[0].querySelector('summary').click()")
+    assert tab.evaluate(f"{solutions}[0].open")
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_drawings_follow_the_theme(tab: Any, mode: str) -> None:
-    tab.open(address("book/report.html"))
+@pytest.mark.parametrize("page", ["book/index.html", "book/executed/entropy.html"])
+def test_drawings_follow_the_theme(tab: Any, page: str, mode: str) -> None:
+    tab.open(address(page))
     tab.choose_theme(mode)
     assert set(tab.evaluate(SHOWN_DRAWINGS)) == {mode}
     assert tab.evaluate("[...document.querySelectorAll('figcaption')].every(caption => caption.checkVisibility())")
+
+
+def test_old_addresses_lead_to_the_new_pages(tab: Any) -> None:
+    moved = [page for page in FILES if "This page has moved" in (SITE / page).read_text("utf-8")]
+    assert moved
+    for page in moved:
+        (target,) = re.findall(r'url=([^"]+)"', (SITE / page).read_text("utf-8"))
+        assert (SITE / page).parent.joinpath(target).resolve().is_file()
 
 
 @pytest.mark.parametrize("page", [page for page in CHAPTERS if "/executed/" in page])

@@ -30,8 +30,19 @@ def bibliography() -> dict[str, str]:
 
 
 def cited() -> set[str]:
-    texts = [page.read_text(encoding="utf-8") for page in [*PAGES, *(PROJECT / "notebooks").glob("*.ipynb")]]
-    return {key for text in texts for keys in re.findall(r"\{cite[^}]*\}`([^`]+)`", text) for key in keys.split(",")}
+    """Keys of the works that a page cites, or that a notebook links by their address or by author and year."""
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    keys = {key for text in texts for keys in re.findall(r"\{cite[^}]*\}`([^`]+)`", text) for key in keys.split(",")}
+    notebooks = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "notebooks").glob("*.ipynb"))
+    linked = {
+        target for text in (*texts, notebooks) for target in re.findall(r"\]\(https://arxiv\.org/abs/([\d.]+)\)", text)
+    }
+    named = set(re.findall(r"\[([\w-]+)[^\]]*?(\d{4})\)?\]\(\.\./book/bibliography\.md\)", notebooks))
+    for key, entry in bibliography().items():
+        arxiv = re.search(r"arXiv:([\d.]+)", entry)
+        if (arxiv and arxiv[1] in linked) or any(key.startswith(name.lower()) and year in key for name, year in named):
+            keys.add(key)
+    return keys
 
 
 def test_table_of_contents_and_pages_agree() -> None:
@@ -106,14 +117,18 @@ def test_build_executes_nothing_and_keeps_the_theme_options() -> None:
 
 
 def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNCERTLR_RESULTS")  # they show what is published
     monkeypatch.syspath_prepend(BOOK / "_ext")
     import drawings
 
-    used = {name for page in PAGES for name in re.findall(r"^```\{drawing\} (\w+)$", page.read_text("utf-8"), re.MULTILINE)}
+    used = {
+        name for page in PAGES for name in re.findall(r"^```\{drawing\} ([\w-]+)$", page.read_text("utf-8"), re.MULTILINE)
+    }
     assert used == set(drawings.DRAWINGS)
-    drawings.draw_all(tmp_path)
+    folder = tmp_path / "drawings"
+    drawings.draw_all(folder)
     expected = {f"{name}-{mode}.svg" for name in used for mode in drawings.PALETTES}
-    assert {path.name for path in tmp_path.iterdir()} == expected
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    drawings.draw_all(tmp_path)
-    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert {path.name for path in folder.iterdir()} == expected
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    drawings.draw_all(folder)
+    assert before == {path: path.stat().st_mtime_ns for path in folder.iterdir()}

@@ -7,6 +7,7 @@ import re
 import shlex
 
 import datasets
+import nbformat
 import numpy as np
 import papermill
 import pytest
@@ -16,7 +17,7 @@ from papermill.cli import papermill as papermill_command
 from PIL import Image
 
 from uncertlr.cli import main
-from uncertlr.config import preset
+from uncertlr.config import parameter_cell, preset
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
 from uncertlr.training.run import run
@@ -74,6 +75,18 @@ def finished_trials(folder):
         run(job.config)
 
 
+def study_notebook(folder):
+    """A notebook of a parameters cell and one line."""
+    cells = [
+        nbformat.v4.new_code_cell(parameter_cell(preset("digits"))),
+        nbformat.v4.new_code_cell("print(epochs, channels)"),
+    ]
+    cells[0].metadata.tags = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "study.ipynb")
+    return str(folder / "study.ipynb")
+
+
 def small(arguments, elsewhere, monkeypatch):
     """The same command with little to do, and with real names in place of RUN_ID, NAME and files to write."""
     command = arguments[0]
@@ -84,13 +97,15 @@ def small(arguments, elsewhere, monkeypatch):
         return ["run", "toy_reviews" if arguments[1] == "imdb" else "digits", *arguments[2:], *SMALL]
     if command == "sweep":
         return [*arguments, "--dry-run"]
+    if command == "notebook":
+        return ["notebook", study_notebook(elsewhere), *arguments[2:-1], str(elsewhere / arguments[-1])]
     if command == "tune":
         finished_trials(elsewhere)
         return [str(elsewhere / word) if word.endswith(".yaml") else word for word in arguments]
     if "--sweep" in arguments:
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         return [finished_sweep(elsewhere) if word.endswith(".yaml") else word for word in arguments]
-    if command in ("evaluate", "results", "record"):
+    if command in ("evaluate", "results", "record", "show", "compare"):
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         seeds = itertools.count()
         found = [run(TINY.replace(seed=next(seeds))).run_id if word == "RUN_ID" else word for word in arguments]

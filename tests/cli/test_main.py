@@ -33,7 +33,7 @@ def test_run_trains_and_says_where(capsys):
 )
 def test_either_name_of_a_parameter_is_a_flag(flags, changes, monkeypatch):
     seen = []
-    monkeypatch.setattr("uncertlr.training.run.run", lambda config: seen.append(config) or sys.exit(0))
+    monkeypatch.setattr("uncertlr.training.run.run", lambda config, **options: seen.append(config) or sys.exit(0))
     with pytest.raises(SystemExit):
         main([*QUICK, *flags])
     assert seen == [preset("digits", "quick", epochs=1, progress="quiet", **changes)]
@@ -96,7 +96,7 @@ def test_results_add_takes_what_is_finished_and_unpublished_of_a_sweep(tmp_path,
     assert main([*QUICK, "--learning-rate", "3e-4"]) == 0
     capsys.readouterr()
     assert main(["results", "add", "two", "--sweep", grid]) == 0
-    assert capsys.readouterr().out.startswith("1 runs, ")
+    assert capsys.readouterr().out.startswith("1 run, ")
     assert main(["results", "add", "three", "--sweep", grid]) == 2
     assert "there is no run to publish" in capsys.readouterr().err
 

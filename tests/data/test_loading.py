@@ -23,6 +23,23 @@ def test_validation_and_test_do_not_depend_on_the_number_of_training_examples():
     assert same_split(part.test, whole.test)
 
 
+def test_fewer_test_examples_are_the_same_ones_for_every_seed_and_of_all_classes():
+    whole, part, other = (
+        load_data("digits"),
+        load_data("digits", test_examples=100),
+        load_data("digits", test_examples=100, seed=1),
+    )
+    assert len(part.test) == 100
+    assert same_split(part.test, other.test)
+    assert same_split(part.train, whole.train)
+    assert same_split(part.val, whole.val)
+    assert rows(part.test) <= rows(whole.test)
+    assert len(part.test.targets.unique()) == 10
+    assert part.fingerprint == whole.fingerprint
+    texts = load_data("toy_reviews", test_examples=50)
+    assert len(texts.test) == len(texts.test.inputs) == len(texts.test.true_probs) == 50
+
+
 def test_splits_are_disjoint_and_together_complete():
     data = load_data("digits", val_fraction=0.25)
     assert len(data.val) == round(0.25 * 1438)
@@ -43,6 +60,8 @@ def test_the_seed_moves_train_and_validation_but_never_test():
     ("sizes", "problem"),
     [
         ({"train_examples": 1295}, "train_examples=1295, but only 1294 of 1438"),
+        ({"test_examples": 1000}, "test_examples=1000, but there are 359"),
+        ({"test_examples": -1}, "test_examples=-1 is negative"),
         ({"train_examples": -1}, "train_examples=-1 is negative"),
         ({"val_fraction": 1.5}, "val_fraction=1.5 must lie between 0 and 1"),
         ({"val_fraction": 0.9999}, "but only 0 of 1438"),

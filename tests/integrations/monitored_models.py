@@ -132,6 +132,39 @@ class AsDataclass(Small):
         return Output(super().forward(x), x)
 
 
+class FeatureLoss(Small):
+    """A hook of the user's takes features out, and they enter the loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.first.register_forward_hook(self._keep)
+
+    def _keep(self, module, args, output):
+        self.auxiliary = output.square().mean()
+
+
+class LastOfLSTM(nn.Module):
+    """Dropout in and after a recurrent network, time first or batch first."""
+
+    def __init__(self, batch_first):
+        super().__init__()
+        self.lstm = nn.LSTM(6, 8, num_layers=2, dropout=0.3, batch_first=batch_first)
+        self.dropout, self.out = nn.Dropout(0.5), nn.Linear(8, 3)
+
+    def forward(self, x):
+        sequence = torch.stack([x, 2 * x, -x], 1 if self.lstm.batch_first else 0)
+        _, (state, _) = self.lstm(sequence)
+        return self.out(self.dropout(state[-1]))
+
+
+class EachStep(LastOfLSTM):
+    """Logits for every step, [T, B, C] or [B, T, C]."""
+
+    def forward(self, x):
+        sequence = torch.stack([x, 2 * x, -x], 1 if self.lstm.batch_first else 0)
+        return Output(self.out(self.dropout(self.lstm(sequence)[0])), x)
+
+
 class Functional(Small):
     """Called by `torch.func` with parameters of its own."""
 
@@ -147,6 +180,35 @@ def tiny_bert(**dropouts):
     return BertForSequenceClassification(
         BertConfig(vocab_size=30, max_position_embeddings=32, num_labels=3, **sizes, **dropouts)
     )
+
+
+def tiny_roberta():
+    from transformers import RobertaConfig, RobertaForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    return RobertaForSequenceClassification(
+        RobertaConfig(vocab_size=30, max_position_embeddings=32, num_labels=3, pad_token_id=0, **sizes)
+    )
+
+
+def tiny_distilbert():
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    sizes = {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}
+    return DistilBertForSequenceClassification(
+        DistilBertConfig(vocab_size=30, max_position_embeddings=32, num_labels=3, **sizes)
+    )
+
+
+def sharper(model):
+    """Set logits far enough apart that dropout matters."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2.0)
+        for name, parameter in model.named_parameters():
+            if name in ("classifier.weight", "classifier.out_proj.weight"):
+                parameter.mul_(20.0)
+    return model
 
 
 def tokens():
@@ -168,8 +230,13 @@ HEAD = {
     "checkpointed": Checkpointed,
     "encoder layer": Encoder,
     "dataclass": AsDataclass,
+    "feature hook in the loss": FeatureLoss,
+    "LSTM, time first": lambda: LastOfLSTM(batch_first=False),
+    "LSTM, batch first": lambda: LastOfLSTM(batch_first=True),
     "functional": Functional,
     "bert": tiny_bert,
+    "roberta": tiny_roberta,
+    "distilbert": tiny_distilbert,
 }
 """Models whose head is recognised."""
 
@@ -177,6 +244,7 @@ LOGITS = {
     "no dropout": lambda: nn.Linear(6, 3),
     "temperature": TemperatureAfter,
     "selection": Selection,
+    "bert, attention dropout": lambda: tiny_bert(hidden_dropout_prob=0.0),
     "hooked": lambda: _hooked(),
     "parametrized": lambda: _parametrized(),
     "compiled": lambda: torch.compile(Small(), backend="aot_eager"),
@@ -198,7 +266,7 @@ def _parametrized():
 
 def call(model, batch=None):
     """One forward pass; gives output and logits."""
-    if type(model).__name__.startswith("Bert"):
+    if hasattr(model, "config"):
         output = model(input_ids=tokens())
     elif isinstance(model, Consuming):
         output = model([rows()])

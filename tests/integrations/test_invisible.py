@@ -2,16 +2,20 @@
 
 import random
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.utils import counters
 
+from benchmarks.monitor import memory_ratio, stepper
 from tests.integrations.monitored_models import HEAD, LOGITS, Checkpointed, Lazy, Small, call
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.integrations.heads import PassRecorder
+from uncertlr.integrations.signal_means import CHUNK_CPU
 from uncertlr.schedulers import Threshold, UncertaintyLR
 
-HEADS = ("out", "classifier")
+HEADS = ("out", "classifier", "classifier.out_proj")
 UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
 MODELS = {**HEAD, **LOGITS, "lazy": Lazy}
 
@@ -20,6 +24,7 @@ def train(build, monitored, steps=3, way=None, **options):
     """Train for a few steps; everything that a user could see of it."""
     torch.manual_seed(0)
     random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
     model, called, seen = build(), [], []
     for name, module in model.named_modules():
         if name in HEADS:  # with a hook of someone else's it would not be resampled
@@ -44,7 +49,7 @@ def train(build, monitored, steps=3, way=None, **options):
         seen_modules = [each for each in model.modules() if each._forward_pre_hooks]
         assert not seen_modules
     attributes = sorted(name for module in model.modules() for name in vars(module))
-    streams = torch.get_rng_state(), torch.tensor(random.getstate()[1])
+    streams = torch.get_rng_state(), torch.tensor(random.getstate()[1]), torch.from_numpy(np.random.rand(1))  # noqa: NPY002
     tensors = [*seen, *model.state_dict().values(), *streams]
     return [each.clone() for each in tensors], (called, attributes, scheduler.get_last_lr())
 
@@ -59,6 +64,27 @@ def assert_equal_training(build, **options):
 @pytest.mark.parametrize("name", MODELS)
 def test_training_with_a_monitor_is_training_without(name):
     assert_equal_training(MODELS[name], way="head" if name in HEAD else "logits" if name in LOGITS else None)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_gradients_of_torch_func_are_those_without_a_monitor(mapped):
+    def gradients(monitored):
+        torch.manual_seed(0)
+        model = Small()
+        scheduler = UncertaintyLR(torch.optim.SGD(model.parameters(), lr=0.1), UNCHANGED)
+        monitor = UncertaintyMonitor(model, scheduler) if monitored else None
+
+        def loss(weights, x):
+            return torch.func.functional_call(model, weights, (x,)).square().mean()
+
+        gradient = torch.func.grad(loss)
+        if mapped:
+            gradient = torch.func.vmap(gradient, (None, 0), randomness="different")
+        found = gradient(dict(model.named_parameters()), torch.ones(4, 1, 6) if mapped else torch.ones(4, 6))
+        assert monitor is None or len(monitor.history) == 1
+        return [*found.values(), torch.rand(1)]
+
+    assert all(torch.equal(one, other) for one, other in zip(gradients(True), gradients(False), strict=True))
 
 
 @pytest.mark.parametrize("signal", ["predictive_entropy", "mutual_information", "one_minus_max_prob"])
@@ -103,8 +129,12 @@ def test_a_disturbance_planted_in_the_monitor_is_noticed(what, monkeypatch):
 
 
 def test_extra_passes_leave_buffers_and_random_streams_as_they_were():
+    class Noisy(HEAD["counter"]):
+        def forward(self, x):
+            return super().forward(x * np.random.rand() * random.random())  # noqa: NPY002
+
     def weights(**options):
-        tensors, _ = train(HEAD["counter"], True, **options)
+        tensors, _ = train(Noisy, True, **options)
         return tensors
 
     plain, extra = weights(), weights(passes=3)
@@ -148,3 +178,40 @@ def test_a_compiled_model_has_as_many_graphs_with_a_monitor():
     assert monitor.way == "logits"
     inside, _ = graphs(lambda model, compiled, scheduler: UncertaintyMonitor(model, scheduler))
     assert alone == outside == inside == 1
+
+
+def test_a_compiled_model_is_recompiled_as_often_with_a_monitor():
+    """Batches of changing size, training and evaluation: what makes a compiler compile again."""
+
+    def compilations(watched):
+        torch._dynamo.reset()
+        counters.clear()
+        torch.manual_seed(0)
+        model = Small()
+        compiled = torch.compile(model, backend="eager")
+        scheduler = UncertaintyLR(torch.optim.SGD(model.parameters(), lr=0.1), UNCHANGED)
+        monitor = UncertaintyMonitor({"inside": model, "outside": compiled}[watched], scheduler) if watched else None
+        for size in (8, 8, 5, 3, 8):
+            compiled.train()(torch.randn(size, 6)).sum().backward()
+            compiled.eval()(torch.randn(size, 6))
+            scheduler.optimizer.step()
+            scheduler.step()
+        stats = counters["stats"]
+        seen.append(len(monitor.history) if monitor else None)
+        return stats["unique_graphs"], stats["calls_captured"], sum(counters["graph_break"].values())
+
+    seen = []
+    alone, outside, inside = map(compilations, ("", "outside", "inside"))
+    assert alone[0] > 1
+    assert alone == outside == inside
+    assert seen[1] == 5
+
+
+@pytest.mark.parametrize("classes", [10, 20_000])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_peak_memory_of_a_step_grows_by_little(dropout, classes):
+    """By less than a twentieth and the temporary tensors of one chunk, however many rows, samples and classes there are."""
+    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Dropout(dropout), nn.Linear(256, classes))
+    step, scheduler = stepper(model, torch.randn(128, 64), torch.randint(classes, (128,)))
+    ratio, alone = memory_ratio(model, step, scheduler)
+    assert (ratio - 1) * alone < 0.05 * alone + 6 * 4 * CHUNK_CPU

@@ -4,7 +4,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LinearLR, SequentialLR, StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from uncertlr.schedulers import Threshold, UncertaintyLR
+from uncertlr.schedulers import PowerLaw, Threshold, UncertaintyLR
 
 pl = pytest.importorskip("lightning.pytorch", reason="the lightning extra is not installed")
 
@@ -227,11 +227,28 @@ def test_one_monitor_among_several_optimizers_and_schedulers(tmp_path):
         assert ours == pytest.approx(0.01 * factor)
 
 
-def test_two_schedulers_of_ours_are_refused(tmp_path):
-    class Both(TwoOptimizers):
-        def configure_optimizers(self):
-            optimizers, (_, ours) = super().configure_optimizers()
-            return optimizers, [UncertaintyLR(optimizers[0], Threshold()), ours]
+class TwoOfOurs(TwoOptimizers):
+    def configure_optimizers(self):
+        optimizers, (_, ours) = super().configure_optimizers()
+        return optimizers, [UncertaintyLR(optimizers[0], PowerLaw(exponent=1.0, smoothing=0.0)), ours]
 
-    with pytest.raises(ValueError, match="found 2 UncertaintyLR"):
-        trainer(tmp_path, UncertaintyLRCallback(module="net")).fit(Both(), loader())
+
+def test_two_schedulers_of_ours_share_one_monitor_and_resume(tmp_path):
+    def run(**options):
+        model, callback, recorder = TwoOfOurs(), UncertaintyLRCallback(module="net"), Recorder()
+        keep = pl.callbacks.ModelCheckpoint(tmp_path, "{epoch}", every_n_epochs=1, save_top_k=-1)
+        trainer(tmp_path, callback, recorder, keep, max_epochs=2).fit(model, loader(), **options)
+        return model, callback, recorder.rows
+
+    model, callback, rows = run()
+    assert len(callback.monitor.history) == 16
+    factor = previous = 1.0
+    for row, (other, ours) in zip(rows, model.rates, strict=True):
+        assert row["learning_rate_1"] == pytest.approx(0.01 * factor)
+        factor = min(10.0, max(0.01, factor * (0.5 if row["uncertainty"] > 0.9 else 1.1)))
+        assert ours == pytest.approx(0.01 * factor)
+        assert other == pytest.approx(0.5 * previous), "its step comes before the pass that is observed"
+        previous = row["uncertainty"]
+    again, callback, rest = run(ckpt_path=next(tmp_path.glob("epoch=0*.ckpt")))
+    assert len(callback.monitor.history) == 8
+    assert (rest, again.rates) == (rows[8:], model.rates[8:])

@@ -7,11 +7,11 @@ import weakref
 import pytest
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import StepLR
+from torch.optim.lr_scheduler import SequentialLR, StepLR
 
 from tests.integrations.monitored_models import Small, call
-from uncertlr.integrations import UncertaintyMonitor
-from uncertlr.schedulers import Threshold, UncertaintyLR
+from uncertlr.integrations import UncertaintyMonitor, find_scheduler, find_schedulers
+from uncertlr.schedulers import PowerLaw, Threshold, UncertaintyLR
 
 
 def scheduled(model):
@@ -96,6 +96,57 @@ def test_a_new_monitor_replaces_the_old_one_and_frees_the_model():
     del model, first, second, third
     gc.collect()
     assert alive() is None
+
+
+def test_several_schedulers_receive_each_value_and_decide_at_their_own_steps():
+    def trained(parts, saved=None):
+        torch.manual_seed(0)
+        model = Small()
+        optimizers = [torch.optim.SGD(each.parameters(), lr=0.1) for each in (model.first, model.out)]
+        rules = PowerLaw(exponent=1.0, smoothing=0.0), Threshold(threshold=0.5)
+        first, second = map(UncertaintyLR, optimizers, rules)
+        if saved:
+            for each, state in zip((model, *optimizers, first, second), saved, strict=True):
+                each.load_state_dict(state)
+        with UncertaintyMonitor(model, [first, second]) as monitor:
+            for index in parts:
+                torch.manual_seed(index)
+                model.zero_grad()
+                step(model, first)
+                optimizers[1].step()
+                if index % 3 == 2:
+                    second.step()
+        states = [copy.deepcopy(each.state_dict()) for each in (model, *optimizers, first, second)]
+        return list(monitor.history), states, (first, second)
+
+    history, states, (first, second) = trained(range(8))
+    assert [each.step for each in history] == list(range(8))
+    assert first.get_last_lr() == pytest.approx([0.1 * history[-1].value])
+    decisions = [0.5 if sum(each.value for each in history[start : start + 3]) / 3 > 0.5 else 1.1 for start in (0, 3)]
+    assert second.get_last_lr() == pytest.approx([0.1 * math.prod(decisions)])
+    assert second.queued_mean == pytest.approx((history[6].value + history[7].value) / 2)
+    before, saved, _ = trained(range(4))
+    after, resumed, _ = trained(range(4, 8), saved)
+    assert before + after == history
+    assert str(resumed) == str(states)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_sequence_holds_each_scheduler_once(count):
+    model = Small()
+    with pytest.raises(ValueError, match="scheduler="):
+        UncertaintyMonitor(model, [scheduled(model)] * count)
+
+
+def test_two_of_ours_in_turn_are_refused_and_those_of_two_optimizers_are_found():
+    model = Small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    first, second, other = UncertaintyLR(optimizer, None), UncertaintyLR(optimizer, None), scheduled(Small())
+    assert find_schedulers(other, StepLR(optimizer, 3), SequentialLR(optimizer, [first], [])) == [other, first]
+    with pytest.raises(ValueError, match="2 UncertaintyLR in one SequentialLR"):
+        find_schedulers(SequentialLR(optimizer, [first, second], [2]))
+    with pytest.raises(ValueError, match="2 UncertaintyLR"):
+        find_scheduler(other, first)
 
 
 def test_pause_and_every_kth_step():

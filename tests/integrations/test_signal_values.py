@@ -1,12 +1,29 @@
 """The monitor's signal is what many real dropout samples give; where it cannot be, that is said."""
 
+import math
+import random
+import re
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
-from tests.integrations.monitored_models import HEAD, LOGITS, Encoder, Small, TemperatureAfter, call, rows, tiny_bert
+from tests.integrations.monitored_models import (
+    HEAD,
+    LOGITS,
+    EachStep,
+    Encoder,
+    Output,
+    Small,
+    TemperatureAfter,
+    call,
+    rows,
+    sharper,
+    tiny_bert,
+)
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.metrics import uncertainty
 from uncertlr.schedulers import Threshold, UncertaintyLR
@@ -22,7 +39,7 @@ def monitored(model, **options):
 def brute_force(model, signal, samples=2000):
     """Mean over many real passes, and the standard deviation of the expected entropy from pass to pass."""
     with torch.no_grad():
-        probs = torch.stack([call(model)[1].float().softmax(-1) for _ in range(samples)])
+        probs = torch.stack([call(model)[1].float().softmax(-1).flatten(end_dim=-2) for _ in range(samples)])
     log_c = torch.log(torch.tensor(float(probs.shape[-1])))
     if signal == "one_minus_max_prob":
         return float((1 - probs.mean(0).amax(-1)).mean()) / (1 - 1 / probs.shape[-1]), 0.0
@@ -41,14 +58,6 @@ def fixed():
     torch.manual_seed(0)
 
 
-def sharper(model):
-    """Logits far enough apart that dropout matters."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(2.0)
-    return model
-
-
 STATELESS = {name: build for name, build in {**HEAD, **LOGITS}.items() if name not in ("recurrent", "selection")}
 
 
@@ -62,6 +71,75 @@ def test_the_expected_entropy_has_the_mean_of_real_samples_and_a_head_lowers_the
     assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 200**0.5 + 1e-4)
     if monitor.way == "head":
         assert float(seen.std()) < 1.1 * deviation
+
+
+@pytest.mark.parametrize("batch_first", [False, True], ids=["time first", "batch first"])
+@pytest.mark.parametrize(
+    ("logits", "way"),
+    [(lambda output: output.logits, "head"), (lambda output: output.logits.transpose(0, 1), "logits")],
+    ids=["as they are", "transposed"],
+)
+def test_logits_of_every_time_step(batch_first, logits, way):
+    model = sharper(EachStep(batch_first))
+    with monitored(model, logits=logits) as monitor:
+        seen = values(model, monitor, 200)
+    expected, deviation = brute_force(model, "expected_entropy", 1000)
+    assert (monitor.way, monitor.history[-1].examples) == (way, 24)
+    assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 200**0.5 + 1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"passes": 2}])
+def test_of_a_model_that_calls_itself_the_outer_output_is_observed(options):
+    class Recursive(Small):
+        def forward(self, x, depth=2):
+            inner = [self(each, depth - 1) for each in (x, 2 * x)] if depth else []
+            return sum(inner, super().forward(x))
+
+    model = sharper(Recursive())
+    with monitored(model, **options) as monitor:
+        seen = values(model, monitor, 100)
+        expected, deviation = brute_force(model, "expected_entropy", 300)
+        assert len(monitor.history) == 100
+    assert float(seen.mean()) == pytest.approx(expected, abs=5 * deviation / 60**0.5)
+    assert not any(each._forward_hooks for each in model.modules())
+
+
+def test_an_interrupted_pass_hides_no_later_one():
+    model = Small()
+    monitor = monitored(model)
+    model.dropout.register_forward_hook(_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        call(model)
+    model.dropout._forward_hooks.clear()
+    call(model)
+    assert len(monitor.history) == 1
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_torch_func_with_parameters_of_its_own():
+    model = sharper(Small())
+    weights = {name: 1.5 * each.detach() for name, each in model.named_parameters()}
+
+    def loss(weights, x):
+        return functional_call(model, weights, (x,)).square().mean()
+
+    with monitored(model) as monitor:
+        for _ in range(100):
+            torch.func.grad(loss)(weights, rows())
+        assert monitor.way in ("head", "logits")
+        for _ in range(100):
+            torch.func.vmap(torch.func.grad(loss), (None, 0), randomness="different")(weights, rows()[:, None])
+    assert monitor.way == "logits"
+    assert {each.examples for each in monitor.history} == {8}
+    with torch.no_grad():
+        model.load_state_dict(weights)
+    seen = torch.tensor([each.value for each in monitor.history])
+    expected, deviation = brute_force(model, "expected_entropy", 1000)
+    for part in (seen[:100], seen[100:]):
+        assert float(part.mean()) == pytest.approx(expected, abs=5 * deviation / 100**0.5)
 
 
 @pytest.mark.parametrize("signal", SEVERAL)
@@ -87,6 +165,17 @@ def test_or_are_refused_or_taken_from_extra_passes(build, signal):
     assert monitor.value == pytest.approx(brute_force(model, signal, 500)[0], rel=0.15, abs=2e-4)
 
 
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: float(torch.rand(()))])
+def test_randomness_of_any_kind_outside_the_head_is_noticed(draw):
+    class Noisy(Small):
+        def forward(self, x):
+            return super().forward(x * draw())
+
+    model = Noisy()
+    with monitored(model, signal="mutual_information"), pytest.raises(ValueError, match="mutual_information"):
+        call(model)
+
+
 def test_a_pass_without_randomness_needs_no_samples():
     model = nn.Linear(6, 3)
     for signal in SEVERAL:
@@ -107,17 +196,51 @@ def _hook_the_model(model):
     model.register_forward_hook(lambda module, args, output: output * 3)
 
 
+def _wrap(model):
+    model.out = nn.Sequential(model.out, nn.Hardtanh(-1.0, 1.0))
+
+
+def _scale(model):
+    model.temperature = 0.25
+
+
+class FeaturesAndHead(Small):
+    """Says that it is `head(features(x))`, but divides by a temperature besides."""
+
+    temperature = 1.0
+
+    @property
+    def features(self):
+        return self.first
+
+    @property
+    def head(self):
+        return nn.Sequential(self.dropout, self.out)
+
+    def forward(self, x):
+        return self.out(self.dropout(self.first(x))) / self.temperature
+
+
 def _switch_off(model):
     model.dropout.p = 0.0
 
 
 @pytest.mark.parametrize(
-    ("change", "way"), [(_replace, "head"), (_hook, "logits"), (_hook_the_model, "logits"), (_switch_off, "logits")]
+    ("change", "way"),
+    [
+        (_replace, "head"),
+        (_wrap, "logits"),
+        (_hook, "logits"),
+        (_hook_the_model, "logits"),
+        (_switch_off, "logits"),
+        (_scale, "logits"),
+    ],
 )
 def test_a_change_after_attaching_is_followed(change, way):
-    model = sharper(Small())
+    model = sharper(FeaturesAndHead())
     monitor = monitored(model)
     call(model)
+    assert monitor.way == "head"
     change(model)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -211,6 +334,8 @@ def test_outputs_are_taken_as_they_are(make):
         lambda o: (o, o),
         lambda o: o[0],
         lambda o: o[:, None],
+        lambda o: o.argmax(-1, keepdim=True),
+        lambda o: o > 0,
         lambda o: "x",
     ],
 )
@@ -219,6 +344,57 @@ def test_what_is_no_logits_is_refused(make):
     model = Given(make)
     with monitored(model), pytest.raises((TypeError, ValueError), match="logits"):
         model(rows())
+
+
+class Pixels(nn.Module):
+    """One image in, [B, 3, 4, 4] out: made by a convolution, an interpolation or neither."""
+
+    def __init__(self, make, size=(4, 4)):
+        super().__init__()
+        self.out, self.make, self.size = nn.Conv2d(6, 3, 1), make, size
+
+    def forward(self, x):
+        return self.make(self.out(x[..., None, None].expand(-1, -1, *self.size)))
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda o: o, "output.movedim(1, -1)"),
+        (lambda o: nn.functional.interpolate(o, scale_factor=2), "output.movedim(1, -1)"),
+        (lambda o: {"out": o}, "output['out'].movedim(1, -1)"),
+        (lambda o: {"out": o, "aux": o.detach()}, "output['out']"),
+        (lambda o: {"logits": o, "aux": o}, "output['logits'].movedim(1, -1)"),
+        (lambda o: (o, o), "output[0]"),
+        (lambda o: Output(o, o), "output.logits.movedim(1, -1)"),
+        (lambda o: o.flatten(1).unflatten(1, (16, 3)) * 1.0, "output"),
+        (lambda o: o.mean((1, 2, 3)), "output.reshape(-1, 1)"),
+    ],
+)
+def test_the_error_names_a_function_that_works(make, remedy):
+    model = Pixels(make)
+    with monitored(model), pytest.raises((TypeError, ValueError), match=re.escape(f"lambda output: {remedy}")):
+        model(rows())
+    works = eval(f"lambda output: {remedy}")
+    try:
+        with monitored(model, logits=works) as monitor:
+            model(rows())
+        assert monitor.value >= 0
+    except ValueError as error:  # of several tensors, the first one still has its classes on the second axis
+        assert ".movedim(1, -1)" in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "make", [lambda o: o, lambda o: nn.functional.interpolate(o, scale_factor=2), lambda o: o.bfloat16()]
+)
+def test_classes_on_the_second_axis_are_noticed_where_a_convolution_left_them(make):
+    model = Pixels(make, size=(4, 3))
+    with monitored(model, logits=lambda output: output), pytest.raises(ValueError, match=r"movedim\(1, -1\)"):
+        model(rows())
+    with monitored(model, logits=lambda output: output.movedim(1, -1)) as monitor:
+        output = model(rows())
+    entropy = uncertainty.categorical_entropy(output.detach().float().movedim(1, -1).softmax(-1))
+    assert monitor.value == pytest.approx(float(entropy.mean()) / math.log(3), rel=1e-5)
 
 
 @pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])

@@ -188,3 +188,44 @@ def test_under_accelerate_a_step_decides_on_all_its_micro_batches():
         AcceleratorState._reset_state(reset_partial_state=True)
     assert scheduler.last_epoch == 2
     assert [observation.step for observation in monitor.history] == [0, 0, 0, 1, 1, 1]
+
+
+class Both(torch.optim.Optimizer):
+    """Two optimizers as the one that a trainer takes."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+        super().__init__([group for each in optimizers for group in each.param_groups], {})
+
+    def step(self, closure=None):
+        for each in self.optimizers:
+            each.step()
+
+
+class BothSchedulers(torch.optim.lr_scheduler.LRScheduler):
+    def __init__(self, *schedulers):
+        self._schedulers = schedulers
+
+    def step(self):
+        for each in self._schedulers:
+            each.step()
+
+    def get_last_lr(self):
+        return [rate for each in self._schedulers for rate in each.get_last_lr()]
+
+
+def test_two_optimizers_share_one_monitor(tmp_path):
+    model, callback = classifier(), UncertaintyLRCallback()
+    body = torch.optim.AdamW(model.bert.parameters(), lr=1e-3)
+    head = torch.optim.SGD(model.classifier.parameters(), lr=0.1)
+    schedulers = UncertaintyLR(body, Threshold(threshold=0.9)), UncertaintyLR(head, PowerLaw(exponent=1.0, smoothing=0.0))
+    training = trainer(tmp_path, callback, model=model)
+    training.optimizer, training.lr_scheduler = Both(body, head), BothSchedulers(*schedulers)
+    training.train()
+    values = [observation.value for observation in callback.monitor.history]
+    assert len(values) == 16
+    factor = 1.0
+    for value in values:
+        factor = min(10.0, max(0.01, factor * (0.5 if value > 0.9 else 1.1)))
+    assert body.param_groups[0]["lr"] == pytest.approx(1e-3 * factor)
+    assert head.param_groups[0]["lr"] == pytest.approx(0.1 * values[-1])

@@ -32,6 +32,13 @@ def test_two_processes_decide_on_the_weighted_mean_of_both_and_train_as_without(
         return
     assert first["decided"] == second["decided"], "and nothing hangs"
     assert first["rates"] == second["rates"]
+    assert first["other_rates"] == second["other_rates"]
+    factors = [1.0]
+    for start in (0, 2, 4) if how != "accelerate" else ():
+        rows = [row for each in (first, second) for row in each["history"] if start <= row[0] < start + 2]
+        mean = sum(row[1] * row[3] for row in rows) / sum(row[3] for row in rows)
+        factors.append(factors[-1] * (0.5 if mean > 0.9 else 1.1))
+        assert first["other_rates"][start // 2] == pytest.approx(0.1 * factors[-1])
     decided = [pair for pair in first["decided"] if pair[1]]
     assert len(decided) == 6
     for step, (total, weight) in enumerate(decided):

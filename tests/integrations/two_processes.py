@@ -33,6 +33,7 @@ def train(how: str, monitored: bool) -> dict:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     rule = Threshold(threshold=0.9) if how == "accelerate" else Threshold(threshold=0.9, decrease=1.0, increase=1.0)
     scheduler = stepped = UncertaintyLR(optimizer, rule)
+    other = UncertaintyLR(torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=0.1), Threshold(threshold=0.9))
     if how == "ddp":
         model = DistributedDataParallel(model)
     if how == "accelerate":
@@ -42,14 +43,14 @@ def train(how: str, monitored: bool) -> dict:
         assert find_scheduler(stepped) is scheduler
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        monitor = UncertaintyMonitor(model, scheduler) if monitored else None
+        monitor = UncertaintyMonitor(model, [scheduler, other]) if monitored else None
     decided: list[float] = []
     if monitored and scheduler.reduce:
         add_up = scheduler.reduce
         scheduler.reduce = lambda *own: decided.append(add_up(*own)) or decided[-1]
     inputs = torch.randn(24, 6, generator=torch.Generator().manual_seed(rank))
     torch.manual_seed(100 + rank)
-    rates = []
+    rates, other_rates = [], []
     for step in range(STEPS):
         optimizer.zero_grad()
         batch = inputs[4 * step : 4 * step + 4 - rank]
@@ -61,6 +62,10 @@ def train(how: str, monitored: bool) -> dict:
         output.square().mean().backward()
         optimizer.step()
         stepped.step()
+        if step % 2:  # as a second network's optimizer may do
+            other.optimizer.step()
+            other.step()
+            other_rates.append(other.get_last_lr()[0])
         rates.append(scheduler.get_last_lr()[0])
     weights = [each.full_tensor() if how == "fsdp" else each for each in model.parameters()]
     return {
@@ -68,6 +73,7 @@ def train(how: str, monitored: bool) -> dict:
         "random": torch.rand(1).item(),
         "rates": rates,
         "decided": decided,
+        "other_rates": other_rates,
         "history": [(each.step, each.value, each.way, each.examples) for each in monitor.history] if monitor else [],
         "warnings": len(caught),
     }

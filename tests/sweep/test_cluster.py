@@ -147,7 +147,7 @@ def fake():
         def __init__(self):
             self.submitted = []
 
-        def submit(self, function, config, notebook, **how):
+        def submit(self, function, config, notebook, tensorboard, **how):
             self.submitted.append((config.run_id, how))
             return object()
 
@@ -263,8 +263,8 @@ def test_what_will_not_work_on_a_cluster_is_said(jobs):
         with Client(cluster) as client:
             client.wait_for_workers(1)
         with (
-            pytest.warns(UserWarning, match="1 workers .*threads"),
-            pytest.warns(UserWarning, match=r"GPU=0\.25"),
+            pytest.warns(UserWarning, match="several threads"),
+            pytest.warns(UserWarning, match=r"no worker has the resources of a run yet \(GPU=0.25\)"),
             running_cluster(cluster.scheduler_address, {"GPU": 0.25}),
         ):
             pass

@@ -12,6 +12,7 @@ from uncertlr.runs.store import read_run, read_trace
 from uncertlr.training import cuda_graphs, step
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import evaluate, fit, train_epoch
+from uncertlr.training.progress import Callback, Reporter
 from uncertlr.training.run import run
 from uncertlr.training.step import can_record
 
@@ -74,15 +75,16 @@ def fitted(config, paths, stop_after=None):
     """The experiment, and the epochs that it trained."""
     epochs = []
 
-    def report(train_row, val_row):
-        epochs.append(train_row["epoch"])
-        if train_row["epoch"] == stop_after:
-            raise StoppedError
+    class Watch(Callback):
+        def epoch(self, train, val, trace):
+            epochs.append(train["epoch"])
+            if train["epoch"] == stop_after:
+                raise StoppedError
 
     paths.weights("best").parent.mkdir(parents=True, exist_ok=True)
     experiment = build(config, load_config_data(config))
     with suppress(StoppedError):
-        fit(experiment, paths, report)
+        fit(experiment, paths, Reporter(config, [Watch()]))
     return experiment, epochs
 
 

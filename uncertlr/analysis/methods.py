@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from uncertlr.analysis.scores import arm_name
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError
+from uncertlr.runs.naming import arm_name
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
 

@@ -4,49 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from uncertlr.config import RunConfig
 from uncertlr.metrics import time_to_target
+from uncertlr.runs.naming import arm_name as arm_name
+from uncertlr.runs.naming import format_rate as format_rate
 from uncertlr.runs.store import Run
-
-RULE_METHODS = {"threshold": "report", "relative": "relative", "integral": "integral", "bold_driver": "bold_driver"}
-"""Methods with a rule whose name does not depend on other settings."""
-
-
-def arm_name(config: RunConfig) -> str:
-    """The name of a run's method where no sweep gives it one: that of the sweeps' arms with the same settings.
-
-    >>> arm_name(RunConfig()), arm_name(RunConfig(learning_rate=3e-4)), arm_name(RunConfig(schedule="one_cycle"))
-    ('constant', 'constant 3e-4', 'one_cycle')
-    >>> arm_name(RunConfig(rule="threshold")), arm_name(RunConfig(rule="threshold", decide_every=0))
-    ('report', 'report_epoch')
-    >>> arm_name(RunConfig(rule="proportional", exponent=-1.0, schedule="one_cycle"))
-    'one_cycle_over_uncertainty'
-    """
-    if config.rule == "none":
-        if config.schedule != "constant":
-            return config.schedule
-        usual = RunConfig.model_fields["learning_rate"].default
-        return "constant" if config.learning_rate == usual else f"constant {format_rate(config.learning_rate)}"
-    if config.rule == "proportional":
-        if config.schedule == "constant":
-            return "inverse" if config.exponent < 0 else "proportional"
-        return f"{config.schedule}_{'over' if config.exponent < 0 else 'times'}_uncertainty"
-    if config.rule in ("replay", "shuffled"):
-        return config.rule if len(config.donors) == 1 else "mean_curve"
-    name = RULE_METHODS[config.rule] + ("_inverted" if config.flip else "")
-    cadence = {0: "_epoch", 1: ""}.get(config.decide_every, f"_every_{config.decide_every}")
-    scheduled = "" if config.schedule == "constant" else f"{config.schedule}_times_"
-    return f"{scheduled}{name}{cadence}"
-
-
-def format_rate(value: float) -> str:
-    """A learning rate as people write it.
-
-    >>> format_rate(0.0003)
-    '3e-4'
-    """
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{float(digits):g}e{int(exponent)}"
 
 
 def arms_table(runs: Mapping[str, Run], target: float) -> pd.DataFrame:

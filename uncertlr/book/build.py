@@ -13,38 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from uncertlr.book.claims import claimed_pages, claims_by_page, problems
-from uncertlr.config import preset
 from uncertlr.errors import ClaimError, RunError, StaleResults
 from uncertlr.runs.archive import results_folder
 from uncertlr.runs.files import write_atomically
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep.notebook import execute_notebook
 
-NOTEBOOKS: dict[str, dict[str, dict[str, Any]]] = {
-    "uncertainty": {"quick": {}, "standard": {}, "full": {}},
-    "verdict": {"quick": {}, "standard": {}, "full": {}},
-    "your_own_model": {"quick": {}, "standard": {}, "full": {}},
-    "calibration": {"quick": {}, "standard": {}, "full": {}},
-    "quickstart": {"quick": {}, "standard": {}, "full": {}},
-    "feedback": {"quick": {}, "standard": {}, "full": {}},
-    "cifar10": {
-        "quick": {},
-        "standard": {},
-        "full": preset("cifar10", "full").model_dump(include={"epochs", "train_examples"}),
-    },
-    "imdb": {
-        "quick": {},
-        "standard": {},
-        "full": preset("imdb", "full").model_dump(include={"epochs", "train_examples"}),
-    },
-    "controls": {"quick": {}, "standard": {}, "full": {}},
-    "costs": {"quick": {}, "standard": {}, "full": {}},
-    "code_changes": {"quick": {}, "standard": {}, "full": {}},
-}
-"""The parameters that each profile injects. A notebook's own defaults are the published `standard` runs.
+NOTEBOOKS = (
+    *("feedback", "two_kinds", "calibration", "your_own_model", "learning_rates", "quickstart", "cifar10", "imdb"),
+    *("controls", "entropy", "costs", "verdict", "code_changes", "reading_the_report"),
+)
+"""In the order in which they are executed: the slowest come first, so that both workers end at about the same time."""
 
-The slowest notebook comes first: they are executed in this order, so that both workers end at about the same time.
-"""
+FULL: dict[str, dict[str, Any]] = {"cifar10": {"profile": "full"}, "imdb": {"profile": "full"}}
+"""Parameters of the profile ``full``; a notebook's own defaults are the published `standard` runs."""
 
 
 def build_book(profile: str = "quick") -> Path:
@@ -105,7 +87,7 @@ def execute(name: str, profile: str) -> Path:
     """
     source = project_folder() / "notebooks" / f"{name}.ipynb"
     target = project_folder() / "book" / "executed" / f"{name}.ipynb"
-    parameters = NOTEBOOKS[name][profile]
+    parameters = FULL.get(name, {}) if profile == "full" else {}
     key = _key(source, parameters)
     if target.is_file() and json.loads(target.read_text(encoding="utf-8"))["metadata"].get("uncertlr") == key:
         return target

@@ -32,8 +32,8 @@ RESULTS_HEADING = "What the published runs show"
 FRONT_PAGE = "index"
 TAG = "claims"
 NUMBER = re.compile(r"(?<![\w.,])(?<![A-Za-z]-)[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?(?![\w])")
-NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|</?[A-Za-z!][^>]*>")
-"""Code, formulas, link targets and HTML, whose digits are no numbers of the text."""
+NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)|</?[A-Za-z!][^>]*>|\*\*Figure [\d.]+\*\*|Exercise \d+\.\d+")
+"""Code, formulas, link targets, HTML, and names of figures and exercises, whose digits are no numbers of the text."""
 
 Numbers = Iterable[float]
 
@@ -242,7 +242,7 @@ def uncovered(page: str, of_page: Sequence[str]) -> list[str]:
     A chapter's results stand under "What the published runs show", those of the front page before its first section.
     """
     found = []
-    for section in _result_sections(page):
+    for section in result_sections(page):
         text = _plain(section)
         covered = [span for quote in of_page if _plain(quote) for span in _spans(text, _plain(quote))]
         for match in NUMBER.finditer(_blanked(text)):
@@ -309,7 +309,8 @@ def _markdown(page: str) -> list[str]:
     return ["".join(cell["source"]) for cell in _cells(path) if cell["cell_type"] == "markdown"]
 
 
-def _result_sections(page: str) -> list[str]:
+def result_sections(page: str) -> list[str]:
+    """The Markdown of a page's sections about results, each without its heading; of the front page, what stands first."""
     if page == FRONT_PAGE:
         before, *_ = "\n".join(_markdown(page)).partition("\n## ")
         return [re.sub(r"^:.*$", "", before, flags=re.MULTILINE)]  # lines that arrange what they enclose

@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | record | sweep | tune | runs | evidence | evaluate | book | results``.
+"""The command line: ``uncertlr run | runs | show | compare | sweep | notebook | tune | evidence`` and others.
 
 Flags and help come from RunConfig.
 """
@@ -16,12 +16,16 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
 
 from uncertlr import __version__
-from uncertlr.cli.sweep import add_commands
+from uncertlr.cli import notebook, runs, sweep
+from uncertlr.cli.text import counted
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
+
+if TYPE_CHECKING:
+    from uncertlr.training.progress import Callback
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when it succeeded, 1 when who read the output went away, such as ``head``, or when something failed that nobody
         foresaw, 2 when the user can mend what was wrong, 130 when interrupted, 143 when terminated.
     """
+    if os.environ.get("MPLBACKEND", "").startswith("module://"):
+        del os.environ["MPLBACKEND"]  # a notebook's, from which this command was started; it draws in a kernel only
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that are no text
     try:
@@ -138,6 +144,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("dataset", help=f"{', '.join(PRESETS)}, or a folder in the hub's Parquet layout")
     profiles = ", ".join(PROFILES)
     run.add_argument("--profile", default="exact", help=f"how much data and how many epochs ({profiles}; else %(default)s)")
+    run.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="write TensorBoard event files there")
     for name in RunConfig.model_fields:
         if name != "dataset":
             _add_field(run, name)
@@ -149,7 +156,9 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--root", default="", help=describe_field("root"))
     record.set_defaults(command=_record, parser=record)
 
-    add_commands(commands)
+    sweep.add_commands(commands)
+    runs.add_commands(commands)
+    notebook.add_command(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
     book.add_argument(
@@ -208,9 +217,13 @@ def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> ConfigError:
     given = flag.partition("=")[0]
     asked = "--" + given.lstrip("-").replace("_", "-")
     flags = re.findall(r"--[a-z0-9][a-z0-9-]*", parser.format_usage())
+    from uncertlr.sweep.grid import SETTLED
+
     command, name = parser.prog.removeprefix("uncertlr "), asked[2:].replace("-", "_")
     if asked in flags:
         return ConfigError(f"unknown flag {given!r}; write {asked}")
+    if command == "sweep" and name in SETTLED:
+        return ConfigError(f"sweep has no flag {asked!r}; {SETTLED[name]}")
     if name in RunConfig.model_fields:
         mend = f"put it into the file, as base: {{{name}: ...}}" if command == "sweep" else "uncertlr run has it"
         return ConfigError(f"{command} has no flag {asked!r}; {mend}")
@@ -224,10 +237,16 @@ def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in values.items() if value is not None and name != "dataset"}
     config = preset(options.dataset, options.profile, **given)
 
+    import uncertlr.plots.progress  # noqa: F401  # draws the bar
     from uncertlr.runs.store import read_run
     from uncertlr.training.run import run
 
-    paths = run(config)
+    callbacks: list[Callback] = []
+    if options.tensorboard:
+        from uncertlr.training.tensorboard import TensorBoard
+
+        callbacks.append(TensorBoard(options.tensorboard))
+    paths = run(config, callbacks=callbacks)
     summary = read_run(paths).summary
     final = summary["test"] or summary["val"]
     split = "test" if summary["test"] else "validation"
@@ -269,11 +288,11 @@ def _add_results(options: argparse.Namespace) -> None:
     run_ids = [*options.run_ids, *(_finished(Path(options.sweep), options.root) if options.sweep else [])]
     runs = [read_run(RunPaths(root, run_id)) for run_id in dict.fromkeys(run_ids)]
     path = publish(runs, options.name, with_predictions=options.predictions)
-    print(f"{len(runs)} runs, {path.stat().st_size:,} bytes: {path}")
+    print(f"{counted(len(runs), 'run')}, {path.stat().st_size:,} bytes: {path}")
 
 
 def _finished(sweep: Path, root: str) -> list[str]:
-    from uncertlr.runs.index import run_states
+    from uncertlr.runs.states import run_states
     from uncertlr.sweep import read_sweep
 
     configs = [job.config for job in read_sweep(sweep, root)]

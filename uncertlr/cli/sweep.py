@@ -1,17 +1,24 @@
-"""The commands ``uncertlr sweep``, ``tune``, ``runs``, ``evidence`` and ``evaluate``."""
+"""The commands ``uncertlr sweep``, ``tune``, ``evidence`` and ``evaluate``."""
 
 import argparse
 import os
+import shlex
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from uncertlr.config import PROFILES, RunConfig, describe_field
+from uncertlr.cli.text import counted, refuse_unwritable
+from uncertlr.config import PRESETS, PROFILES, describe_field
 from uncertlr.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from uncertlr.sweep import Job, Outcome
 
 
 def add_commands(commands: Any) -> None:
-    """Add the five commands to a parser's subparsers."""
+    """Add the four commands to a parser's subparsers."""
     sweep = commands.add_parser("sweep", help="carry out what is missing of a grid of runs", allow_abbrev=False)
     sweep.add_argument("grid", type=Path, help="YAML file, such as those of sweeps/")
     sweep.add_argument("--profile", default="", help=f"in place of the file's own ({', '.join(PROFILES)})")
@@ -26,6 +33,8 @@ def add_commands(commands: Any) -> None:
         "--runs-per-gpu", type=int, default=0, metavar="N", help="runs that share a GPU, each claiming 1/N of a worker's GPU"
     )
     sweep.add_argument("--notebook", type=Path, metavar="FILE", help="leave this notebook executed beside each run")
+    sweep.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="each run writes TensorBoard event files there")
+    sweep.add_argument("--report", type=Path, metavar="PAGE", help="write one HTML page that compares the finished runs")
     sweep.add_argument("--dry-run", action="store_true", help="print the runs, their states and an estimate of the time")
     sweep.add_argument("--root", default="", help=describe_field("root"))
     sweep.add_argument("--device", default="auto", help=describe_field("device"))
@@ -39,14 +48,6 @@ def add_commands(commands: Any) -> None:
     tune.add_argument("--output", type=Path, metavar="FILE", help="write the sweep of what was chosen; else it is printed")
     tune.add_argument("--root", default="", help=describe_field("root"))
     tune.set_defaults(command=_tune, parser=tune)
-
-    runs = commands.add_parser("runs", help="list local and published runs", allow_abbrev=False)
-    runs.add_argument("--dataset", default="", help="only the runs on this data set")
-    runs.add_argument("--rule", default="", help="only the runs with this rule")
-    runs.add_argument("--status", default="", help="only runs of this state, such as published, completed or interrupted")
-    runs.add_argument("--csv", type=Path, metavar="FILE", help="write the table with all its columns")
-    runs.add_argument("--root", default="", help=describe_field("root"))
-    runs.set_defaults(command=_runs, parser=runs)
 
     evidence = commands.add_parser("evidence", help="what a sweep's finished runs show", allow_abbrev=False)
     evidence.add_argument("grid", type=Path, help="the sweep's YAML file")
@@ -68,9 +69,16 @@ def _evidence(options: argparse.Namespace) -> None:
     from uncertlr.analysis.comparisons import causal_family, comparisons, verdict_table
     from uncertlr.analysis.study import read_study
 
+    if options.csv:
+        refuse_unwritable("--csv", options.csv)
     study = read_study(str(options.grid), options.root, options.profile)
     if not (options.baseline or study.baseline):
-        raise ConfigError(f"{options.grid} states no baselines; name an arm with --baseline: {', '.join(study.arms)}")
+        raise ConfigError(f"{options.grid} states no baselines; name an arm with --baseline: {'; '.join(study.arms)}")
+    if not study.finished:
+        again = shlex.join(["uncertlr", "sweep", str(options.grid), *(["--root", options.root] if options.root else [])])
+        raise ConfigError(
+            f"{options.grid}: none of its {counted(len(study.jobs), 'run')} is finished; carry them out with: {again}"
+        )
     table = verdict_table(study, options.baseline)
     print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
     if causal := causal_family(study):
@@ -103,32 +111,65 @@ def _sweep(options: argparse.Namespace) -> None:
         raise ConfigError(f"--workers {options.workers}: at least one is needed")
     if options.runs_per_gpu < 0:
         raise ConfigError(f"--runs-per-gpu {options.runs_per_gpu}: a number from 1 on, or 0 for one run a GPU")
+    if options.report:
+        refuse_unwritable("--report", options.report)
     if options.notebook and not options.notebook.is_file():
         raise ConfigError(f"--notebook {options.notebook}: there is no such file")
 
-    from uncertlr.sweep import check_jobs, missing_jobs, read_sweep, run_sweep, with_fixed_rates
-    from uncertlr.sweep.progress import failures, plan, sweep_progress
+    from uncertlr.cli.sweep_display import SweepDisplay, failures, plan, summary
+    from uncertlr.runs.paths import paths_of
+    from uncertlr.sweep import missing_jobs, read_sweep, with_fixed_rates
+    from uncertlr.sweep.processes import prepare_workers
 
+    began = time.perf_counter()
     jobs = read_sweep(options.grid, options.root, options.profile, options.device)
     jobs = with_fixed_rates(jobs) if options.notebook else jobs
-    try:
-        check_jobs(jobs)
-    except ConfigError as error:
-        raise ConfigError(f"{options.grid}: {error}") from None
     missing = missing_jobs(jobs, options.notebook)
+    if missing and not options.scheduler and not options.dry_run:
+        prepare_workers()
+    _check(options.grid, jobs, missing)
     if options.dry_run:
         print(plan(jobs, missing, options.workers))
         return
-    print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done", flush=True)
-    names = ("workers", "scheduler", "host", "runs_per_gpu", "notebook")
-    with sweep_progress(len(missing)) as report:
-        outcomes = run_sweep(jobs, **{name: getattr(options, name) for name in names}, report=report)
+    root = paths_of(jobs[0].config).root
+    outcomes: list[Outcome] = []
+    if missing:
+        print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them done", flush=True)
+        from uncertlr.sweep import run_sweep
+
+        names = ("workers", "scheduler", "host", "runs_per_gpu", "notebook", "tensorboard")
+        with SweepDisplay(missing) as display:
+            outcomes = run_sweep(jobs, **{name: getattr(options, name) for name in names}, report=display.ended_run)
+    print(summary(len(jobs), outcomes, time.perf_counter() - began, root))
+    if options.notebook:
+        from uncertlr.cli.notebook import write_index
+
+        print(f"notebooks: {write_index(jobs, options.grid.stem)}")
+    if options.report:
+        from uncertlr.cli.report_page import write_report
+
+        print(f"compared in {write_report(jobs, options.grid.stem, options.report)}")
     if failed := sum(bool(outcome.error) for outcome in outcomes):
         print(failures(jobs, outcomes), file=sys.stderr)
-        raise RunError(f"{failed} of {len(outcomes)} runs failed, as listed; the others are done")
+        others = "all" if failed == len(outcomes) else f"{failed} of {len(outcomes)}"
+        raise RunError(f"{others} runs failed, as listed" + ("" if failed == len(outcomes) else "; the others are done"))
+
+
+def _check(grid: Path, jobs: "Sequence[Job]", missing: "Sequence[Job]") -> None:
+    """See that what is missing can be carried out, and that what is done was trained on the data that are here."""
+    if not missing and jobs[0].config.dataset in PRESETS:
+        return  # a named set's finished runs need nothing that takes time to load
+    from uncertlr.sweep import check_jobs
+
+    try:
+        check_jobs(jobs)
+    except ConfigError as error:
+        raise ConfigError(f"{grid}: {error}") from None
 
 
 def _tune(options: argparse.Namespace) -> None:
+    if options.output is not None:
+        refuse_unwritable("--output", options.output)
     from uncertlr.sweep import trials_table, tuned_sweep
 
     print(trials_table(options.grid, options.root).to_string(float_format=lambda value: f"{value:.4f}"), file=sys.stderr)
@@ -140,48 +181,26 @@ def _tune(options: argparse.Namespace) -> None:
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--output {options.output}: {error.strerror or error}") from None
-    print(f"carry it out with: uncertlr sweep {options.output}")
+    print(_carry_out(options.output, options.root))
+
+
+def _carry_out(grid: Path, root: str) -> str:
+    words = ["uncertlr", "sweep", str(grid), *(["--root", root] if root else [])]
+    return f"carry it out with: {shlex.join(words)}"
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    if options.json:
+        refuse_unwritable("--json", options.json)
     from uncertlr.analysis.estimators import compare_estimators, estimators_table
-    from uncertlr.runs.archive import restore_published
+    from uncertlr.cli.runs import load_named
     from uncertlr.runs.files import write_json
-    from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.store import read_run
 
-    root = Path(options.root) if options.root else default_root()
-    paths = [RunPaths(root, run_id) for run_id in options.run_ids]
-    for each in paths:
-        if not each.complete:
-            restore_published(each)  # so that the error says what a published run lacks
-    found = compare_estimators([read_run(each) for each in paths])
+    runs = [load_named(run_id, options.root) for run_id in options.run_ids]
+    found = compare_estimators(runs)
     print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
     if options.json:
         try:
             write_json(options.json, found)
         except OSError as error:
             raise ConfigError(f"--json {options.json}: {error.strerror or error}") from None
-
-
-def _runs(options: argparse.Namespace) -> None:
-    from uncertlr.analysis.methods import method_column
-    from uncertlr.runs.index import BRIEF, STATUSES, list_runs
-
-    if options.status and options.status not in STATUSES:
-        raise ConfigError(f"unknown status {options.status!r}; choose one of {', '.join(STATUSES)}")
-    rule = RunConfig(rule=options.rule).rule if options.rule else ""
-    root = Path(options.root) if options.root else None
-    table = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)
-    table.insert(2, "method", method_column(table))
-    if options.csv:
-        try:
-            table.to_csv(options.csv, index=False)
-        except OSError as error:
-            raise ConfigError(f"--csv {options.csv}: {error.strerror or error}") from None
-        print(f"{len(table)} runs: {options.csv}")
-    elif len(table):
-        shown = table[["method" if name == "rule" else name for name in BRIEF]]
-        print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
-    else:
-        print("no runs")

@@ -1,15 +1,23 @@
 """Named data sets as tensors on the device, with seeded splits and batches."""
 
+import warnings
+
+with warnings.catch_warnings():  # in a notebook without ipywidgets it warns; `datasets` and others import it later
+    warnings.simplefilter("ignore")
+    import tqdm.auto  # noqa: F401
+
 from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
 from uncertlr.data.batches import Batch, eval_batches, image_batch, image_order, steps_per_epoch, train_batches
-from uncertlr.data.loading import folder_fingerprint, known_kind, load_data
-from uncertlr.data.types import DataSet, Source, Split
+from uncertlr.data.loading import check_data, folder_fingerprint, known_kind, load_data
+from uncertlr.data.types import DataSet, Source, Split, Tell, silent
 
 __all__ = [
     "Batch",
     "DataSet",
     "Source",
     "Split",
+    "Tell",
+    "check_data",
     "draw_flips_and_crops",
     "eval_batches",
     "flip_and_crop",
@@ -18,6 +26,7 @@ __all__ = [
     "image_order",
     "known_kind",
     "load_data",
+    "silent",
     "steps_per_epoch",
     "train_batches",
 ]

@@ -69,7 +69,7 @@ def load_files(
     _silence()
     wanted = [columns.inputs, columns.labels]
     features = datasets.Features.from_arrow_schema(pa.schema([(column, arrow_type(schema, column)) for column in wanted]))
-    counts = {split: [_rows(path) for path in paths] for split, paths in layout.splits.items()}
+    counts = {split: [rows_of(path) for path in paths] for split, paths in layout.splits.items()}
     for split, rows in counts.items():
         refuse_empty(split, sum(rows), name)
     filled = {
@@ -102,7 +102,8 @@ def refuse_empty(split: str, rows: int, name: str) -> None:
         raise DataError(f"{name}: the {split} split has no rows; add some{mend}")
 
 
-def _rows(path: Path) -> int:
+def rows_of(path: Path) -> int:
+    """How many rows a Parquet file has."""
     with path.open("rb") as file:
         return int(pq.read_metadata(file).num_rows)
 

@@ -12,9 +12,9 @@ import torch
 from uncertlr.data.cache import cached
 from uncertlr.data.embedded import digits, toy_reviews
 from uncertlr.data.packing import pack_texts, unpack_texts
-from uncertlr.data.sources import HUB, folder_stamp, read_source
+from uncertlr.data.sources import HUB, Preview, folder_stamp, preview_source, read_source
 from uncertlr.data.text import UNKNOWN_TOKEN, Corpus, build_tokenizer, choose_vocabulary, encode, split_words
-from uncertlr.data.types import DataSet, Source, Split
+from uncertlr.data.types import DataSet, Source, Split, Tell, silent
 from uncertlr.errors import DataError
 from uncertlr.seeding import generator
 
@@ -31,16 +31,19 @@ def load_data(
     input_column: str = "",
     label_column: str = "",
     train_examples: int = 0,
+    test_examples: int = 0,
     val_fraction: float = 0.1,
     vocab_size: int = 20_000,
     max_tokens: int = 400,
     seed: int = 0,
     device: str = "cpu",
+    tell: Tell = silent,
 ) -> DataSet:
     """Load a data set and split its training part into train and validation.
 
     The split is a random permutation of the source's training set, fixed by the seed: its last share is validation, and of
-    the rest the first `train_examples` are train. So validation does not depend on `train_examples`.
+    the rest the first `train_examples` are train. So validation does not depend on `train_examples`. Fewer test examples
+    are drawn at random too, the same ones whatever the seed.
 
     Args:
         name: cifar10 or imdb (from the hub, or from the folder ``UNCERTLR_DATA``), digits or toy_reviews (embedded), or the
@@ -49,33 +52,36 @@ def load_data(
         input_column: column of the inputs; empty where there is only one that can be meant.
         label_column: column of the labels, likewise.
         train_examples: size of train; 0 for all that is left.
+        test_examples: size of test; 0 for all.
         val_fraction: share of the source's training set that is validation.
         vocab_size: token ids, for texts.
         max_tokens: words of a text that are kept.
         seed: of the split.
         device: where the tensors go.
+        tell: called where reading takes long.
 
     Raises:
         DataError: no such set, no network, damaged files, unusable columns, or more examples asked for than there are.
     """
-    _check_sizes(name, train_examples, val_fraction, vocab_size, max_tokens)
-    source = _source(name, kind, input_column, label_column)
+    _check_sizes(name, train_examples, test_examples, val_fraction, vocab_size, max_tokens)
+    source = _source(name, kind, input_column, label_column, tell)
     chosen, held_out = _split(name, len(source.train[1]), train_examples, val_fraction, seed)
+    tested = _tested(name, len(source.test[1]), test_examples)
     fingerprint = _fingerprint(source)
     vocabulary: tuple[str, ...] = ()
     if isinstance(source.train[0], list):
-        corpus = _corpus(source, "" if name in EMBEDDED else fingerprint)
+        corpus = _corpus(source, "" if name in EMBEDDED else fingerprint, tell)
         vocabulary = choose_vocabulary(corpus, chosen, vocab_size)
-        tested = np.arange(len(source.train[1]), len(corpus.lengths))
-        inputs = [encode(corpus, examples, vocabulary, max_tokens) for examples in (chosen, held_out, tested)]
+        parts = (chosen, held_out, len(source.train[1]) + tested)
+        inputs = [encode(corpus, examples, vocabulary, max_tokens) for examples in parts]
         if name not in EMBEDDED:
             scored = {"validation": (held_out, inputs[1]), "test": (tested, inputs[2])}
             words = {split: tokens[corpus.lengths[rows] > 0] for split, (rows, tokens) in scored.items()}
             _tell_unsuited_texts(name, corpus.lengths, words)
     else:
-        inputs = _parts(source.train[0], np.asarray(source.test[0]), chosen, held_out)
-    targets = _parts(source.train[1], source.test[1], chosen, held_out)
-    known = _parts(*source.true_probs, chosen, held_out) if source.true_probs else [None] * 3
+        inputs = _parts(source.train[0], np.asarray(source.test[0]), chosen, held_out, tested)
+    targets = _parts(source.train[1], source.test[1], chosen, held_out, tested)
+    known = _parts(*source.true_probs, chosen, held_out, tested) if source.true_probs else [None] * 3
     train, val, test = (
         Split(*(None if part is None else torch.from_numpy(part).to(device) for part in parts))  # type: ignore[arg-type]
         for parts in zip(inputs, targets, known, strict=True)
@@ -96,9 +102,11 @@ def load_data(
     )
 
 
-def _parts(train: np.ndarray, test: np.ndarray, chosen: np.ndarray, held_out: np.ndarray) -> list[np.ndarray]:
+def _parts(
+    train: np.ndarray, test: np.ndarray, chosen: np.ndarray, held_out: np.ndarray, tested: np.ndarray
+) -> list[np.ndarray]:
     """Of a source's train and test: what is for training, for validation and for test."""
-    return [train[chosen], train[held_out], test]
+    return [train[chosen], train[held_out], test if len(tested) == len(test) else test[tested]]
 
 
 def _tell_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.ndarray]) -> None:
@@ -131,9 +139,12 @@ def _unknown_share(tokens: np.ndarray) -> float:
     return float(np.count_nonzero(tokens == UNKNOWN_TOKEN) / words) if words else 0.0
 
 
-def _check_sizes(name: str, train_examples: int, val_fraction: float, vocab_size: int, max_tokens: int) -> None:
-    if train_examples < 0:
-        raise DataError(f"{name}: train_examples={train_examples} is negative; use 0 for all")
+def _check_sizes(
+    name: str, train_examples: int, test_examples: int, val_fraction: float, vocab_size: int, max_tokens: int
+) -> None:
+    if train_examples < 0 or test_examples < 0:
+        what, value = ("train", train_examples) if train_examples < 0 else ("test", test_examples)
+        raise DataError(f"{name}: {what}_examples={value} is negative; use 0 for all")
     if not 0 < val_fraction < 1:
         raise DataError(f"{name}: val_fraction={val_fraction} must lie between 0 and 1")
     if vocab_size < 3:
@@ -163,6 +174,50 @@ def known_kind(name: str, kind: str = "auto") -> str:
     return kind
 
 
+def check_data(
+    name: str,
+    *,
+    kind: str = "auto",
+    input_column: str = "",
+    label_column: str = "",
+    train_examples: int = 0,
+    test_examples: int = 0,
+    val_fraction: float = 0.1,
+) -> Preview | None:
+    """Find what `load_data` would refuse, as far as it can be told before the set is decoded.
+
+    Args:
+        name: and the rest: as for `load_data`.
+        kind: what the inputs are.
+        input_column: column of the inputs.
+        label_column: column of the labels.
+        train_examples: size of train.
+        test_examples: size of test.
+        val_fraction: share that is validation.
+
+    Returns:
+        What is known of the set; None where it has to be fetched first.
+
+    Raises:
+        DataError: as `load_data`.
+    """
+    seen = _preview(name, kind, input_column, label_column)
+    if seen:
+        _split(name, seen.train, train_examples, val_fraction, seed=0)
+        _tested(name, seen.test, test_examples)
+    return seen
+
+
+@lru_cache
+def _preview(name: str, kind: str, input_column: str, label_column: str) -> Preview | None:
+    known_kind(name)
+    if name not in EMBEDDED:
+        return preview_source(name, kind, input_column, label_column)
+    source = _source(name, kind, input_column, label_column)
+    height = source.train[0].shape[2] if isinstance(source.train[0], np.ndarray) else None
+    return Preview(source.kind, len(source.train[1]), len(source.test[1]), height)
+
+
 def folder_fingerprint(name: str, kind: str = "auto", input_column: str = "", label_column: str = "") -> str:
     """The fingerprint of what a folder holds now; empty for a named set, or where no such folder is here.
 
@@ -184,26 +239,27 @@ def _fingerprint_at(stamp: tuple[object, ...], name: str, kind: str, input_colum
     return _fingerprint(_source(name, kind, input_column, label_column))
 
 
-def _source(name: str, kind: str, input_column: str, label_column: str) -> Source:
+def _source(name: str, kind: str, input_column: str, label_column: str, tell: Tell = silent) -> Source:
     known_kind(name)
     if name in EMBEDDED:
         source = EMBEDDED[name]()
         if input_column or label_column:
             raise DataError(f"{name} is embedded and has no columns; leave input_column and label_column empty")
     else:
-        source = read_source(name, kind, input_column, label_column)
+        source = read_source(name, kind, input_column, label_column, tell)
     if kind not in ("auto", source.kind):
         raise DataError(f"{name} holds {source.kind}s, but data_kind={kind!r}; use data_kind='auto'")
     return source
 
 
-def _corpus(source: Source, fingerprint: str) -> Corpus:
+def _corpus(source: Source, fingerprint: str, tell: Tell) -> Corpus:
     """The words of training and test texts; kept in the cache where there is a fingerprint to keep them under."""
     texts = (*source.train[0], *source.test[0])
     if not fingerprint:
         return _words_of_embedded(texts)
 
     def make() -> dict[str, np.ndarray]:
+        tell("splitting texts into words", len(texts), 0)
         corpus = split_words(texts)
         return {"words": pack_texts(corpus.words), "ids": corpus.ids, "lengths": corpus.lengths}
 
@@ -226,6 +282,15 @@ def _split(name: str, count: int, train_examples: int, val_fraction: float, seed
             f"{validation} for validation; ask for fewer, or lower val_fraction"
         )
     return order[: train_examples or left], order[left:]
+
+
+def _tested(name: str, count: int, test_examples: int) -> np.ndarray:
+    """Which of a source's test examples are evaluated, in their order."""
+    if test_examples > count:
+        raise DataError(f"{name}: test_examples={test_examples}, but there are {count} test examples; ask for fewer")
+    if not test_examples:
+        return np.arange(count)
+    return np.sort(torch.randperm(count, generator=generator(0, 0, "test examples")).numpy()[:test_examples])
 
 
 def _statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,24 +1,27 @@
 """Read a data set from the Hugging Face hub or from a folder in the hub's Parquet layout, and decode it once."""
 
 import hashlib
+import math
 import os
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from uncertlr.data.cache import Decoded, cached
 from uncertlr.data.columns import Columns, choose_columns, declared_classes, refuse_other_columns
-from uncertlr.data.fetch import fetch, load_files, refuse_empty, schemas_of
+from uncertlr.data.fetch import fetch, load_files, refuse_empty, rows_of, schemas_of
 from uncertlr.data.images import decode_all, stack
 from uncertlr.data.labels import Labels, class_indices, refuse_no_label
 from uncertlr.data.layout import Layout, find_layout, holds_parquet
 from uncertlr.data.packing import pack_texts, unpack_texts
-from uncertlr.data.types import Inputs, Source
+from uncertlr.data.types import Inputs, Source, Tell, silent
 from uncertlr.errors import DataError
 
 HUB: dict[str, tuple[str, str, str, str]] = {
@@ -66,7 +69,7 @@ class Tables:
     files: dict[str, list[tuple[str, tuple[str, ...] | None, int]]]
 
 
-def read_source(name: str, kind: str, input_column: str, label_column: str) -> Source:
+def read_source(name: str, kind: str, input_column: str, label_column: str, tell: Tell = silent) -> Source:
     """A named set of the hub, or a folder, decoded; from the cache when it was decoded before.
 
     With ``UNCERTLR_DATA`` set, named sets are read from that folder instead of the hub.
@@ -74,22 +77,69 @@ def read_source(name: str, kind: str, input_column: str, label_column: str) -> S
     Raises:
         DataError: the set is missing, unreachable, damaged or of an unusable form; says how to mend it.
     """
-    request = Request(name, kind, input_column, label_column)
-    if name in HUB:
-        repository, kind, hub_input, hub_label = HUB[name]
-        request = Request(name, kind, input_column or hub_input, label_column or hub_label)
-        layout = _local_copy(name)
-    else:
-        layout = find_layout(Path(name))
+    request, layout = _requested(name, kind, input_column, label_column)
     if layout:
-        arrays = cached(_key(request, layout.content_hash()), lambda: _decode(_load_folder(layout, request), request))
+        arrays = cached(_key(request, layout.content_hash()), lambda: _decode(_load_folder(layout, request), request, tell))
     else:
+        repository = HUB[name][0]
         key = _key(request, hashlib.sha256(repository.encode()).hexdigest())
-        arrays = cached(key, lambda: _decode(_load_hub(repository, request), request))
+        arrays = cached(key, lambda: _decode(_load_hub(repository, request), request, tell))
     notes = [*(layout.notes() if layout else []), *arrays["notes"].tolist()]
     for note in notes:
         warnings.warn(f"{name}: {note}", UserWarning, stacklevel=2)
     return _from_arrays(arrays)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What can be told of a set before it is decoded.
+
+    Attributes:
+        kind: ``"image"`` or ``"text"``.
+        train: examples of the training set, those for validation included.
+        test: examples of the test set.
+        height: of the first image in pixels; None for texts.
+    """
+
+    kind: str
+    train: int
+    test: int
+    height: int | None
+
+
+def preview_source(name: str, kind: str, input_column: str, label_column: str) -> Preview | None:
+    """What the footers of a set's files tell; None for a set of the hub that is not in ``UNCERTLR_DATA``.
+
+    Raises:
+        DataError: files are missing or damaged, or columns cannot be used.
+    """
+    request, layout = _requested(name, kind, input_column, label_column)
+    if layout is None:
+        return None
+    columns = _columns(schemas_of(layout), request, layout.class_names)
+    train, test = (sum(map(rows_of, files)) for files in (layout.train, layout.test))
+    if not layout.test:
+        test = math.ceil(TEST_SHARE * train)
+        train -= test
+    return Preview(columns.kind, train, test, _first_height(layout.train[0], columns))
+
+
+def _first_height(path: Path, columns: Columns) -> int | None:
+    if columns.kind != "image":
+        return None
+    with path.open("rb") as file:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=1, columns=[columns.inputs]):
+            rows = batch.column(0).to_pylist()
+            return decode_all(rows, f"{path}: column {columns.inputs!r}")[0].shape[0] if rows else None
+    return None
+
+
+def _requested(name: str, kind: str, input_column: str, label_column: str) -> tuple[Request, Layout | None]:
+    """What is asked for, with the columns of a named set; and where it lies, if it is not to be fetched from the hub."""
+    if name not in HUB:
+        return Request(name, kind, input_column, label_column), find_layout(Path(name))
+    _, kind, hub_input, hub_label = HUB[name]
+    return Request(name, kind, input_column or hub_input, label_column or hub_label), _local_copy(name)
 
 
 def folder_stamp(folder: Path) -> tuple[tuple[str, ...], ...]:
@@ -148,12 +198,12 @@ def _load_hub(repository: str, request: Request) -> Tables:
     return Tables(columns, splits, {split: [(split, names[split], len(rows))] for split, rows in splits.items()})
 
 
-def _decode(tables: Tables, request: Request) -> Decoded:
+def _decode(tables: Tables, request: Request, tell: Tell) -> Decoded:
     columns, name = tables.columns, request.name
     class_names, labels = _labels_of_splits(tables, name)  # first, since images take long
     read = _images if columns.kind == "image" else _texts
     inputs: dict[str, list[Any]] = {
-        split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}")
+        split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}", tell)
         for split, rows in tables.splits.items()
     }
     if "test" not in inputs:
@@ -216,16 +266,24 @@ def _notes_on_classes(class_names: tuple[str, ...], labels: dict[str, np.ndarray
     return [f"{', '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
 
 
-def _images(rows: Any, column: str, where: str) -> list[np.ndarray]:
+def _images(rows: Any, column: str, where: str, tell: Tell) -> list[np.ndarray]:
     import datasets
 
     rows = rows.select_columns([column])
     if isinstance(rows.features[column], datasets.Image):
         rows = rows.cast_column(column, datasets.Image(decode=False))
-    return decode_all((row[column] for row in rows), where)
+    return decode_all(_told((row[column] for row in rows), len(rows), tell), where)
 
 
-def _texts(rows: Any, column: str, where: str) -> list[str]:
+def _told(values: Iterator[Any], total: int, tell: Tell) -> Iterator[Any]:
+    for done, value in enumerate(values):
+        if done % 500 == 0:
+            tell("decoding", total, done)
+        yield value
+
+
+def _texts(rows: Any, column: str, where: str, tell: Tell) -> list[str]:
+    tell("decoding", len(rows), 0)
     texts: list[str] = rows[column][:]
     if any(text is None for text in texts):
         raise DataError(f"{where} has rows without a text; remove them")

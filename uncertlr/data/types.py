@@ -1,5 +1,6 @@
 """What a data set is, once it is in memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -7,6 +8,13 @@ import numpy as np
 from torch import Tensor
 
 Inputs = np.ndarray | list[str]
+
+Tell = Callable[[str, int, int], None]
+"""Is called where reading a set takes long: with what is done, of how many, and how many are done."""
+
+
+def silent(phase: str, total: int, done: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,16 @@ import math
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
 from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 from torch.utils.hooks import RemovableHandle
@@ -79,12 +80,13 @@ class UncertaintyMonitor:
     the first training pass.
 
     The value is the batch mean over the signal's maximum, weighted in the scheduler by the number of examples. In a group of
-    processes, the weighted mean is taken over all of them, in `scheduler.step()`.
+    processes, the weighted mean is taken over all of them, in each scheduler's `step()`.
 
     Args:
         model: a classifier as the training loop calls it: also compiled, or wrapped in `DistributedDataParallel`; a new
             monitor on a model replaces the old one. None for no hook: call `observe` yourself.
-        scheduler: receives the values; the loop steps it.
+        scheduler: receives the values; the loop steps it. Or a sequence of them, for several optimizers: each receives every
+            value and decides by itself, at its own steps. Where this text says step, it is the first one's.
         signal: a key of `uncertlr.schedulers.SIGNALS`.
         head: a dense layer, a module that contains it, or its name in the model, for a model with several heads; None takes
             the last one.
@@ -93,20 +95,24 @@ class UncertaintyMonitor:
             copies of the inputs; buffers and random streams come back as they were.
         observe_every: observe where the scheduler's step is a multiple of this.
         seed: fixes the masks. They depend on it, the scheduler's step and the process only.
-        logits: function of the output, or of the output and the inputs, to logits [..., C]. The inputs are the model's one
-            argument, or the dict of its keyword arguments, or the pair of both. None takes a tensor as it is, or an
-            output's ``logits``.
+        logits: function of the output, or of the output and the inputs, to logits [..., C]: the last axis is that of the
+            classes, which the shape alone does not show (a segmentation's [B, C, H, W] needs ``.movedim(1, -1)``), and every
+            row counts alike. The inputs are the model's one argument, or the dict of its keyword arguments, or the pair of
+            both. None takes a tensor [B, C] as it is, or the output's ``logits``, or its only tensor of two or more
+            dimensions; another shape than [B, C] is refused.
         process_group: of the processes that train the model together; None for that of the wrapped model.
 
     Attributes:
-        scheduler: as given.
+        scheduler: as given, or the first of a sequence.
+        schedulers: a tuple of all.
         history: the last 100,000 observations; see `Observation`.
         training_passes: number of training passes seen.
         skipped: number of observations that were not finite or not possible.
 
     Raises:
         TypeError: model or scheduler is of another kind, or exchanged.
-        ValueError: an option is out of range, or the model was compiled in place.
+        ValueError: an option is out of range, the sequence of schedulers is empty or names one twice, or the model was
+            compiled in place.
 
     Warns:
         UserWarning: a head that was resampled can no longer be; several processes run and none of them is known to train
@@ -126,7 +132,7 @@ class UncertaintyMonitor:
     def __init__(
         self,
         model: nn.Module | None,
-        scheduler: UncertaintyLR,
+        scheduler: UncertaintyLR | Sequence[UncertaintyLR],
         *,
         signal: str = "expected_entropy",
         head: nn.Module | str | None = None,
@@ -137,9 +143,10 @@ class UncertaintyMonitor:
         logits: Callable[..., Tensor] | None = None,
         process_group: Any = None,
     ) -> None:
-        _refuse_mistaken(model, scheduler)
+        _refuse_mistaken(model)
         _refuse_out_of_range(signal, num_samples, passes, observe_every)
-        self.scheduler = scheduler
+        self.schedulers = _all_schedulers(scheduler)
+        self.scheduler = self.schedulers[0]
         self.signal, self.num_samples, self.passes = signal, num_samples, passes
         self.observe_every, self.seed = observe_every, seed
         self.history: deque[Observation] = deque(maxlen=HISTORY_LENGTH)
@@ -159,8 +166,9 @@ class UncertaintyMonitor:
         self._handles: list[Any] = []
         if model is not None:
             self._attach(model)
-        if self._processes and scheduler.reduce is None:
-            scheduler.reduce = self._processes.add_up
+        for each in self.schedulers:
+            if self._processes and each.reduce is None:
+                each.reduce = self._processes.add_up
 
     @property
     def value(self) -> float:
@@ -217,8 +225,9 @@ class UncertaintyMonitor:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        if self.scheduler.reduce == self._processes.add_up:
-            self.scheduler.reduce = None
+        for each in self.schedulers:
+            if each.reduce == self._processes.add_up:
+                each.reduce = None
         if self._inner is not None and monitor_of(self._inner) is self:
             del _monitors[self._inner]
 
@@ -253,6 +262,9 @@ class UncertaintyMonitor:
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if module is not self._model:  # a shallow copy shares its hooks, such as a replica of DataParallel
             return
+        if self._pass is not None and _is_running(self._pass.frame):  # the model calls itself: the outer output counts
+            self._pass.inner_calls += 1
+            return
         self._end_pass()  # what an interrupted pass may have left
         if self._paused or _is_recomputation() or torch._C._is_tracing():
             return
@@ -267,16 +279,21 @@ class UncertaintyMonitor:
         # The hook is placed now, so that it is the last one and sees what the loop will see.
         hook = module.register_forward_hook(Hook(self._after), with_kwargs=True, always_call=True)
         kept = tree_map(_copied, (args, kwargs)) if self.passes else None
-        self._pass = _Pass(None if self.passes else PassRecorder(module, self._head, several), hook, kept, sys.exception())
+        recorder = None if self.passes else PassRecorder(module, self._head, several)
+        self._pass = _Pass(recorder, hook, kept, sys.exception(), sys._getframe(2))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         current = self._pass
         if current is None:
             return
+        if current.inner_calls:
+            current.inner_calls -= 1
+            return
         if sys.exception() is not current.handled:  # the pass has failed
             # The hook that is running may not be removed here: torch is iterating over the hooks.
             if current.recorder:
                 current.recorder.remove()
+            current.frame = None  # it would keep the loop's variables alive
             return
         try:
             head, nothing_random = current.recorder.finish() if current.recorder else (None, False)
@@ -312,8 +329,7 @@ class UncertaintyMonitor:
                 warn_of_one_logit(self._inner, logits)
         if made_by_sigmoid(logits):
             refuse_probabilities()
-        plain = _plain(logits)
-        return plain.reshape(-1, plain.shape[-1])
+        return _plain(logits)
 
     def _observe(self, logits: Tensor, head: Head | None, one_is_enough: bool) -> float | None:
         if not logits.numel():
@@ -365,7 +381,8 @@ class UncertaintyMonitor:
 
     def _queue(self, value: float, way: str, examples: int) -> float:
         self._skipped_in_a_row = 0
-        self.scheduler.observe(value, examples)
+        for each in self.schedulers:
+            each.observe(value, examples)
         self.history.append(Observation(self.scheduler.last_epoch, value, way, examples))
         return value
 
@@ -432,7 +449,7 @@ _REMEDIES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pass:
     """A training pass that is being observed."""
 
@@ -440,16 +457,26 @@ class _Pass:
     hook: RemovableHandle
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None
     handled: BaseException | None  # by the loop's own code, when the pass began
+    frame: FrameType | None  # of the call of the model; None once it has failed
+    inner_calls: int = 0  # of the model by itself, that have not returned
 
 
-def _refuse_mistaken(model: object, scheduler: object) -> None:
+def _refuse_mistaken(model: object) -> None:
     if model is not None and not isinstance(model, nn.Module):
         raise TypeError(f"UncertaintyMonitor(model, scheduler) needs a torch.nn.Module first, got a {type(model).__name__}")
-    if not isinstance(scheduler, UncertaintyLR):
-        raise TypeError(
-            f"UncertaintyMonitor(model, scheduler) needs an UncertaintyLR second, got a {type(scheduler).__name__}; one "
-            "inside another scheduler is found by uncertlr.integrations.find_scheduler"
-        )
+
+
+def _all_schedulers(given: UncertaintyLR | Sequence[UncertaintyLR]) -> tuple[UncertaintyLR, ...]:
+    schedulers = tuple(given) if isinstance(given, list | tuple) else (given,)
+    for each in schedulers:
+        if not isinstance(each, UncertaintyLR):
+            raise TypeError(
+                f"UncertaintyMonitor(model, scheduler) needs an UncertaintyLR second, or several in a list, got a "
+                f"{type(each).__name__}; one inside another scheduler is found by uncertlr.integrations.find_scheduler"
+            )
+    if not schedulers or len(set(map(id, schedulers))) < len(schedulers):
+        raise ValueError(f"scheduler={given!r} must hold at least one UncertaintyLR, and each once")
+    return schedulers
 
 
 def _refuse_out_of_range(signal: str, num_samples: int, passes: int, observe_every: int) -> None:
@@ -471,6 +498,14 @@ def _named_module(model: nn.Module | None, head: nn.Module | str | None) -> nn.M
     return model.get_submodule(head)
 
 
+def _is_running(frame: FrameType | None) -> bool:
+    """Whether a function that has called this one directly or not is still running in this thread."""
+    each: FrameType | None = sys._getframe()
+    while each is not None and each is not frame:
+        each = each.f_back
+    return each is not None
+
+
 def _is_recomputation() -> bool:
     """Whether a pass is made again in a backward pass, by checkpointing that has made it with gradients before."""
     if torch._C._current_graph_task_id() == -1:
@@ -481,14 +516,16 @@ def _is_recomputation() -> bool:
 
 
 def _plain(logits: Tensor) -> Tensor:
-    """Logits without gradients, and without the wrappers of `torch.func`; a mapped dimension becomes the first one."""
-    logits = logits.detach()
+    """Logits [N, C] without gradients and without the wrappers of `torch.func`; mapped dimensions are rows too."""
     functorch = torch._C._functorch
+    mapped: list[int] = []
     while functorch.is_functorch_wrapped_tensor(logits):
-        mapped = functorch.maybe_get_bdim(logits)
-        logits = functorch.get_unwrapped(logits).detach()
-        logits = logits if mapped < 0 else logits.movedim(mapped, 0)
-    return logits.detach()
+        mapped = [functorch.maybe_get_bdim(logits), *mapped]
+        logits = functorch.get_unwrapped(logits)
+    with temporarily_clear_interpreter_stack():  # within torch.func.grad, any operation would wrap its result again
+        for index, dimension in enumerate(each for each in mapped if each >= 0):
+            logits = logits.movedim(dimension + index, index)
+        return logits.detach().reshape(-1, logits.shape[-1])
 
 
 def _copied(value: Any) -> Any:

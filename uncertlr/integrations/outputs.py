@@ -33,26 +33,19 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def find_logits(output: Any) -> Tensor:
     """The logits in a model's output, [B, C].
 
-    They are the output itself, its entry or attribute ``logits``, or else the only tensor with two or more dimensions in a
-    dict, a dataclass, a tuple or a list.
+    They are the output itself, its entry or attribute ``logits``, or else the only floating-point tensor with two or more
+    dimensions in a dict, a dataclass, a tuple or a list.
 
     Raises:
-        TypeError: there is no such tensor, or more than one.
+        TypeError: there is no such tensor, or more than one, or it is not floating-point.
         ValueError: it does not have two dimensions.
     """
-    found = output if isinstance(output, Tensor) else _named(output)
-    if found is None:
-        candidates = [each for each in _members(output) if isinstance(each, Tensor) and each.ndim >= 2]
-        if len(candidates) != 1:
-            raise TypeError(
-                f"the model's output, a {type(output).__name__}, has no `logits` and {len(candidates)} tensors of two or "
-                "more dimensions where one is needed; pass logits=, a function from the output to the logits"
-            )
-        found = candidates[0]
+    place, found = _place_of_logits(output)
+    _refuse_other_numbers(found)
     if found.ndim != 2:
         raise ValueError(
             f"the model gave logits of shape {tuple(found.shape)}, but [examples, classes] is needed; pass logits=, a "
-            "function of the output, or of output and inputs, such as lambda output, inputs: output[inputs != padding]"
+            f"function to logits with the classes last, {_remedy(place, found)}"
         )
     return found
 
@@ -60,14 +53,23 @@ def find_logits(output: Any) -> Tensor:
 def check_logits(logits: object) -> Tensor:
     """What the user's function gave, if it can be logits [..., C].
 
+    A shape does not tell which axis is that of the classes. Where a convolution or an interpolation made the tensor, it is
+    the second one.
+
     Raises:
-        TypeError: it is no tensor.
-        ValueError: it has fewer than two dimensions or no class.
+        TypeError: it is no floating-point tensor.
+        ValueError: it has fewer than two dimensions or no class, or the classes are known not to be last.
     """
     if not isinstance(logits, Tensor):
         raise TypeError(f"logits= gave a {type(logits).__name__}, but a tensor [examples, classes] is needed")
+    _refuse_other_numbers(logits)
     if logits.ndim < 2 or logits.shape[-1] == 0:
         raise ValueError(f"logits= gave shape {tuple(logits.shape)}, but [examples, classes] is needed, classes last")
+    if logits.ndim > 2 and _has_channels_second(logits):
+        raise ValueError(
+            f"logits= gave shape {tuple(logits.shape)} as a convolution or an interpolation left it, with the classes on "
+            "axis 1; they are needed last: append .movedim(1, -1)"
+        )
     return logits
 
 
@@ -101,10 +103,7 @@ def looks_like_probabilities(logits: Tensor) -> Tensor:
 
 def made_by_sigmoid(logits: Tensor) -> bool:
     """Whether one column was computed by a sigmoid, as autograd recorded it, also behind views."""
-    node = logits.grad_fn if logits.shape[-1] == 1 else None
-    while node is not None and node.name().startswith(_VIEWS):
-        node = node.next_functions[0][0]
-    return node is not None and node.name().startswith("SigmoidBackward")
+    return logits.shape[-1] == 1 and _last_operation(logits, _CASTS + _VIEWS).startswith("SigmoidBackward")
 
 
 def refuse_probabilities() -> None:
@@ -138,18 +137,67 @@ def warn_of_one_logit(model: object, logits: Tensor) -> None:
         )
 
 
-_VIEWS = ("ViewBackward", "ReshapeAliasBackward", "SqueezeBackward", "UnsqueezeBackward", "ToCopyBackward", "AliasBackward")
+def _refuse_other_numbers(logits: Tensor) -> None:
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating-point numbers, but they are {logits.dtype}, such as indices of classes")
 
 
-def _named(output: Any) -> Tensor | None:
-    found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-    return found if isinstance(found, Tensor) else None
+_CASTS = ("ToCopyBackward", "AliasBackward")
+_VIEWS = ("ViewBackward", "ReshapeAliasBackward", "SqueezeBackward", "UnsqueezeBackward")
 
 
-def _members(output: Any) -> Iterator[Any]:
+def _has_channels_second(tensor: Tensor) -> bool:
+    made_so = ("ConvolutionBackward", "MpsConvolutionBackward", "Upsample")
+    return _last_operation(tensor, _CASTS).startswith(made_so)
+
+
+def _last_operation(tensor: Tensor, ignored: tuple[str, ...]) -> str:
+    """The operation that made a tensor, as autograd recorded it; empty where it did not."""
+    node = tensor.grad_fn
+    while node is not None and node.name().startswith(ignored):
+        node = node.next_functions[0][0]
+    return "" if node is None else node.name()
+
+
+def _place_of_logits(output: Any) -> tuple[str, Tensor]:
+    """Where the logits are, as Python would write it, and the logits."""
+    if isinstance(output, Tensor):
+        return "output", output
+    name = "output['logits']" if isinstance(output, Mapping) else "output.logits"
+    named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(named, Tensor):
+        return name, named
+    tensors = [(place, each) for place, each in _members(output) if isinstance(each, Tensor)]
+    candidates = [(place, each) for place, each in tensors if each.ndim >= 2 and each.is_floating_point()]
+    if len(candidates) != 1:
+        example = f"such as lambda output: {candidates[0][0]}" if candidates else "from the output to the logits"
+        found = ", ".join(f"{place} {tuple(each.shape)}" for place, each in candidates) or "none"
+        raise TypeError(
+            f"the model's output, a {type(output).__name__}, has no `logits` and not exactly one tensor of two or more "
+            f"dimensions ({found}); pass logits=, a function {example}"
+        )
+    return candidates[0]
+
+
+def _members(output: Any) -> Iterator[tuple[str, Any]]:
+    """What an output holds, each with the Python expression for it."""
     if isinstance(output, Mapping):
-        yield from output.values()
+        yield from ((f"output[{key!r}]", value) for key, value in output.items())
+    elif isinstance(output, tuple) and hasattr(output, "_fields"):
+        yield from ((f"output.{name}", getattr(output, name)) for name in output._fields)
     elif isinstance(output, tuple | list):
-        yield from output
+        yield from ((f"output[{index}]", value) for index, value in enumerate(output))
     elif is_dataclass(output):
-        yield from (getattr(output, field.name) for field in fields(output))
+        yield from ((f"output.{field.name}", getattr(output, field.name)) for field in fields(output))
+
+
+def _remedy(place: str, found: Tensor) -> str:
+    """An example of ``logits=`` for a tensor of this shape."""
+    if found.ndim < 2:
+        return f"such as lambda output: {place}.reshape(-1, 1) for one logit of two classes per example"
+    if found.ndim == 3 and not _has_channels_second(found):
+        return (
+            f"such as lambda output: {place} if they are so already, or lambda output, inputs: "
+            f"{place}[inputs != padding] if some positions do not count"
+        )
+    return f"such as lambda output: {place}.movedim(1, -1)"

@@ -1,19 +1,21 @@
-"""The global random streams of all devices: whether a pass has drawn from them, and how to give them back."""
+"""The global random streams of Python, NumPy and all devices: whether a pass drew from them, and how to give them back."""
 
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
 class StreamStates:
-    """The states of Python's and torch's global random streams at one moment; taking them draws nothing."""
+    """The states of Python's, NumPy's and torch's global random streams at one moment; taking them draws nothing."""
 
     def __init__(self) -> None:
         self._python = random.getstate()
+        self._numpy: Any = np.random.get_state()  # noqa: NPY002 (the user's stream, not one of ours)
         self._torch = _torch_states()
 
     def __eq__(self, other: object) -> bool:
@@ -21,6 +23,7 @@ class StreamStates:
         if not isinstance(other, StreamStates):
             return NotImplemented
         same = self._torch.keys() == other._torch.keys() and self._python == other._python
+        same = same and all(map(np.array_equal, self._numpy, other._numpy))
         return same and all(torch.equal(state, other._torch[device]) for device, state in self._torch.items())
 
     __hash__ = None  # type: ignore[assignment]
@@ -28,6 +31,7 @@ class StreamStates:
     def restore(self) -> None:
         """Put every stream back to where it was."""
         random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002
         for device, state in self._torch.items():
             _module(device).set_rng_state(state, *_index(device))
 
@@ -38,6 +42,7 @@ def borrowed_streams(seed: int) -> Iterator[None]:
     before = StreamStates()
     try:
         random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
         torch.manual_seed(seed)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A Hugging Face `Trainer` callback that lets the trainer's `UncertaintyLR` observe the model."""
+"""A Hugging Face `Trainer` callback that observes a model's uncertainty for the trainer's `UncertaintyLR`."""
 
 import sys
 from typing import Any
@@ -7,7 +7,7 @@ from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from uncertlr.integrations.monitor import UncertaintyMonitor
-from uncertlr.integrations.search import find_scheduler
+from uncertlr.integrations.search import find_schedulers
 
 
 class UncertaintyLRCallback(TrainerCallback):
@@ -15,7 +15,8 @@ class UncertaintyLRCallback(TrainerCallback):
 
     Give the trainer the scheduler: ``Trainer(..., optimizers=(optimizer, scheduler), callbacks=[UncertaintyLRCallback()])``.
     The rate is in the trainer's logs already, as ``learning_rate``. The trainer saves and restores the scheduler, and an
-    observation depends on nothing else, so a resumed run goes on as the whole one.
+    observation depends on nothing else, so a resumed run goes on as the whole one. A scheduler of several optimizers may
+    hold an `UncertaintyLR` for each in a list ``_schedulers``, as torch's own do; each receives every observation.
 
     Args:
         module: name of the submodule to observe; empty for the model.
@@ -35,11 +36,11 @@ class UncertaintyLRCallback(TrainerCallback):
         lr_scheduler: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Find the scheduler and put the hooks on."""
+        """Find the schedulers and put the hooks on."""
         assert model is not None
         self._close()  # an interrupted training had no end
         _call_first(self)
-        self.monitor = UncertaintyMonitor(model.get_submodule(self.module), find_scheduler(lr_scheduler), **self.options)
+        self.monitor = UncertaintyMonitor(model.get_submodule(self.module), find_schedulers(lr_scheduler), **self.options)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Refuse to go on where the trainer never called the model that is observed."""

@@ -41,6 +41,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         text = f"{name}\n{row['outcome']} (n = {row['pairs']:.0f})"
         ax.annotate(text, (0.01, height + 0.12), xycoords=("axes fraction", "data"), va="bottom", color=INK)
     ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
+    ax.grid(visible=False)  # it would run through the names
     ax.spines["left"].set_visible(False)
     points_axis(ax, rows[["difference", "ci95_low", "ci95_high"]].to_numpy(dtype=float), margin)
     return ax

@@ -16,15 +16,22 @@ from uncertlr.errors import RunError
 Arrays = dict[str, np.ndarray]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash at any moment, finds the old content or the new, never a part."""
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader, or a crash at any moment, finds the old content or the new, never a part.
+
+    Args:
+        path: the file.
+        content: all of it.
+        durable: wait until it is on the disk; not for what is written anew every second.
+    """
     # not tempfile's: its files are readable by their owner alone, whatever the umask says
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -39,9 +46,9 @@ def remove_unfinished(*folders: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Write a value as indented JSON, atomically; `durable` as for `write_atomically`."""
+    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode(), durable=durable)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +13,36 @@ from uncertlr.config import EXECUTION_FIELDS, RunConfig, dataset_path
 from uncertlr.errors import UncertlrError
 from uncertlr.runs.archive import published_ids, results_folder, stale_results
 from uncertlr.runs.files import read_json
-from uncertlr.runs.paths import RunPaths, default_root, paths_of
+from uncertlr.runs.naming import differing, listed
+from uncertlr.runs.paths import RunPaths, default_root
 from uncertlr.runs.schema import Row, Summary, validated
 from uncertlr.runs.store import read_config, read_record
 
 STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
 SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
-BRIEF = (
-    "run_id",
-    "status",
-    "dataset",
-    "rule",
-    "seed",
-    "epochs",
-    "learning_rate",
-    "val_accuracy",
-    "test_accuracy",
-    "seconds",
-)
-"""Columns that fit a terminal."""
 
 
 def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
-    """A row per run: name, status, every field of its configuration, final scores, what the learning rate did, time, source.
+    """A row per run: name, status, configuration, final scores, what the learning rate did, time, source.
 
     Args:
         root: folder of local runs; None for the usual one.
-        dataset: keep the runs on this data set.
+        dataset: keep the runs on this data set, by its name, or its folder's path or name.
         rule: keep the runs with this rule.
         status: keep the runs of this status, one of `STATUSES`. A run that was unpacked from ``results/`` is published.
             A stale one is of another result version or layout, and nothing shows it.
 
     Returns:
-        A frame sorted by data set, rule and seed; accuracy in 0..1, losses in nats, ``seconds`` of training.
+        A frame sorted by data set, rule and seed; ``differs`` holds the settings in which a run differs from the usual
+        one on its data. Accuracy in 0..1, losses in nats, ``seconds`` of training.
     """
     rows = {row["run_id"]: row for row in (*_local(root or default_root()), *_published())}
     readable = [{name: _readable(value) for name, value in row.items()} for row in rows.values()]
     table = pd.DataFrame(readable, columns=_columns())
-    for column, wanted in (("dataset", _readable(dataset_path(dataset))), ("rule", rule), ("status", status)):
+    if dataset:
+        names = table["dataset"].fillna("").map(lambda path: path.rstrip("/").rpartition("/")[2])
+        table = table[(table["dataset"] == _readable(dataset_path(dataset))) | (names == dataset)]
+    for column, wanted in (("rule", rule), ("status", status)):
         if wanted:
             table = table[table[column] == wanted]
     return table.sort_values(["dataset", "rule", "seed", "run_id"], ignore_index=True)
@@ -77,25 +68,13 @@ def median_seconds(table: pd.DataFrame, config: RunConfig) -> float | None:
     return float(alike["seconds"].median()) if len(alike) else None
 
 
-def run_states(configs: Sequence[RunConfig]) -> list[str]:
-    """Of each run: published, done, partial (begun and not finished) or missing."""
-    published = published_ids()
-
-    def state(config: RunConfig) -> str:
-        paths = paths_of(config)
-        if config.run_id in published:
-            return "published"
-        return "done" if paths.complete else "partial" if paths.config.is_file() else "missing"
-
-    return [state(config) for config in configs]
-
-
 def _columns() -> list[str]:
     fields = [name for name in RunConfig.model_fields if name not in EXECUTION_FIELDS]
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
     rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
     times = ["best_epoch", "steps", "seconds", "seconds_per_epoch", "began", "ended"]
-    return ["run_id", "status", *fields, *scores, *rate, *times, "processor", "data", "commit", "source", "error"]
+    origin = ["processor", "data", "commit", "source", "error"]
+    return ["run_id", "status", "differs", *fields, *scores, *rate, *times, *origin]
 
 
 def _local(root: Path) -> list[Row]:
@@ -132,6 +111,8 @@ def _published() -> list[Row]:
 
 def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str) -> Row:
     row = {name: _flat(value) for name, value in config.items() if name not in EXECUTION_FIELDS}
+    shown = RunConfig(**config)
+    row["differs"] = listed(differing(shown))
     row |= {"run_id": run_id, "status": _status(record, summary), "source": source, "error": record.get("error", "")}
     row |= {name: record.get(name) for name in ("began", "ended", "processor", "data")}
     row["commit"] = record.get("git", {}).get("commit", "")

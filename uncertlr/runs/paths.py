@@ -60,6 +60,11 @@ class RunPaths:
         return self.directory / "run.json"
 
     @property
+    def progress(self) -> Path:
+        """Where the run is, while it is trained; no part of what it leaves."""
+        return self.directory / "progress.json"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object an epoch and split."""
         return self.directory / "metrics.jsonl"

@@ -1,14 +1,17 @@
 """Where a sweep's runs are carried out: processes of this machine, or a Dask cluster that somebody else started."""
 
+import contextlib
 import logging
+import os
 import signal
 import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uncertlr.errors import RunError
+from uncertlr.sweep.processes import METHOD, main_module_hidden, prepare_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -18,6 +21,7 @@ LOOPBACK = "127.0.0.1"
 DASK_SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,  # a run waits at the scheduler, so it never dies with another's worker
     "distributed.scheduler.worker-ttl": None,  # a worker deep in a training step is not dead
+    "distributed.worker.multiprocessing-method": METHOD,
     "distributed.comm.timeouts.connect": "120s",  # importing torch on a busy machine takes its time
 }
 
@@ -53,11 +57,15 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
         "resources": resources or None,
         "silence_logs": logging.CRITICAL,
     }
-    with dask.config.set(DASK_SETTINGS), LocalCluster(**options) as cluster, Client(cluster) as client:
-        client.run(_ignore_interrupts)
+    prepare_workers()
+    with dask.config.set(DASK_SETTINGS), main_module_hidden(), LocalCluster(**options) as cluster, Client(cluster) as client:
+        client.register_plugin(_worker_setup(dict(os.environ)))
         if host != LOOPBACK:
             print(f"other machines can join: dask worker {cluster.scheduler_address} --nthreads 1", flush=True)
-        yield client
+        try:
+            yield client
+        finally:
+            _kill_workers(cluster)  # they have nothing to lose, and take seconds to close by themselves
 
 
 @contextmanager
@@ -93,8 +101,8 @@ def _say_what_will_not_work(client: "Client", claims: Resources) -> None:
         warnings.warn(f"no worker has the resources of a run yet ({claimed}); the runs wait for one", stacklevel=2)
     if many := [worker["name"] for worker in workers if worker["nthreads"] > 1]:
         warnings.warn(
-            f"{len(many)} workers have several threads, but a process carries out one run at a time; start workers of one "
-            "thread each",
+            f"{len(many)} of {len(workers)} workers: several threads, but one run at a time; start workers of "
+            "one thread each",
             stacklevel=2,
         )
 
@@ -103,6 +111,26 @@ def _has(resources: Resources, claims: Resources) -> bool:
     return all(resources.get(name, 0.0) >= amount for name, amount in claims.items())
 
 
-def _ignore_interrupts() -> None:
-    """On a worker: Ctrl-C reaches every process of the terminal, but the sweep alone answers it and ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _worker_setup(environment: dict[str, str]) -> Any:
+    """What every worker of this machine does first, one that takes the place of a dead one too."""
+    from distributed import WorkerPlugin
+
+    class Setup(WorkerPlugin):  # type: ignore[misc]
+        """The variables of the environment are this process's; Ctrl-C is left to the sweep, which ends its workers."""
+
+        name = "uncertlr"
+
+        def setup(self, worker: Any) -> None:
+            os.environ.update(environment)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    return Setup()
+
+
+def _kill_workers(cluster: Any) -> None:
+    """End the workers at once, in the middle of a step: their runs go on from their last checkpoints."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)

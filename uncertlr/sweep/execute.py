@@ -5,16 +5,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uncertlr.data import known_kind
+from uncertlr.config import RunConfig
+from uncertlr.data import check_data, known_kind
 from uncertlr.errors import ConfigError, DataError
 from uncertlr.runs.archive import restore_published
-from uncertlr.runs.index import run_states
 from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.sweep.cluster import LOOPBACK, Resources, local_cluster, running_cluster
 from uncertlr.sweep.gathering import Gathering, Report
 from uncertlr.sweep.grid import Job
-from uncertlr.sweep.worker import Outcome, executed_notebook
-from uncertlr.training.build import build_estimators, network_name, resolve_device
+from uncertlr.sweep.missing import missing_jobs, with_fixed_rates
+from uncertlr.sweep.worker import Outcome
+from uncertlr.training.build import build_estimators, network_name, refuse_small_images, resolve_device
 from uncertlr.training.rules import build_rule
 from uncertlr.training.run import disk_errors, refuse_other_data
 
@@ -30,6 +31,7 @@ def run_sweep(
     host: str = LOOPBACK,
     runs_per_gpu: int = 0,
     notebook: Path | None = None,
+    tensorboard: Path | None = None,
     report: Report = lambda job, outcome: None,
 ) -> list[Outcome]:
     """Carry out what is missing of a sweep, source runs before the runs that replay them.
@@ -45,6 +47,7 @@ def run_sweep(
         runs_per_gpu: how many runs share a GPU. Each claims that part of a worker's resource ``GPU``; 0 claims a whole one
             if the runs' device is cuda, and nothing else.
         notebook: a notebook with a parameters cell, which each run leaves executed beside it.
+        tensorboard: folder where each run writes TensorBoard event files.
         report: called as runs end.
 
     Returns:
@@ -65,7 +68,7 @@ def run_sweep(
             restore_published(paths)  # once, not by several workers at a time
     claims = _claims(missing[0].config.device, runs_per_gpu, anywhere=bool(scheduler))
     with _cluster(min(workers, len(missing)), scheduler, host, claims) as client:
-        return Gathering(client, missing, notebook, claims, report).outcomes()
+        return Gathering(client, missing, notebook, claims, report, tensorboard).outcomes()
 
 
 def _claims(device: str, runs_per_gpu: int, anywhere: bool) -> Resources:
@@ -85,20 +88,6 @@ def _cluster(workers: int, scheduler: str, host: str, claims: Resources) -> "Abs
     return local_cluster(workers, host, claims)
 
 
-def missing_jobs(jobs: Sequence[Job], notebook: Path | None = None) -> list[Job]:
-    """The runs that are neither done nor published, or have no executed notebook where one is asked for."""
-    done = [state in ("done", "published") for state in run_states([job.config for job in jobs])]
-    read = [notebook is None or executed_notebook(job.config).is_file() for job in jobs]
-    return [job for job, finished, shown in zip(jobs, done, read, strict=True) if not (finished and shown)]
-
-
-def with_fixed_rates(jobs: Sequence[Job]) -> list[Job]:
-    """A sweep and the runs without a rule that its notebooks compare with: trained once, not by every notebook."""
-    known = {job.run_id for job in jobs}
-    added = {each.run_id: Job("fixed rate", each) for job in jobs if (each := job.config.without_rule()).run_id not in known}
-    return [*added.values(), *jobs]
-
-
 def check_jobs(jobs: Sequence[Job]) -> None:
     """Check what no field of RunConfig decides alone, before the first run.
 
@@ -107,9 +96,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     """
     for job in jobs:
         try:
-            kind = known_kind(job.config.dataset, job.config.data_kind)
-            if kind != "auto":
-                network_name(job.config, kind)
+            _check_data(job.config)
             build_estimators(job.config)
             if not job.config.donors:
                 build_rule(job.config, steps_per_epoch=1)
@@ -117,3 +104,14 @@ def check_jobs(jobs: Sequence[Job]) -> None:
                 refuse_other_data(job.config, paths)
         except (ConfigError, DataError) as error:
             raise ConfigError(f"arm {job.arm!r}: {error}") from None
+
+
+def _check_data(config: RunConfig) -> None:
+    """See that a run's data are there and fit its network, as far as that can be told without decoding them."""
+    if paths_of(config).complete:
+        return  # a finished run needs no data
+    asked = ("input_column", "label_column", "train_examples", "test_examples", "val_fraction")
+    seen = check_data(config.dataset, kind=config.data_kind, **{name: getattr(config, name) for name in asked})
+    kind = seen.kind if seen else known_kind(config.dataset, config.data_kind)
+    if kind != "auto" and network_name(config, kind) == "cnn" and seen and seen.height is not None:
+        refuse_small_images(seen.height, seen.height)

@@ -31,12 +31,20 @@ class Gathering:
         notebook: which each run leaves executed beside it, or None.
         claims: what a run takes of a worker's resources.
         report: called as runs end.
+        tensorboard: folder of event files, or None.
     """
 
     def __init__(
-        self, client: "Client", jobs: Sequence[Job], notebook: Path | None, claims: Resources, report: Report
+        self,
+        client: "Client",
+        jobs: Sequence[Job],
+        notebook: Path | None,
+        claims: Resources,
+        report: Report,
+        tensorboard: Path | None = None,
     ) -> None:
         self.client, self.notebook, self.claims, self.report = client, notebook, claims, report
+        self.tensorboard = tensorboard.resolve() if tensorboard else None
         self.jobs = {job.run_id: job for job in sorted(jobs, key=lambda job: bool(job.config.donors))}
         self.priorities = {job.run_id: -index for index, job in enumerate(jobs)}
         self.begun = {run_id: self._times_begun(run_id) for run_id in self.jobs}
@@ -86,7 +94,7 @@ class Gathering:
         config = config.replace(root=str(paths_of(config).root.resolve()))
         notebook = self.notebook.resolve() if self.notebook else None
         how = {"priority": self.priorities[run_id], "resources": self.claims or None, "pure": False}
-        return self.client.submit(carry_out, config, notebook, **how)
+        return self.client.submit(carry_out, config, notebook, self.tensorboard, **how)
 
     def _outcome(self, run_id: str, future: "Future") -> Outcome | None:
         """What became of a run; None if it shall be tried again."""

@@ -34,7 +34,6 @@ Keys that change no run state facts about the study, see `uncertlr.sweep.facts.F
 
 import difflib
 import itertools
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,13 @@ from uncertlr.sweep.facts import ARM_FACTS, SWEEP_FACTS, Facts, read_facts
 from uncertlr.sweep.trials import spread
 
 KEYS = ("experiment", "profile", *SWEEP_FACTS, "seeds", "base", "product", "trials", "arms")
+
+
+SETTLED = {
+    "threads": "each run of a sweep has one thread, and --workers says how many runs are carried out at a time",
+    "progress": "a sweep shows its own progress",
+}
+"""Fields of RunConfig that a sweep decides itself."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,10 @@ def read_study_facts(path: Path) -> Facts:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a name given twice."""
+    """Safe YAML that refuses a name given twice; what a merge key (``<<``) brings may be given anew."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)  # before merge keys are resolved
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -124,7 +131,7 @@ class _Loader(yaml.SafeLoader):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -213,10 +220,12 @@ def _refuse_unknown(what: str, names: Any, known: Any) -> None:
 def _refuse_reserved(where: str, fields: dict[str, Any]) -> None:
     homes = {"dataset": "'experiment'", "seed": "'seeds'", "source_runs": "an arm with 'replay_of'"}
     homes["seeds"] = "the sweep itself, or an arm that runs on fewer,"
-    homes |= dict.fromkeys(EXECUTION_FIELDS, "the command line, since it is no part of what a run is,")
+    homes |= {name: f"the command line, as --{name}" for name in ("device", "root")}
     for name in fields:
         if name in homes:
             raise ConfigError(f"{where}: {name!r} belongs in {homes[name]}")
+        if name in EXECUTION_FIELDS:
+            raise ConfigError(f"{where}: leave {name!r} out; {SETTLED[name]}")
 
 
 def _expand(grid: dict[str, Any], execution: dict[str, Any]) -> list[Job]:
@@ -250,7 +259,12 @@ def _config(name: str, grid: dict[str, Any], values: dict[str, Any]) -> RunConfi
     if source_runs:
         values["donors"] = source_runs
     try:
-        return preset(grid["experiment"], grid["profile"], **values)
+        config = preset(grid["experiment"], grid["profile"], **values)
+        if not config.own_rule and not config.own_model:
+            return config
+        from uncertlr.training.own import canonical  # it loads torch, which a sweep without needs not
+
+        return canonical(config)
     except ConfigError as error:
         raise ConfigError(f"arm {name!r}: {error}") from None
 

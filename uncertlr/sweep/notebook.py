@@ -1,14 +1,22 @@
 """Notebooks executed with papermill."""
 
+import difflib
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from uncertlr.config import SHOWN_NAMES, RunConfig
 from uncertlr.errors import ConfigError, RunError, StaleResults
+from uncertlr.runs.paths import paths_of
+
+LONGEST_FOLDER = 70
+"""Bytes of the path of a folder for sockets, whose own path may have 107."""
 
 
-def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True) -> None:
+def execute_notebook(
+    source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True, progress_bar: bool = False
+) -> None:
     """Run a notebook with papermill; unlike papermill, refuse a parameter that the notebook does not have.
 
     In a notebook with a parameter ``overrides``, every other field of `RunConfig` may be given by its name too.
@@ -20,6 +28,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], sav
         target: where it is written with its outputs.
         parameters: injected.
         save_every_cell: or only at the end, or when a cell fails; saving takes time where outputs are large.
+        progress_bar: draw one that counts cells.
 
     Raises:
         ConfigError: unknown parameter.
@@ -34,10 +43,13 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], sav
         parameters = _other_fields_in_overrides(parameters, set(known))
     unknown = sorted(set(parameters) - set(known))
     if unknown:
-        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint}")
+    _refuse_others_for_lists(source, parameters, known)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".part.ipynb")
-    with tempfile.TemporaryDirectory() as sockets:
+    with tempfile.TemporaryDirectory(dir=_short_folder()) as sockets:
         # sockets in the file system: two kernels that start at once cannot race for a port
         transport = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
         try:
@@ -46,7 +58,7 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], sav
                 str(unfinished),
                 parameters,
                 kernel_name="python3",
-                progress_bar=False,
+                progress_bar=progress_bar,
                 request_save_on_cell_execute=save_every_cell,
                 cwd=str(source.parent),
                 config=transport,
@@ -57,6 +69,20 @@ def execute_notebook(source: Path, target: Path, parameters: dict[str, Any], sav
     unfinished.replace(target)
 
 
+def _short_folder() -> str | None:
+    """Where temporary folders go, but for one whose path is too long for a socket; None for the usual place."""
+    usual = tempfile.gettempdir()
+    if len(os.fsencode(usual)) <= LONGEST_FOLDER:
+        return None
+    return next((place for place in ("/tmp", "/var/tmp", "/dev/shm") if os.access(place, os.W_OK)), None)
+
+
+def _refuse_others_for_lists(source: Path, parameters: dict[str, Any], known: dict[str, Any]) -> None:
+    for name, value in parameters.items():
+        if not isinstance(value, list) and str(known.get(name, {}).get("inferred_type_name", "")).startswith("list"):
+            raise ConfigError(f"{source.name}: {name}={value!r} must be a list; write -y '{name}: [{value}]'")
+
+
 def _other_fields_in_overrides(parameters: dict[str, Any], own: set[str]) -> dict[str, Any]:
     """The parameters with every field of a run that is no parameter of its own moved to ``overrides``."""
     fields = {*RunConfig.model_fields, *SHOWN_NAMES.values()} - own
@@ -65,3 +91,8 @@ def _other_fields_in_overrides(parameters: dict[str, Any], own: set[str]) -> dic
         return parameters
     kept = {name: value for name, value in parameters.items() if name not in fields}
     return kept | {"overrides": kept.get("overrides", {}) | moved}
+
+
+def executed_notebook(config: RunConfig) -> Path:
+    """Where a run's executed notebook lies."""
+    return paths_of(config).directory / "notebook.ipynb"

@@ -1,5 +1,6 @@
 """The choice among an arm's trials, and the sweep that runs what was chosen on fresh seeds."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
@@ -89,7 +90,9 @@ def _scores(sweep: Path, jobs: Sequence[Job], partial: bool) -> dict[str, float]
     finished = [find(job.config) for job in jobs]
     missing = [job for job, run in zip(jobs, finished, strict=True) if run is None and not _diverged(job.config)]
     if missing and not partial:
-        raise RunError(f"{missing[0].arm}, seed {missing[0].config.seed}, is not finished; run: uncertlr sweep {sweep}")
+        root = missing[0].config.root
+        command = shlex.join(["uncertlr", "sweep", str(sweep), *(["--root", root] if root else [])])
+        raise RunError(f"{missing[0].arm}, seed {missing[0].config.seed}, is not finished; run: {command}")
     scores = [run.summary["val"] for run in finished if run]
     if len(scores) < len(jobs):
         return {"seeds": len(scores), "done": not missing, "accuracy": float("nan"), "loss": float("nan")}

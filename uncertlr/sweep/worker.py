@@ -8,9 +8,9 @@ from pathlib import Path
 
 from uncertlr.config import RunConfig
 from uncertlr.errors import UncertlrError
-from uncertlr.runs.paths import paths_of
-from uncertlr.sweep.notebook import execute_notebook
+from uncertlr.sweep.notebook import execute_notebook, executed_notebook
 from uncertlr.training.run import run
+from uncertlr.training.tensorboard import TensorBoard
 
 _one_at_a_time = threading.Lock()  # runs of one process would share torch's random stream and settings
 
@@ -30,7 +30,7 @@ class Outcome:
     error: str = ""
 
 
-def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
+def carry_out(config: RunConfig, notebook: Path | None, tensorboard: Path | None = None) -> Outcome:
     """One run, on a worker; what goes wrong is returned, not raised, so that the others go on.
 
     Another process may be at the same run, such as a worker whose sweep was killed: it is waited for.
@@ -38,7 +38,7 @@ def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
     started, error = time.perf_counter(), ""
     try:
         with _one_at_a_time:
-            run(config, wait=True)
+            run(config, wait=True, callbacks=[TensorBoard(tensorboard)] if tensorboard else [])
             if notebook:
                 from jupyter_core.utils import ensure_event_loop
 
@@ -49,8 +49,3 @@ def carry_out(config: RunConfig, notebook: Path | None) -> Outcome:
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
     return Outcome(config.run_id, time.perf_counter() - started, error)
-
-
-def executed_notebook(config: RunConfig) -> Path:
-    """Where a run's executed notebook lies."""
-    return paths_of(config).directory / "notebook.ipynb"

@@ -4,12 +4,13 @@ import torch
 from torch import nn
 
 from uncertlr.config import RunConfig
-from uncertlr.data import DataSet, eval_batches, load_data, steps_per_epoch
+from uncertlr.data import DataSet, Tell, eval_batches, load_data, silent, steps_per_epoch
 from uncertlr.errors import ConfigError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
 from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet
 from uncertlr.schedulers import SCHEDULES, UncertaintyLR
 from uncertlr.seeding import derive_seed
+from uncertlr.training.own import own_model
 from uncertlr.training.rules import build_rule
 from uncertlr.training.step import Experiment
 
@@ -44,6 +45,8 @@ def build_model(config: RunConfig, data: DataSet) -> nn.Module:
 def build_network(config: RunConfig, data: DataSet) -> nn.Module:
     """The point network."""
     name = network_name(config, data.kind)
+    if name == "own":
+        return own_model(config, data)
     if name == "lstm":
         return LSTMClassifier(data.vocab_size, data.num_classes, config.embedding_size, config.hidden_size, config.dropout)
     channels, height, width = data.train.inputs.shape[1:]
@@ -51,10 +54,19 @@ def build_network(config: RunConfig, data: DataSet) -> nn.Module:
         return MLP(channels * height * width, data.num_classes, config.hidden_size, config.dropout)
     if name == "resnet":
         return ResNet(channels, data.num_classes, config.channels[0], config.dropout)
+    refuse_small_images(height, width)
+    return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
+
+
+def refuse_small_images(height: int, width: int) -> None:
+    """See that images are large enough for the CNN.
+
+    Raises:
+        ConfigError: they are not.
+    """
     if height < CNN.SMALLEST:
         size = f"{CNN.SMALLEST} x {CNN.SMALLEST}"
         raise ConfigError(f"the CNN needs images of {size} pixels or more, not {height} x {width}; use model='mlp'")
-    return CNN(height, channels, data.num_classes, config.channels, config.hidden_size, config.dropout)
 
 
 def network_name(config: RunConfig, kind: str) -> str:
@@ -64,7 +76,7 @@ def network_name(config: RunConfig, kind: str) -> str:
         ConfigError: the network cannot take such inputs.
     """
     name = config.model if config.model != "auto" else {"image": "cnn", "text": "lstm"}[kind]
-    if (name == "lstm") != (kind == "text"):
+    if name != "own" and (name == "lstm") != (kind == "text"):
         raise ConfigError(f"model={config.model!r} does not fit {kind} data; use model='auto'")
     return name
 
@@ -98,17 +110,24 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def load_config_data(config: RunConfig) -> DataSet:
-    """The data set a configuration names, split and on its device."""
+def load_config_data(config: RunConfig, tell: Tell | None = None) -> DataSet:
+    """The data set a configuration names, split and on its device.
+
+    Args:
+        config: names it.
+        tell: called where reading takes long: what is done, of how many, and how many are done.
+    """
     return load_data(
         config.dataset,
         kind=config.data_kind,
         input_column=config.input_column,
         label_column=config.label_column,
         train_examples=config.train_examples,
+        test_examples=config.test_examples,
         val_fraction=config.val_fraction,
         vocab_size=config.vocab_size,
         max_tokens=config.max_tokens,
         seed=config.seed,
         device=str(resolve_device(config.device)),
+        tell=tell or silent,
     )

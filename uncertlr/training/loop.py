@@ -1,6 +1,7 @@
 """The training loop: epochs, evaluation, checkpoints, and the way back to them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from uncertlr.runs.files import Arrays, load_state, save_arrays, save_state, sha
 from uncertlr.runs.paths import RunPaths
 from uncertlr.seeding import generator
 from uncertlr.training.checkpoint import append_metrics, load_checkpoint, rewind, save_checkpoint
-from uncertlr.training.progress import EpochReport
+from uncertlr.training.progress import Reporter
 from uncertlr.training.step import OBSERVATIONS, Experiment, dropout_stream, epoch_steps
 
 
@@ -54,13 +55,13 @@ class Evaluation:
         }
 
 
-def fit(experiment: Experiment, paths: RunPaths, report: EpochReport) -> str:
+def fit(experiment: Experiment, paths: RunPaths, reporter: Reporter | None = None) -> str:
     """Train for the configured epochs, from the newest good checkpoint if there is one.
 
     Args:
         experiment: what is trained; its model holds the last epoch's weights afterwards.
         paths: where each epoch's metrics, trace and checkpoint are written.
-        report: called with the train and the validation row of every epoch.
+        reporter: tells what is done; None for nobody.
 
     Returns:
         SHA-256 of the best epoch's weights, for `load_weights`.
@@ -68,7 +69,8 @@ def fit(experiment: Experiment, paths: RunPaths, report: EpochReport) -> str:
     Raises:
         RunError: the loss or the signal is no longer finite; names the step, and the checkpoint that is kept.
     """
-    config = experiment.config
+    config, data = experiment.config, experiment.data
+    reporter = reporter or Reporter(config)
     state = load_checkpoint(paths)
     done, elapsed = 0, 0.0
     best: dict[str, Any] = {"epoch": 0, "accuracy": -1.0}
@@ -78,11 +80,13 @@ def fit(experiment: Experiment, paths: RunPaths, report: EpochReport) -> str:
         experiment.scheduler.load_state_dict(state["scheduler"])
         done, elapsed, best = state["epoch"], state["elapsed"], state["best"]
     rewind(paths, done)
+    reporter.begin(paths, done, steps_per_epoch(len(data.train), config.batch_size), _examples_to_evaluate(experiment))
     for epoch in range(done + 1, config.epochs + 1):
+        reporter.enter(epoch)
         try:
-            trace, train_row = train_epoch(experiment, epoch)
+            trace, train_row = train_epoch(experiment, epoch, reporter)
             started = time.perf_counter()
-            scored = evaluate(experiment, experiment.data.val, epoch, "val").row()
+            scored = evaluate(experiment, data.val, epoch, "val", telling(reporter, "validating", data.val)).row()
             val_row = {"epoch": epoch, "split": "val", **scored, "seconds": time.perf_counter() - started}
         except RunError as error:
             kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
@@ -103,10 +107,21 @@ def fit(experiment: Experiment, paths: RunPaths, report: EpochReport) -> str:
             "scheduler": experiment.scheduler.state_dict(),
         }
         save_checkpoint(paths, epoch, state)
-        report(train_row, val_row)
+        reporter.epoch(train_row, val_row, trace, len(data.val))
     experiment.recorded = None  # it holds the GPU's memory
     save_state(paths.weights("last"), {"epoch": config.epochs, "model": experiment.model.state_dict()})
     return str(best.get("sha256", ""))  # a checkpoint of an older version has none
+
+
+def telling(reporter: Reporter, phase: str, split: Split) -> Callable[[int], None]:
+    """What `evaluate` calls with the number of examples done: tells it as progress of a phase."""
+    return lambda done: reporter.phase(phase, len(split), done)
+
+
+def _examples_to_evaluate(experiment: Experiment) -> int:
+    """How many examples are predicted after the last epoch: see `uncertlr.training.run`."""
+    data = experiment.data
+    return 2 * len(data.test) + len(data.val) if experiment.config.evaluate_test else len(data.val)
 
 
 def load_weights(experiment: Experiment, paths: RunPaths, which: str, digest: str = "") -> None:
@@ -121,8 +136,13 @@ def load_weights(experiment: Experiment, paths: RunPaths, which: str, digest: st
     experiment.model.load_state_dict(load_state(file)["model"])
 
 
-def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, Any]]:
+def train_epoch(experiment: Experiment, epoch: int, reporter: Reporter | None = None) -> tuple[Arrays, dict[str, Any]]:
     """One pass over the training set.
+
+    Args:
+        experiment: whose model is trained.
+        epoch: from 1.
+        reporter: tells of the steps; None for nobody.
 
     Returns:
         The trace (an array per quantity, a number per step; NaN where nothing was observed) and the epoch's row of metrics.
@@ -142,6 +162,8 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
                 correct += take(step % config.signal_every == 0, observations[:, step])
             except ValueError as error:
                 raise RunError(f"epoch {epoch}, step {step}: {error}") from error
+            if reporter is not None:
+                reporter.step(epoch, step, steps, observations[0, step])
     trace = dict(zip(OBSERVATIONS, observations.cpu().numpy(), strict=True))
     seconds = time.perf_counter() - started
     broken = np.flatnonzero(~np.isfinite(trace["loss"]))
@@ -166,7 +188,9 @@ def train_epoch(experiment: Experiment, epoch: int) -> tuple[Arrays, dict[str, A
     return trace, row
 
 
-def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> Evaluation:
+def evaluate(
+    experiment: Experiment, split: Split, epoch: int, purpose: str, tell: Callable[[int], None] = lambda done: None
+) -> Evaluation:
     """Predict a whole split; one pass through a point network's trunk serves both predictions.
 
     Args:
@@ -174,10 +198,14 @@ def evaluate(experiment: Experiment, split: Split, epoch: int, purpose: str) -> 
         split: validation or test.
         epoch: and `purpose`: name the random stream of the samples.
         purpose: what the evaluation is for.
+        tell: called with how many examples are done, before each batch.
     """
     samples = generator(experiment.config.seed, epoch, f"evaluate-{purpose}", experiment.device)
     plain, averaged, indices = [], [], []
+    done = 0
     for batch in eval_batches(experiment.data, split, 256):
+        tell(done)
+        done += len(batch.indices)
         certain, sampled = _predict(experiment, batch.inputs, samples)
         plain.append(certain)
         averaged.append(sampled)

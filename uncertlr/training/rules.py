@@ -27,6 +27,7 @@ from uncertlr.schedulers import (
     stretched,
 )
 from uncertlr.seeding import derive_seed
+from uncertlr.training.own import own_rule
 
 CLASSES: dict[str, type[Threshold | RelativeThreshold | PowerLaw | Integral | BoldDriver]] = {
     "threshold": Threshold,
@@ -58,12 +59,18 @@ def build_rule(config: RunConfig, steps_per_epoch: int) -> Rule | None:
         raise ConfigError(f"stretch=True fits the factors of a replay to another length; rule={name!r} replays none")
     if config.rule == "none":
         return None
+    if config.rule == "own":
+        return _fitting(own_rule(config), config)
     if config.rule == "replay":
         return _replay(config, steps_per_epoch)
     if config.rule == "shuffled":
         return _shuffled(config, steps_per_epoch)
-    rule = _from_settings(config, steps_per_epoch)
+    return _fitting(_from_settings(config, steps_per_epoch), config)
+
+
+def _fitting(rule: Rule, config: RunConfig) -> Rule:
     if config.signal == "loss" and math.isfinite(rule.signal_range[1]):
+        name = shown_name(config.rule)
         raise ConfigError(f"signal='loss' has no maximum, which rule={name!r} needs; use rule='bold_driver'")
     return rule
 

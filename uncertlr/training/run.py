@@ -1,7 +1,7 @@
 """From names to objects, and one idempotent `run`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -9,22 +9,32 @@ import torch
 
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
 from uncertlr.data import folder_fingerprint
-from uncertlr.errors import DataError, RunError
+from uncertlr.errors import DataError, Interrupted, RunError
 from uncertlr.runs import provenance
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import write_atomically, write_json
 from uncertlr.runs.paths import RunPaths, claimed, paths_of
 from uncertlr.runs.store import Run, read_metrics, read_record, read_run, read_trace
+from uncertlr.schedulers import Rule
 from uncertlr.training.allocator import keep_freed_memory
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.checkpoint import drop_checkpoints
-from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights
-from uncertlr.training.progress import reporter
+from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights, telling
+from uncertlr.training.own import Factory, canonical, own, sources
+from uncertlr.training.progress import Callback, ProgressFile, Reporter, display_of
 from uncertlr.training.step import Experiment
 from uncertlr.training.summary import prediction_table, report_keys, summarize
 
 
-def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
+def run(
+    config: RunConfig,
+    *,
+    wait: bool = False,
+    callbacks: Sequence[Callback] = (),
+    rule: Rule | None = None,
+    model: Factory | None = None,
+    name: str = "",
+) -> RunPaths:
     """Carry a run out, or find it: a finished run is returned, an interrupted one goes on, a new one starts.
 
     Published runs (``results/``) are looked up first; they need neither data nor time. Only where the data set is a folder
@@ -33,20 +43,40 @@ def run(config: RunConfig, *, wait: bool = False) -> RunPaths:
     Args:
         config: what to run.
         wait: for another process that trains the same run, instead of refusing.
+        callbacks: told what is done, beside the display that ``config.progress`` asks for.
+        rule: one of your own, in place of the configuration's; see `uncertlr.own`.
+        model: makes a network of your own from the data set.
+        name: of your own network or rule, in place of that of its class or function.
 
     Raises:
         UncertlrError: bad configuration, missing data, a run in use, a disk that refuses, or training that diverged; the
             run's record then says FAILED with the error, and its last good checkpoint is kept.
     """
+    config = canonical(own(config, rule=rule, model=model, name=name))
     paths = paths_of(config)
+    reporter = Reporter(config, [*display_of(config), *callbacks, ProgressFile()])
     if _found(config, paths):
+        reporter.loaded(paths)
         return paths
-    with _numerics(config.threads):
-        experiment = build(config, load_config_data(config))
+    with _numerics(config.threads), _told_the_end(reporter):
+        reporter.phase("loading data")
+        experiment = build(config, load_config_data(config, reporter.phase))
         with claimed(paths, wait=wait), disk_errors(paths):
-            if not paths.complete:  # another process may have finished it just before
-                _carry_out(experiment, paths)
+            if paths.complete:  # another process has finished it just before
+                reporter.loaded(paths)
+            else:
+                _carry_out(experiment, paths, reporter)
     return paths
+
+
+@contextmanager
+def _told_the_end(reporter: Reporter) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        reporter.end(error)
+        raise
+    reporter.end()
 
 
 def find(config: RunConfig) -> Run | None:
@@ -64,7 +94,23 @@ def _found(config: RunConfig, paths: RunPaths) -> bool:
         found = paths.complete or restore_published(paths)
     if found:
         refuse_other_data(config, paths)
+        refuse_other_code(config, read_record(paths))
     return found
+
+
+def refuse_other_code(config: RunConfig, record: dict[str, Any]) -> None:
+    """See that a rule or a network of the user's own is the one that a run was begun with.
+
+    Raises:
+        RunError: its code has changed.
+    """
+    before = record.get("own", {})
+    for field, digest in sources(config).items():
+        if before.get(field, digest) != digest:
+            raise RunError(
+                f"run {config.run_id} was made with other code of {getattr(config, field)!r}; give the new code another "
+                "name, with name=, or use another root"
+            )
 
 
 def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
@@ -83,17 +129,19 @@ def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
         )
 
 
-def _carry_out(experiment: Experiment, paths: RunPaths) -> None:
+def _carry_out(experiment: Experiment, paths: RunPaths, reporter: Reporter) -> None:
     record = _open_record(experiment, paths)
     try:
-        with reporter(experiment.config) as report:
-            best = fit(experiment, paths, report)
-        _finish(experiment, paths, best)
+        best = fit(experiment, paths, reporter)
+        _finish(experiment, paths, best, reporter)
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "INTERRUPTED"
         record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
         with suppress(OSError):  # on a full disk the first error is the one to report
             write_json(paths.record, record)
+        if type(error) is KeyboardInterrupt:
+            where = f"at epoch {reporter.state.epoch} of {reporter.config.epochs}"
+            raise Interrupted(f"run {paths.run_id} was interrupted {where}; run it again to continue") from None
         raise
     write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})
 
@@ -106,6 +154,7 @@ def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
             f"run {paths.run_id} was begun on data with fingerprint {before['data'][:12]}, but {config.dataset} now has "
             f"{data.fingerprint[:12]}; restore the data, or remove {paths.directory}"
         )
+    refuse_other_code(config, before)
     if not paths.config.is_file():
         write_json(paths.config, config.model_dump(exclude=set(EXECUTION_FIELDS)))
     if data.tokenizer:
@@ -122,23 +171,28 @@ def _open_record(experiment: Experiment, paths: RunPaths) -> dict[str, Any]:
         "num_parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
         "threads": config.threads,
         **provenance.environment(str(experiment.device)),
+        **({"own": own_code} if (own_code := sources(config)) else {}),
     }
     write_json(paths.record, record)
     return record
 
 
-def _finish(experiment: Experiment, paths: RunPaths, best: str) -> None:
+def _finish(experiment: Experiment, paths: RunPaths, best: str, reporter: Reporter) -> None:
     config, data = experiment.config, experiment.data
     final = "test" if config.evaluate_test else "val"
     evaluations: dict[str, Evaluation] = {}
     if config.evaluate_test:
         load_weights(experiment, paths, "best", best)
-        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test")
+        tell = telling(reporter, "testing the best epoch", data.test)
+        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test", tell)
         load_weights(experiment, paths, "last")
         # the stream of the last epoch's row, so the same numbers
-        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val")
+        tell = telling(reporter, "validating the last epoch", data.val)
+        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val", tell)
+    split, what = (data.test, "testing") if config.evaluate_test else (data.val, "validating")
+    tell = telling(reporter, f"{what} the last epoch", split)
     started = time.perf_counter()
-    evaluations[final] = evaluate(experiment, getattr(data, final), config.epochs, final)
+    evaluations[final] = evaluate(experiment, split, config.epochs, final, tell)
     seconds = time.perf_counter() - started
     write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
     summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)

@@ -61,7 +61,7 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
     if config.rule == "threshold":
         signal = trace["signal"][np.isfinite(trace["signal"])]
         row["above_threshold"] = float((signal > config.threshold).mean())
-    if config.rule != "none":
+    if config.rule not in ("none", "own"):  # a rule of the user's own keeps its bounds to itself
         row["at_floor"] = float(np.isclose(factor, config.min_factor, rtol=1e-9).mean())
         row["at_ceiling"] = float(np.isclose(factor, config.max_factor, rtol=1e-9).mean())
     return row

@@ -5,5 +5,7 @@ paper or on GitHub, its static picture is seen.
 """
 
 from uncertlr.book.interactive.dropout_masks import dropout_masks
+from uncertlr.book.interactive.loop import loop
+from uncertlr.book.interactive.points_on_a_line import points_on_a_line
 
-__all__ = ["dropout_masks"]
+__all__ = ["dropout_masks", "loop", "points_on_a_line"]
