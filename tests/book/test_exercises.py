@@ -142,6 +142,7 @@ def next_token_logits(output, tokens):  # the mask of the tokens themselves
     "your_own_model.warm_up_and_fall": """
 def warm_up_and_fall(warm_up, total):  # begins with a rate of 0
     return lambda step: min(step / warm_up, (total - step) / (total - warm_up))
+""",
     "two_kinds.posterior_covariance": """
 def posterior_covariance(phi, p, prior_precision):  # every example counts the same
     return torch.linalg.inv(phi.T @ phi + prior_precision * torch.eye(phi.shape[1]))

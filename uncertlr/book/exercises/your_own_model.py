@@ -40,4 +40,6 @@ def warm_up_and_fall(answer: Callable[[int, int], Callable[[int], float]]) -> No
             raise Wrong("The function returns nothing yet.")
         given = close([schedule(step) for step in range(total)], torch.tensor(expected))
         if not given:
-            raise Wrong(f"For warm_up={warm_up} and total={total} the multipliers are {expected}, the code gives {given.text}.")
+            raise Wrong(
+                f"For warm_up={warm_up} and total={total} the multipliers are {expected}, the code gives {given.text}."
+            )
