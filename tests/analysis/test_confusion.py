@@ -30,6 +30,12 @@ def test_cells_are_counted_and_their_entropies_averaged(confusion):
     np.testing.assert_allclose(confusion.shares, [[2 / 3, 1 / 3, 0], [0, 1, 0], [none, none, none]])
 
 
+def test_errors_and_entropy_by_class(confusion):
+    table = confusion.by_class
+    assert table.index.tolist() == list(NAMES)
+    np.testing.assert_allclose(table, [[3, 1 / 3, 1.4 / 3], [2, 0, 0.2], [0, np.nan, np.nan]])
+
+
 def test_the_table_has_a_row_a_pair_that_occurs(confusion):
     table = confusion_table(confusion)
     assert table[["label", "predicted", "examples"]].to_numpy().tolist() == [

@@ -115,6 +115,7 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
 """,
+<<<<<<< HEAD
     "code_changes.interaction_of": """
 def interaction_of(neither, only_a, only_b, both):  # halved
     return ((both - only_b) - (only_a - neither)) / 2
@@ -142,6 +143,41 @@ def next_token_logits(output, tokens):  # the mask of the tokens themselves
     "your_own_model.warm_up_and_fall": """
 def warm_up_and_fall(warm_up, total):  # begins with a rate of 0
     return lambda step: min(step / warm_up, (total - step) / (total - warm_up))
+=======
+    "cifar10.paired_interval": """
+def paired_interval_of(first, second):  # as if the two samples had no pairs
+    n, mean = len(first), statistics.fmean(first) - statistics.fmean(second)
+    half = stats.t.ppf(0.975, 2 * n - 2) * math.sqrt((statistics.variance(first) + statistics.variance(second)) / n)
+    return mean, mean - half, mean + half
+""",
+    "cifar10.outcome": """
+def outcome(differences, margin=0.5):  # what is not significant counts as equal
+    mean = statistics.fmean(differences)
+    half = stats.t.ppf(0.975, len(differences) - 1) * statistics.stdev(differences) / math.sqrt(len(differences))
+    if abs(mean) <= half:
+        return "equivalent"
+    return "higher" if mean > 0 else "lower"
+""",
+    "cifar10.balanced_threshold": """
+def balanced_threshold(signals, decrease=0.5, increase=1.1):  # as many above as below
+    return statistics.median(signals)
+""",
+    "imdb.all_positive": """
+def all_positive(share):  # the mean of the two
+    return share, 1.0, (share + 1) / 2
+""",
+    "imdb.f_test": """
+def f_test(first, second):  # one-sided
+    return stats.f.sf(np.var(first, ddof=1) / np.var(second, ddof=1), len(first) - 1, len(second) - 1)
+""",
+    "imdb.exchange_test": """
+def exchange_test(first, second):  # the means are left in
+    pairs, values = np.stack([first, second]), []
+    for exchanged in itertools.product([False, True], repeat=pairs.shape[1]):
+        one, other = np.where(exchanged, pairs[::-1], pairs)
+        values.append(abs(math.log(one.var() / other.var())))
+    return float(np.mean(np.array(values) >= values[0] - 1e-12))
+>>>>>>> main
 """,
     "two_kinds.posterior_covariance": """
 def posterior_covariance(phi, p, prior_precision):  # every example counts the same

@@ -1,5 +1,6 @@
 """The notebooks executed with papermill, as a batch user executes them."""
 
+import re
 import warnings
 
 import nbformat
@@ -48,15 +49,25 @@ def test_other_parameters_run_from_top_to_bottom(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "dataset"), [("cifar10", "digits"), ("imdb", "toy_reviews")])
-def test_the_experiments_train_on_other_data(name, dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "dataset", "pictures"), [("cifar10", "digits", 5), ("cifar10", "toy_reviews", 4), ("imdb", "toy_reviews", 4)]
+)
+def test_the_experiments_train_on_other_data(name, dataset, pictures, tmp_path, monkeypatch):
     monkeypatch.delenv("UNCERTLR_RESULTS")  # the claims are about what is published
-    parameters = {"dataset": dataset, "profile": "quick", "root": str(tmp_path / "own"), **QUICK}
+    parameters = {"dataset": dataset, "profile": "quick", "threshold": 0.9, "root": str(tmp_path / "own"), **QUICK}
     outputs = executed(name, tmp_path / "out.ipynb", parameters)
-    assert sum("image/svg+xml" in output.get("data", {}) for output in outputs) >= 3
-    config = preset(dataset, "quick", rule="threshold", root=str(tmp_path / "own"), **QUICK)
-    for arm in (config, config.without_rule()):
-        assert read_run(paths_of(arm)).record["status"] == "COMPLETED"
+    assert sum("image/svg+xml" in output.get("data", {}) for output in outputs) == pictures
+    config = preset(dataset, "quick", rule="threshold", threshold=0.9, root=str(tmp_path / "own"), **QUICK)
+    for method in (config, config.replace(decide_every=0), config.without_rule()):
+        assert read_run(paths_of(method)).record["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("name", ["cifar10", "imdb"])
+def test_what_the_experiments_draw_is_true_of_any_data_set(name):
+    cells = [cell for cell in nbformat.read(path(name), as_version=4).cells if cell.cell_type == "code"]
+    drawing = [re.sub(r"plots\.show\(.*", "", cell.source) for cell in cells if "plots.show(" in cell.source]
+    assert drawing
+    assert not [source for source in drawing if re.search(r"cifar|imdb|review|\d+ epochs", source, re.IGNORECASE)]
 
 
 @pytest.fixture
@@ -65,7 +76,8 @@ def with_overrides(tmp_path):
     parameters = nbformat.v4.new_code_cell("epochs: int = 5  # passes\noverrides: dict = {}  # other fields")
     parameters.metadata["tags"] = ["parameters"]
     source = tmp_path / "one.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(PRINTS)]), source)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(PRINTS)], metadata=kernel), source)
     return source
 
 

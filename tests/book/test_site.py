@@ -197,57 +197,6 @@ def test_the_size_of_a_text_is_that_of_its_font() -> None:
     assert text_sizes(file.getvalue(), 144) == pytest.approx([4, 6])
 
 
-SEEN_FRAMES = """[...document.querySelectorAll('.frames')].map(figure => {
-  const parts = [...figure.querySelectorAll('[data-frame]')].filter(part => part.getAttribute('display') !== 'none');
-  const notes = [...figure.querySelectorAll('p')];
-  const seen = notes.filter(note => note.checkVisibility()).map(note => notes.indexOf(note));
-  return [[...new Set(parts.map(part => Number(part.dataset.frame)))], seen, notes.length - 1];
-})"""
-FRAME_PAGES = ["book/executed/feedback.html", "book/executed/cifar10.html", "book/executed/imdb.html"]
-
-
-@pytest.mark.parametrize("page", FRAME_PAGES)
-def test_figures_in_frames_are_stepped_through(tab: Any, page: str) -> None:
-    def press(name: str) -> None:
-        tab.evaluate(f"[...document.querySelectorAll('.frames button')].find(b => b.textContent === {name!r}).click()")
-
-    tab.open(address(page), width=390)
-    frames = tab.evaluate(SEEN_FRAMES)
-    assert frames
-    assert [(parts, notes) for parts, notes, _ in frames] == [([0], [0])] * len(frames)
-    press("Next")
-    assert tab.evaluate(SEEN_FRAMES)[0][:2] == [[1], [1]]
-    press("Back")
-    press("Back")
-    assert tab.evaluate(SEEN_FRAMES)[0][:2] == [[0], [0]]
-    tab.evaluate("document.querySelector('.frames input').focus()")
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
-        for kind in ("keyDown", "keyUp"):
-            tab.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode={"R": 39, "L": 37}[key[5]]
-            )
-    assert tab.evaluate(SEEN_FRAMES)[0][:2] == [[1], [1]]
-    assert tab.evaluate("document.querySelector('.frames input').ariaValueText").lower().startswith(("step 2", "epoch 2"))
-    tab.call("Page.printToPDF")
-    assert [[parts, notes] for parts, notes, _ in tab.evaluate(SEEN_FRAMES)] == [[[last], [last]] for _, _, last in frames]
-
-
-@pytest.mark.parametrize(("motion", "buttons"), [("no-preference", ["Back", "Next", "Play"]), ("reduce", ["Back", "Next"])])
-def test_nothing_plays_for_readers_who_ask_for_stillness(tab: Any, motion: str, buttons: list[str]) -> None:
-    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": motion}])
-    tab.open(address(FRAME_PAGES[0]))
-    names = "[...document.querySelector('.frames').querySelectorAll('button')].map(b => b.textContent)"
-    assert tab.evaluate(names) == buttons
-
-
-def test_without_a_script_the_last_frame_is_seen(tab: Any) -> None:
-    tab.call("Emulation.setScriptExecutionDisabled", value=True)
-    tab.load(address(FRAME_PAGES[0]))
-    seen = tab.evaluate(SEEN_FRAMES)
-    assert [[parts, notes] for parts, notes, _ in seen] == [[[last], [last]] for _, _, last in seen]
-    assert tab.evaluate("document.querySelectorAll('.frames button').length") == 0
-
-
 @pytest.mark.skipif(not AXE, reason="set UNCERTLR_AXE to the file axe.min.js of the npm package axe-core")
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("page", [*CHAPTERS, "search.html", "genindex.html"])

@@ -133,6 +133,72 @@ def test_a_profile_falls_from_one_to_none(ax):
     np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), [[0.5, 1], [0.6, 0.5], [0.6, 0]])
 
 
+LOOKS = {"one": {"color": plots.INK}, "two": {"color": plots.COLOURS[1], "linestyle": "--"}}
+
+
+def test_lines_over_seeds_have_a_band_from_five_seeds_on_within_what_is_possible(ax):
+    five = np.array([[0.5, 0.99], [0.5, 1.0], [0.6, 0.9], [0.4, 1.0], [0.5, 1.0]])
+    plots.over_seeds(ax, {"one": ([1, 2], five), "two": ([1, 2], five[:4])}, LOOKS, "accuracy", within=(0, 1))
+    assert [line.get_label() for line in ax.get_lines()] == ["one", "two"]
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), [0.5, 0.978])
+    (band,) = ax.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((0.5 - 0.0878, 1.0), abs=1e-3)
+
+
+def test_lines_over_seeds_are_geometric_means_on_a_logarithmic_axis(ax):
+    ax.set_yscale("log")
+    plots.over_seeds(ax, {"one": ([1], np.array([[1e-2], [1e-4]]))}, LOOKS, "rate")
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), [1e-3])
+
+
+def test_names_at_the_ends_of_lines_are_as_high_as_these_and_keep_apart(ax):
+    ax.plot([0, 1], [0.0, 0.5], label="$a_b$")
+    ax.plot([0, 1], [0.0, np.nan], label="b")
+    ax.plot([0, 1], [0.0, 0.52], label="c")
+    ax.axhline(0.9)  # has no name
+    ax.set_ylim(0, 1)
+    plots.label_ends(ax, room=0.1)
+    heights = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert heights == pytest.approx({"$a_b$": 0.46, "b": 0.0, "c": 0.56})
+    ax.figure.canvas.draw()
+    ax.set(yscale="log", ylim=(1e-4, 1))
+    ax.plot([0, 1], [1e-1, 1e-2], label="d")
+    plots.label_ends(ax)
+    assert ax.texts[-1].xy[1] == pytest.approx(0.5)
+
+
+def test_the_gap_of_calibration_is_pooled_over_runs_and_empty_bins_are_left_out():
+    ax, below = Figure().subplots(2)
+    counts, confidence = [[0, 3, 1], [0, 1, 1]], [[np.nan, 0.5, 0.9], [np.nan, 0.5, 0.8]]
+    accuracy = [[np.nan, 0.4, 1.0], [np.nan, 0.8, 1.0]]
+    plots.calibration_gap(ax, below, {"one": (counts, confidence, accuracy)}, LOOKS)
+    line = ax.get_lines()[-1]
+    np.testing.assert_allclose(line.get_xdata(), [0.5, 0.85])
+    np.testing.assert_allclose(line.get_ydata(), [0.0, 0.15], atol=1e-12)
+    np.testing.assert_allclose(below.patches[0].get_data().values, [0, 4 / 6, 2 / 6])
+    assert not any(len(segment) for segment in ax.collections[0].get_segments())  # two runs have no interval
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+def test_the_gap_of_calibration_has_wilsons_interval_or_students(runs):
+    ax, below = Figure().subplots(2)
+    accuracy = np.linspace(0.4, 0.4 + 0.1 * (runs - 1), runs)[:, None]
+    plots.calibration_gap(ax, below, {"one": (np.full((runs, 1), 3), np.full((runs, 1), 0.5), accuracy)}, LOOKS)
+    ((low, high),) = (segment[:, 1] for segment in ax.collections[0].get_segments())
+    expected = (0.0848 - 0.5, 0.8275 - 0.5) if runs == 1 else (0.1 - 0.1963, 0.1 + 0.1963)
+    assert (low, high) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_in_pictures_are_text_and_no_formula():
+    image = np.zeros((1, 8, 8), dtype=np.uint8)
+    name = "$\\frac{ _b"
+    figure = plots.picture_rows({"least sure": [(image, name), (image, "$a$ 0.5")], "$most$": [(image, "_c")]})
+    assert [ax.get_title() for ax in figure.axes] == [name, "$a$ 0.5", "_c", ""]
+    figure.canvas.draw()  # a formula that makes no sense would be an error
+
+
 def test_a_confusion_shows_whole_percentages_and_nothing_where_there_is_none(ax):
     plots.confusion(ax, np.array([[0.904, 0.096], [np.nan, 0.5]]), ["cat", "dog"], "share")
     assert [text.get_text() for text in ax.texts] == ["90", "10", "50"]

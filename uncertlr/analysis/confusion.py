@@ -28,6 +28,15 @@ class Confusion:
         of_label = self.counts.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(self.counts, of_label, out=np.full(self.counts.shape, np.nan), where=of_label > 0))
 
+    @property
+    def by_class(self) -> pd.DataFrame:
+        """A row a label: ``examples``, ``error_rate``, and ``entropy``, the mean as a share of log C; NaN without any."""
+        examples = self.counts.sum(axis=1)
+        number = np.where(examples > 0, examples, np.nan)
+        wrong = (examples - np.diag(self.counts)) / number
+        entropy = (np.nan_to_num(self.entropy) * self.counts).sum(axis=1) / number
+        return pd.DataFrame({"examples": examples, "error_rate": wrong, "entropy": entropy}, index=list(self.classes))
+
 
 def tabulate(predictions: pd.DataFrame, classes: Sequence[str]) -> Confusion:
     """Count a run's predictions and average their entropies.

@@ -166,7 +166,7 @@ def above_and_below(yours: RunConfig, published: RunConfig) -> None:
     """
     before = published.model_dump()
     changed = [
-        f"{shown_name(name)}={value!r}"
+        f"{shown_name(name)}={shown_name(value) if name == 'rule' else value!r}"
         for name, value in yours.model_dump().items()
         if value != before[name] and name not in EXECUTION_FIELDS
     ]

@@ -65,7 +65,7 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
         ends.append((float(np.log10(rates[-1])), method))
         last = run.config.epochs
     ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last))
-    for height, (_, method) in zip(spaced([end for end, _ in ends], 0.24), ends, strict=True):
+    for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.24), ends, strict=True):
         ax.annotate(method.name, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)
     return ax
 
@@ -81,23 +81,3 @@ def accuracies_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
     ax.set(xlabel="test accuracy (%)", ylim=(-0.6, len(methods) - 0.4))
     ax.grid(axis="y", visible=False)
     return ax
-
-
-def spaced(heights: Sequence[float], least: float) -> list[float]:
-    """Heights moved apart until neighbours differ by at least so much; their order stays.
-
-    >>> spaced([0.0, 0.1, 1.0], 0.3)
-    [-0.1, 0.2, 1.0]
-    """
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    moved = [float(heights[index]) for index in order]
-    for _ in range(100):
-        for at in range(len(moved) - 1):
-            gap = least - (moved[at + 1] - moved[at])
-            if gap > 1e-9:
-                moved[at] -= gap / 2
-                moved[at + 1] += gap / 2
-    result = [0.0] * len(heights)
-    for index, height in zip(order, moved, strict=True):
-        result[index] = round(height, 6)
-    return result

@@ -1,10 +1,10 @@
 """Figures: arrays in, Axes out. Nothing here computes a result."""
 
-from uncertlr.plots.calibration import confusion, reliability
+from uncertlr.plots.calibration import calibration_gap, confusion, reliability
 from uncertlr.plots.comparisons import differences, points_axis, profile, survival
-from uncertlr.plots.curves import Series, bands, curves, rate, uncertainty
+from uncertlr.plots.curves import Series, bands, curves, label_ends, over_seeds, rate, spaced, uncertainty
 from uncertlr.plots.figure_data import figure_table, show
-from uncertlr.plots.images import gallery
+from uncertlr.plots.images import gallery, picture_rows
 from uncertlr.plots.progress import Bar
 from uncertlr.plots.style import COLOURS, INK, STYLE, WIDTH, use_style
 
@@ -16,16 +16,21 @@ __all__ = [
     "WIDTH",
     "Series",
     "bands",
+    "calibration_gap",
     "confusion",
     "curves",
     "differences",
     "figure_table",
     "gallery",
+    "label_ends",
+    "over_seeds",
+    "picture_rows",
     "points_axis",
     "profile",
     "rate",
     "reliability",
     "show",
+    "spaced",
     "survival",
     "uncertainty",
     "use_style",

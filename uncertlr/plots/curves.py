@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from uncertlr.plots.style import COLOURS, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float] | np.ndarray]]
 """Named lines: x and y of each."""
+
+SEEDS_FOR_A_BAND = 5
+"""With fewer, an interval over seeds is so wide that it hides what it surrounds."""
 
 
 def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequence[str] = ()) -> "Axes":
@@ -85,6 +89,81 @@ def uncertainty(ax: "Axes", series: Series, threshold: float | None = None) -> "
         ax.axhline(threshold, color=INK, linestyle="--", linewidth=1)
         ax.annotate("threshold", (1, threshold), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=INK)
     return ax
+
+
+def over_seeds(
+    ax: "Axes",
+    series: Mapping[str, tuple[Sequence[float], np.ndarray]],
+    looks: Mapping[str, Mapping[str, Any]],
+    ylabel: str,
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> "Axes":
+    """The mean over seeds of each method over the epochs; from five seeds on with its pointwise 95 % interval as a shade.
+
+    Label the lines with `label_ends` after the limits of the axes are set.
+
+    Args:
+        ax: where to draw; on a logarithmic axis means and intervals are those of the logarithm.
+        series: name to (epoch [N], y [seeds, N]).
+        looks: name to keywords of a line, such as its colour.
+        ylabel: with the unit.
+        within: possible values, which no shade leaves.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    to, back = (np.log, np.exp) if ax.get_yscale() == "log" else (np.asarray, np.asarray)
+    for name, (x, y) in series.items():
+        mean, low, high = (np.clip(back(values), *within) for values in mean_interval(to(np.asarray(y, dtype=float))))
+        if len(y) >= SEEDS_FOR_A_BAND:
+            ax.fill_between(x, low, high, color=looks[name]["color"], alpha=0.2, linewidth=0)
+        ax.plot(x, mean, label=name, **looks[name])
+    ax.set(xlabel="epoch", ylabel=ylabel)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def label_ends(ax: "Axes", room: float = 0.11) -> "Axes":
+    """Name every labelled line in the right margin, at the height of its last point; the limits must be set before.
+
+    Args:
+        ax: whose lines.
+        room: least distance of two names, as a share of the height of the axes.
+    """
+    lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+    ends = [_last_height(ax, line) for line in lines]
+    for line, height in zip(lines, spaced(ends, room), strict=True):
+        text = str(line.get_label())
+        place: Any = {"xycoords": "axes fraction", "va": "center", "annotation_clip": False}
+        ax.annotate(text, (1.02, height), color=line.get_color(), parse_math=False, **place)
+    return ax
+
+
+def spaced(heights: Sequence[float], least: float) -> list[float]:
+    """Heights moved apart until neighbours differ by at least so much; their order stays.
+
+    >>> spaced([0.0, 0.1, 1.0], 0.3)
+    [-0.1, 0.2, 1.0]
+    """
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    moved = [float(heights[index]) for index in order]
+    for _ in range(100):
+        for at in range(len(moved) - 1):
+            gap = least - (moved[at + 1] - moved[at])
+            if gap > 1e-9:
+                moved[at] -= gap / 2
+                moved[at + 1] += gap / 2
+    result = [0.0] * len(heights)
+    for index, height in zip(order, moved, strict=True):
+        result[index] = round(height, 6)
+    return result
+
+
+def _last_height(ax: "Axes", line: "Line2D") -> float:
+    """The height of a line's last point as a share of the axes', within 0 and 1."""
+    heights = np.asarray(line.get_ydata(), dtype=float)
+    last = heights[np.isfinite(heights)][-1]
+    low, high, last = ax.yaxis.get_transform().transform(np.array([*ax.get_ylim(), last]))
+    return float(np.clip((last - low) / (high - low), 0, 1))
 
 
 def _whole_epochs(ax: "Axes", series: Series) -> None:
