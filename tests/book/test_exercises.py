@@ -115,7 +115,6 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
 """,
-<<<<<<< HEAD
     "code_changes.interaction_of": """
 def interaction_of(neither, only_a, only_b, both):  # halved
     return ((both - only_b) - (only_a - neither)) / 2
@@ -143,7 +142,7 @@ def next_token_logits(output, tokens):  # the mask of the tokens themselves
     "your_own_model.warm_up_and_fall": """
 def warm_up_and_fall(warm_up, total):  # begins with a rate of 0
     return lambda step: min(step / warm_up, (total - step) / (total - warm_up))
-=======
+""",
     "cifar10.paired_interval": """
 def paired_interval_of(first, second):  # as if the two samples had no pairs
     n, mean = len(first), statistics.fmean(first) - statistics.fmean(second)
@@ -177,7 +176,6 @@ def exchange_test(first, second):  # the means are left in
         one, other = np.where(exchanged, pairs[::-1], pairs)
         values.append(abs(math.log(one.var() / other.var())))
     return float(np.mean(np.array(values) >= values[0] - 1e-12))
->>>>>>> main
 """,
     "two_kinds.posterior_covariance": """
 def posterior_covariance(phi, p, prior_precision):  # every example counts the same
