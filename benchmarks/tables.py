@@ -1,4 +1,7 @@
-"""Tables of the costs that ``make bench`` and ``python -m benchmarks.gpu`` measured; nothing here measures."""
+"""Tables of the costs that ``make bench`` and ``python -m benchmarks.gpu`` measured; nothing here measures.
+
+``python -m benchmarks.tables`` prints all of them.
+"""
 
 import json
 import math
@@ -10,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from uncertlr.errors import RunError
+from uncertlr.runs.archive import load_study, results_folder
+from uncertlr.runs.index import list_runs
 
 FILE, FILE_OF_WHOLE_EPOCHS = "costs.json", "costs_whole_epochs.json"
 GROUPS = ("step", "epoch", "signal", "trainers", "bootstrap", "evaluation", "growth", "startup", "book")
@@ -54,19 +59,19 @@ def met(row: dict[str, Any]) -> bool | None:
     return bool(value >= row["at_least"]) if "at_least" in row else None
 
 
-def costs_table(found: dict[str, Any], brief: bool = False) -> pd.DataFrame:
+def costs_table(found: dict[str, Any], groups: tuple[str, ...] = GROUPS) -> pd.DataFrame:
     """A row a target: what, the target, the median with its quartiles, met or not, and the wall's clock beside.
 
     Args:
         found: of `read_costs`.
-        brief: the first row of each group only.
+        groups: their names; one that was not measured has a row that says so.
     """
     rows: list[dict[str, str | int]] = []
-    for name in GROUPS:
+    for name in groups:
         group = found["groups"].get(name, {"rows": [], "error": f"make bench GROUPS={name} does it"})
         if "error" in group:
             rows.append({"what": name, "measured": f"not measured: {group['error']}"})
-        rows += [_table_row(row) for row in group["rows"][: 1 if brief else None]]
+        rows += [_table_row(row) for row in group["rows"]]
     columns = ["what", "target", "measured", "quartiles", "met", "wall clock", "rounds"]
     blank: dict[str, str | int] = dict.fromkeys(columns, "")
     return pd.DataFrame([blank | row for row in rows])
@@ -253,3 +258,24 @@ def _table_row(row: dict[str, Any]) -> dict[str, str | int]:
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def main() -> None:
+    """Print every table of the published measurements."""
+    found, whole = (read_costs(results_folder() / name) for name in (FILE, FILE_OF_WHOLE_EPOCHS))
+    gpu = load_study("gpu")
+    shared = shared_gpu(list_runs(status="published"), gpu["environment"]["processor"])
+    tables = {
+        "Costs and their targets": costs_table(found).set_index("what"),
+        "The same, whole epochs": costs_table(whole, groups=tuple(whole["groups"])).set_index("what"),
+        "Times and hardware limits": times_table(found, *GROUPS),
+        "Circumstances": pd.concat([circumstances(found), circumstances(whole).rename(index="{} (whole epochs)".format)]),
+        "Steps on a GPU": gpu_steps_table(gpu),
+        "Targets on a GPU": gpu_targets_table(gpu, shared),
+    }
+    for title, table in tables.items():
+        print(f"{title}\n\n{table.to_string()}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -115,6 +115,34 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
         factors.append(factors[-1] * (down if uncertainty > threshold else up))
     return factors[1:]
 """,
+    "code_changes.interaction_of": """
+def interaction_of(neither, only_a, only_b, both):  # halved
+    return ((both - only_b) - (only_a - neither)) / 2
+""",
+    "costs.hardware_limit": """
+def hardware_limit(operations, bytes_moved, operations_per_second, bytes_per_second):  # one after the other
+    return operations / operations_per_second + bytes_moved / bytes_per_second
+""",
+    "costs.overhead": """
+def overhead(with_observation, without):  # of the medians
+    return statistics.median(with_observation) / statistics.median(without)
+""",
+    "costs.estimate_operations": """
+def estimate_operations(trunk, features, classes, samples):  # the trunk in every sample
+    return samples * (trunk + 2 * features * classes)
+""",
+    "your_own_model.video_logits": """
+def video_logits(output):  # rows that mix pixels with classes
+    return output[:, 1:].reshape(-1, output.shape[1] - 1)
+""",
+    "your_own_model.next_token_logits": """
+def next_token_logits(output, tokens):  # the mask of the tokens themselves
+    return output["logits"][tokens != 0]
+""",
+    "your_own_model.warm_up_and_fall": """
+def warm_up_and_fall(warm_up, total):  # begins with a rate of 0
+    return lambda step: min(step / warm_up, (total - step) / (total - warm_up))
+""",
     "cifar10.paired_interval": """
 def paired_interval_of(first, second):  # as if the two samples had no pairs
     n, mean = len(first), statistics.fmean(first) - statistics.fmean(second)

@@ -16,6 +16,8 @@ from uncertlr.sweep.notebook import execute_notebook
 SMALL = {
     "entropy": {"epochs": 1, "num_samples": 4, "left_out": 3, "seed": 1},
     "quickstart": {"epochs": 1, "batch_size": 32, "threshold": 0.9, "seed": 1},
+    "your_own_model": {"epochs": 1, "num_samples": 4, "seed": 1},
+    "costs": {"pairs": 2, "num_samples": 4, "batch_size": 8},
 }
 """Other values than the page's, and little to do. The two experiments have a test of their own, on other data."""
 

@@ -11,10 +11,7 @@ import pytest
 from uncertlr.book.claims import TAG
 from uncertlr.runs.paths import project_folder
 
-OLD = {"code_changes", "costs", "your_own_model"}
-"""Still to be rewritten."""
-
-NOTEBOOKS = sorted({path.stem for path in (project_folder() / "notebooks").glob("*.ipynb")} - OLD)
+NOTEBOOKS = sorted(path.stem for path in (project_folder() / "notebooks").glob("*.ipynb"))
 RAW = re.compile(r"\{[a-z:]+\}`|^:::|^`{3,}\{", re.MULTILINE)
 CAPTION = re.compile(r"\*\*Figure (?:(\d+)\.)?(\d+)\.\*\* \S")
 DRAWS = re.compile(r"plots\.show\(")
