@@ -71,15 +71,20 @@ def _caption(paragraph: nodes.paragraph, sources: Path) -> None:
     drawn = images[-1:] or [raw for raw in (cell.findall(nodes.raw) if cell is not None else ()) if "<svg" in raw.astext()]
     if not drawn:
         return
-    figure = nodes.figure("", classes=["drawing"])  # whose caption the style sheet shows whatever the theme hides
-    picture = drawn[-1]
-    picture.replace_self(figure)
-    pictures = _light_and_dark(picture, sources) if isinstance(picture, nodes.image) else [picture]
-    figure += [*pictures, nodes.caption("", "", *paragraph.children)]
     name = next((NAME.search(raw.astext()) for raw in cell.findall(nodes.raw) if NAME.search(raw.astext())), None)
-    if name:  # an anchor of its own: a figure with an id would get a second number
-        figure.parent.insert(figure.parent.index(figure), nodes.raw("", f'<span id="fig-{name[1]}"></span>', format="html"))
+    anchor = f' id="fig-{name[1]}"' if name else ""
+    picture = drawn[-1]
+    pictures = _light_and_dark(picture, sources) if isinstance(picture, nodes.image) else [picture]
+    caption = nodes.paragraph("", "", *paragraph.children)
+    # HTML, since a figure of Sphinx would get a second number, or a warning where it cannot
+    parts = [_html(f'<figure class="align-default drawing"{anchor}>'), *(each.deepcopy() for each in pictures)]
+    parts += [_html("<figcaption>"), caption, _html("</figcaption></figure>")]
+    picture.replace_self(parts)
     paragraph.parent.remove(paragraph)
+
+
+def _html(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
 
 
 def _light_and_dark(image: nodes.image, sources: Path) -> list[nodes.image]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from uncertlr.analysis.confusion import confusion_table, tabulate
+from uncertlr.analysis.confusion import tabulate
 from uncertlr.book import examples
 from uncertlr.book.examples import confusion_of, store_examples
 from uncertlr.config import preset
@@ -34,17 +34,6 @@ def test_errors_and_entropy_by_class(confusion):
     table = confusion.by_class
     assert table.index.tolist() == list(NAMES)
     np.testing.assert_allclose(table, [[3, 1 / 3, 1.4 / 3], [2, 0, 0.2], [0, np.nan, np.nan]])
-
-
-def test_the_table_has_a_row_a_pair_that_occurs(confusion):
-    table = confusion_table(confusion)
-    assert table[["label", "predicted", "examples"]].to_numpy().tolist() == [
-        ["cat", "cat", 2],
-        ["cat", "dog", 1],
-        ["dog", "dog", 2],
-    ]
-    np.testing.assert_allclose(table["share"], [2 / 3, 1 / 3, 1])
-    np.testing.assert_allclose(table["entropy_over_maximum"], [0.3, 0.8, 0.2])
 
 
 def test_a_run_has_the_confusions_of_its_test_set_and_stored_ones_need_no_data(monkeypatch):

@@ -11,7 +11,6 @@ from uncertlr.analysis.estimators import (
     compare_estimators,
     describe,
     estimators_table,
-    estimators_text,
     paired_scores,
     predict,
 )
@@ -50,18 +49,6 @@ def test_every_estimator_is_there_once_a_run(found, runs):
     assert table.loc["deterministic", "AUROC, entropy"] > 0.5
     assert math.isnan(table.loc["deterministic", "AUROC, information"])
     json.dumps(found, allow_nan=False)
-
-
-def test_a_table_to_read_has_ranges_over_runs_and_intervals_of_single_ones(found):
-    rows = [row for row in found["estimators"] if row["estimator"] == "deterministic"]
-    table = estimators_text(found, ["ece", "auroc_mutual_information"])
-    low, high = sorted(row["ece"] for row in rows)
-    assert table.loc["deterministic", "ECE"] == f"{(low + high) / 2:.3f} ({low:.3f} to {high:.3f})"
-    assert table.loc["deterministic", "AUROC, information"] == ""
-    single = next(row for row in found["estimators"] if row["estimator"] == "ensemble")
-    low, high = single["intervals"]["ece"]
-    assert table.loc["ensemble", "ECE"] == f"{single['ece']:.3f} [{low:.3f}, {high:.3f}]"
-    assert table["runs"].to_dict() == estimators_table(found)["runs"].to_dict() | {"ensemble": "2 members"}
 
 
 def test_two_estimators_are_compared_on_the_runs_that_have_both():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from uncertlr.analysis.paired import equivalence_p_value
-from uncertlr.analysis.power import equivalence_power, pairs_for_equivalence, power_table, upper_standard_deviation
+from uncertlr.analysis.power import equivalence_power, pairs_for_equivalence, upper_standard_deviation
 
 
 def simulated_power(pairs, deviation, studies=1_500):
@@ -83,12 +83,3 @@ class Scores:
 
     def scores(self, arm):
         return self.arms[arm]
-
-
-def test_the_table_has_a_row_for_each_comparison_with_two_pairs():
-    table = power_table(Scores(), [("a", "b"), ("a", "c")])
-    assert table[["arm", "against", "pairs"]].to_numpy().tolist() == [["a", "b", 3]]
-    upper = upper_standard_deviation([0.01, 0.0, -0.01])
-    assert table["deviation"].item() == pytest.approx(1.0)
-    assert table["deviation, upper"].item() == pytest.approx(100 * upper)
-    assert table["pairs, needed"].item() == pairs_for_equivalence(upper)

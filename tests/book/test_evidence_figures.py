@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from uncertlr import plots
-from uncertlr.analysis.comparisons import causal_family, comparisons
-from uncertlr.analysis.study import read_study, study_of
-from uncertlr.analysis.tables import rates_data
+from uncertlr.analysis.study import study_of
 from uncertlr.analysis.times import target_accuracy
-from uncertlr.book.study_figures import against_controls, cell_means, evidence_figures, rates_figure, save_figures
+from uncertlr.book.study_figures import cell_means, evidence_figures, save_figures
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
 from uncertlr.runs.store import read_run
-from uncertlr.sweep import Job, read_sweep
+from uncertlr.sweep import Job
 from uncertlr.sweep.facts import Facts
 from uncertlr.training.run import run
 
@@ -76,30 +73,6 @@ def test_a_folder_that_cannot_be_written_is_named(jobs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="choose another folder"):
         save_figures(evidence_figures(of(jobs)), tmp_path / "file")
-
-
-def test_two_replays_of_one_arm_are_named_apart(plant_runs, tmp_path):
-    sweep = tmp_path / "grid.yaml"
-    arms = "constant: {}, own: {rule: threshold}, own_yoked: {replay_of: own}, own_yoked_3: {replay_of: own, source_runs: 3}"
-    sweep.write_text(f"experiment: digits\nprofile: quick\nseeds: 5\narms: {{{arms}}}\n")
-    plant_runs(read_sweep(sweep), lambda arm, seed: 0.6 + 0.01 * seed)
-    study = read_study(str(sweep))
-    ((_, rows),) = against_controls(study, comparisons(study, causal_family(study))).items()
-    assert list(rows.index) == ["own_yoked", "own_yoked_3"]
-    titles = [ax.get_title().splitlines()[0] for ax in rates_figure(study, ["own", "own_yoked", "own_yoked_3"]).axes[:3]]
-    assert titles == ["own", "own_yoked", "own_yoked_3"]
-    alone = study.of_seed(7)
-    assert [list(runs) for runs in alone.arms.values()] == [[]] * 4
-    alone, window = study.of_seed(3), (2, 5)
-    (panel,) = (ax for ax in rates_figure(alone, ["own_yoked"], "own", window).axes if ax.get_visible())
-    grey, coloured = panel.lines
-    assert grey.get_color() == plots.INK
-    assert coloured.get_color() != plots.INK
-    data = rates_data(alone, ["own", "own_yoked"], 60, window)
-    assert data["step"].between(*window).all()
-    assert set(data["seed"]) == {3}
-    for line, (_, rows) in zip((grey, coloured), data.groupby("arm"), strict=True):
-        assert line.get_xdata().tolist() == rows["step"].tolist()
 
 
 def test_cells_show_their_intervals_and_empty_ones_nothing():

@@ -6,10 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import pandas as pd
 import pytest
 
-from uncertlr.book.figure_data import curves_table, figure_data
 from uncertlr.config import preset
+from uncertlr.plots import INK
+from uncertlr.plots.figure_data import FigureData
 from uncertlr.runs import archive
 from uncertlr.runs.archive import publish, results_folder
 from uncertlr.runs.files import write_json
@@ -40,16 +42,19 @@ def project(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(EXTENSION))
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "book" / "executed").mkdir(parents=True)
-    (tmp_path / "index.md").write_text("# Index\n\n```{toctree}\nbook/provenance\nbook/executed/one\n```\n")
+    (tmp_path / "index.md").write_text("# Index\n\n```{toctree}\nbook/provenance\nbook/glossary\nbook/executed/one\n```\n")
+    (tmp_path / "book" / "glossary.md").write_text("# Glossary\n\n```{glossary}\nentropy\n  Spread.\n```\n")
     (tmp_path / "book" / "provenance.md").write_text(PROVENANCE)
     arms = {"public": read_run(run(CONFIG)), "local": read_run(run(CONFIG.replace(seed=1)))}
     publish([arms["public"]], "study")
     write_json(results_folder() / "costs.json", {"result_version": 1, "runs": [arms["public"].config.run_id]})
-    line = figure_data("one", curves_table(arms), [*arms.values(), "gone-s0-1"])._repr_html_()
-    figure = {"mystnb": {"figure": {"caption": "A picture.", "name": "fig-one"}, "image": {"alt": "One pixel."}}}
-    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    curves = pd.concat([run.metrics for run in arms.values()])
+    names = (*(run.config.run_id for run in arms.values()), "gone-s0-1")
+    line = FigureData("one", curves[["epoch", "split", "loss"]], names)._repr_html_()
+    image = {"mystnb": {"image": {"alt": "One pixel."}}}
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1" stroke="{INK}"/></svg>'
     nbformat.write(
-        _notebook({"image/png": pixel}, figure, {"text/html": line}), tmp_path / "book" / "executed" / "one.ipynb"
+        _notebook({"image/svg+xml": svg}, image, {"text/html": line}), tmp_path / "book" / "executed" / "one.ipynb"
     )
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "notebooks" / "one.ipynb")
     return SimpleNamespace(folder=tmp_path, arms=arms)
@@ -57,10 +62,11 @@ def project(tmp_path, monkeypatch):
 
 def _notebook(picture, metadata, line):
     output = nbformat.v4.new_output
+    outputs = [output("display_data", picture), output("execute_result", line, execution_count=1)]
     cells = [
         nbformat.v4.new_markdown_cell("# One"),
-        nbformat.v4.new_code_cell("1", outputs=[output("display_data", picture)], metadata=metadata),
-        nbformat.v4.new_code_cell("2", outputs=[output("execute_result", line, execution_count=1)]),
+        nbformat.v4.new_code_cell("1", outputs=outputs, metadata=metadata),
+        nbformat.v4.new_markdown_cell("**Figure 1.1.** A picture of *entropy*; see [the runs](../book/provenance.md)."),
     ]
     kernel = {
         "kernelspec": {"name": "python3", "display_name": "Python 3"},
@@ -109,11 +115,25 @@ def test_the_page_saves_its_notebook_and_leads_to_its_runs(project):
     assert len(rows) == 1 + 2 * 2 * 2  # a header, and an arm, epoch and split a row
 
 
+def test_plain_markdown_becomes_a_figure_with_a_caption_links_and_terms(project):
+    page, provenance, _ = build(project)
+    figure = re.search(r"<figure.*?</figure>", page, re.DOTALL)[0]
+    assert re.findall(r'class="only-(\w+)"', figure) == ["light", "dark"]
+    assert "Figure 1.1." in re.search(r"<figcaption>.*?</figcaption>", figure, re.DOTALL)[0]
+    assert 'id="fig-one"' in figure
+    assert 'href="executed/one.html#fig-one"' in provenance
+    assert 'href="../provenance.html"' in figure
+    assert 'href="../glossary.html#term-entropy"' in figure
+    for mode in ("light", "dark"):
+        (drawn,) = (project.folder / "out" / "_images").glob(f"*-{mode}.svg")
+        assert INK not in drawn.read_text()
+
+
 def test_provenance_names_figures_files_machines_and_saves_csv(project):
     _, provenance, _ = build(project)
     record = project.arms["public"].record
     text = re.sub(r"<[^>]+>", "", provenance)
-    assert re.search(r"Fig\. 1: " + project.arms["public"].config.run_id, text)
+    assert f"one: {project.arms['public'].config.run_id}" in text
     for fact in (record["data"][:16], record["processor"], f"torch {record['versions']['torch']}", "1 run of digits"):
         assert fact in text
     links = {Path(link).name: link for link in re.findall(r'download="" href="([^"]+)"', provenance)}

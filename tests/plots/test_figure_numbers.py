@@ -1,11 +1,16 @@
 """What a figure shows can be saved: its numbers are read from what is drawn."""
 
+import base64
+import io
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from uncertlr.plots import figure_table, show
+from uncertlr.plots.figure_data import FigureData
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +54,20 @@ def test_a_shown_figure_gives_its_numbers_or_those_of_a_table(monkeypatch):
     np.testing.assert_array_equal(line.table["y"], [2.5])
     table = pd.DataFrame({"class": ["cat"], "errors": [3]})
     assert show("figure-name", table=table).table is table
+
+
+def test_the_link_saves_the_table_and_names_the_runs():
+    table = pd.DataFrame({"x": [1, 2], "y": [0.123456, 1e-9]})
+    line = FigureData("curves", table, ("run-1", "a<b>"))._repr_html_()
+    name, content = re.search(r'download="([^"]+)" href="data:text/csv;base64,([^"]+)"', line).groups()
+    assert name == "curves.csv"
+    read = pd.read_csv(io.BytesIO(base64.b64decode(content)))
+    pd.testing.assert_frame_equal(read, table, rtol=1e-5, check_dtype=False)
+    assert re.findall(r'<code class="run">(.*?)</code>', line) == ["run-1", "a&lt;b&gt;"]
+    assert not re.search(r'(src|href)="(?!data:)', line)
+
+
+def test_many_runs_are_folded_and_none_is_not_mentioned():
+    table = pd.DataFrame({"x": [1]})
+    assert "<details>" in FigureData("a", table, tuple("abcdefgh"))._repr_html_()
+    assert "Run" not in FigureData("a", table)._repr_html_()

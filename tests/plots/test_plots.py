@@ -36,29 +36,6 @@ def test_uncertainty_is_a_share_with_the_threshold(ax):
     assert ax.texts[0].get_text() == "threshold"
 
 
-def test_reliability_leaves_empty_bins_empty_and_counts(ax):
-    counts, confidence, accuracy = [0, 3, 1], [np.nan, 0.5, 0.9], [np.nan, 0.4, 1.0]
-    plots.reliability(ax, counts, confidence, accuracy, note="ECE 0.1")
-    accuracies, shares = ([bar.get_height() for bar in bars] for bars in ax.containers)
-    assert accuracies == [0.4, 1.0]
-    assert ax.texts[0].get_text() == "ECE 0.1\nn = 4"
-    assert shares == pytest.approx([0.0, 0.75 / 3, 0.25 / 3])
-    assert ax.get_xlim() == ax.get_ylim() == (0, 1)
-    (low, high), (_, one) = (segment[:, 1] for segment in ax.collections[0].get_segments())
-    assert (low, high, one) == pytest.approx((0.0848, 0.8275, 1.0), abs=1e-3)  # Wilson's, of 1.2 of 3 and of 1 of 1
-
-
-def test_seeds_are_a_mean_with_an_interval(ax):
-    seeds = np.array([[0.0, 1.0], [2.0, 1.0], [1.0, 1.0]])
-    plots.curves(ax, {"one": ([1, 2], seeds), "two": ([1, 2], seeds[:1])}, "epoch", "loss")
-    assert [line.get_label() for line in ax.get_lines()] == ["one (n = 3)", "two (n = 1)"]
-    np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [1, 1])
-    ends = ax.collections[0].get_paths()[0].vertices[:, 1]
-    assert (ends.min(), ends.max()) == pytest.approx((1 - 2.484, 1 + 2.484), abs=1e-3)
-    plots.bands(ax.figure.add_axes((0, 0, 1, 1)), {"one": ([1, 2], seeds)}, "epoch", "loss")
-    assert len(ax.figure.axes[1].get_lines()) == 4
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gallery_shows_grey_and_colour(channels):
     axes = Figure().subplots(1, 2)
@@ -197,14 +174,3 @@ def test_names_in_pictures_are_text_and_no_formula():
     figure = plots.picture_rows({"least sure": [(image, name), (image, "$a$ 0.5")], "$most$": [(image, "_c")]})
     assert [ax.get_title() for ax in figure.axes] == [name, "$a$ 0.5", "_c", ""]
     figure.canvas.draw()  # a formula that makes no sense would be an error
-
-
-def test_a_confusion_shows_whole_percentages_and_nothing_where_there_is_none(ax):
-    plots.confusion(ax, np.array([[0.904, 0.096], [np.nan, 0.5]]), ["cat", "dog"], "share")
-    assert [text.get_text() for text in ax.texts] == ["90", "10", "50"]
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["cat", "dog"]
-
-
-def test_a_confusion_of_many_classes_has_no_room_for_numbers(ax):
-    plots.confusion(ax, np.full((13, 13), 0.5), [str(each) for each in range(13)], "share")
-    assert not ax.texts

@@ -51,17 +51,3 @@ def tabulate(predictions: pd.DataFrame, classes: Sequence[str]) -> Confusion:
     np.add.at(total, place, predictions["predictive_entropy"].to_numpy())
     mean = np.divide(total, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
     return Confusion(tuple(classes), counts.astype(int), mean / math.log(len(classes)))
-
-
-def confusion_table(confusion: Confusion) -> pd.DataFrame:
-    """A row a pair of classes that occurs: label, class that the network gives, examples, and both shares of `Confusion`."""
-    rows, columns = np.nonzero(confusion.counts)
-    return pd.DataFrame(
-        {
-            "label": [confusion.classes[row] for row in rows],
-            "predicted": [confusion.classes[column] for column in columns],
-            "examples": confusion.counts[rows, columns],
-            "share": confusion.shares[rows, columns],
-            "entropy_over_maximum": confusion.entropy[rows, columns],
-        }
-    )

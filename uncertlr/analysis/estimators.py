@@ -100,23 +100,6 @@ def estimators_table(found: dict[str, Any]) -> pd.DataFrame:
     return table
 
 
-def estimators_text(found: dict[str, Any], scores: Sequence[str]) -> pd.DataFrame:
-    """The same to read: of several runs the mean (lowest to highest), of one the score [its interval over test examples].
-
-    Args:
-        found: of `compare_estimators`.
-        scores: names of scores, keys of `SCORE_TITLES`.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    for row in found["estimators"]:
-        rows.setdefault(row["estimator"], {"runs": []})["runs"].append(row)
-    for entry in rows.values():
-        of_runs = entry["runs"]
-        entry["runs"] = len(of_runs) if of_runs[0]["run"] in found["runs"] else of_runs[0]["run"]
-        entry |= {SCORE_TITLES[score]: _text(of_runs, score) for score in scores}
-    return pd.DataFrame(rows).T
-
-
 def paired_scores(found: dict[str, Any], score: str, estimator: str, baseline: str) -> Interval | None:
     """How much higher an estimator scores than another one on the same runs, with a paired t interval.
 

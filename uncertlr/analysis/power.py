@@ -1,16 +1,13 @@
 """How many pairs would show equivalence: what an inconclusive comparison lacked. Pure functions, from SciPy."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 from scipy.integrate import quad
 from scipy.special import gammaln, ndtr, stdtrit
 from scipy.stats import chi2
 
-from uncertlr.analysis.paired import ALPHA, MARGIN, Values, paired_differences
-from uncertlr.analysis.study import Study
+from uncertlr.analysis.paired import ALPHA, MARGIN, Values
 
 POWER = 0.8
 CONFIDENCE = 0.8
@@ -96,26 +93,3 @@ def pairs_for_equivalence(deviation: float, power: float = POWER, margin: float 
         enough = equivalence_power(middle, deviation, margin, alpha) >= power
         low, high = (low, middle) if enough else (middle, high)
     return high
-
-
-def power_table(study: Study, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """One row a comparison: how many pairs it would need for equivalence at 80 % power, were the true difference 0.
-
-    Args:
-        study: whose finished runs are compared.
-        pairs: an arm and the arm it is compared with, such as those whose outcome is inconclusive.
-
-    Returns:
-        Columns ``arm``, ``against``, ``pairs`` (finished), ``deviation`` and ``deviation, upper`` (of the differences, and
-        its upper 80 % limit, in points of accuracy), ``pairs, needed`` (for the upper limit). Comparisons with fewer than
-        two pairs are left out. Pairs that share source runs are counted as if they were independent.
-    """
-    rows = []
-    for arm, other in pairs:
-        differences = paired_differences(study.scores(arm), study.scores(other))
-        if len(differences) < 2:
-            continue
-        upper = upper_standard_deviation(differences)
-        row = {"arm": arm, "against": other, "pairs": len(differences), "deviation": 100 * differences.std(ddof=1)}
-        rows.append(row | {"deviation, upper": 100 * upper, "pairs, needed": pairs_for_equivalence(upper)})
-    return pd.DataFrame(rows, columns=["arm", "against", "pairs", "deviation", "deviation, upper", "pairs, needed"])

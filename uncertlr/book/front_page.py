@@ -58,6 +58,8 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
     """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
     ends, last = [], 1
     for method in methods:
+        if not method.runs:
+            continue
         run = method.runs[0]
         epochs = run.trace["step"] / (run.trace["step"][-1] + 1) * run.config.epochs
         rates = np.maximum(run.trace["learning_rate"], 1e-6)
@@ -73,7 +75,7 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
 def accuracies_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
     """Final test accuracies: a dot a seed and a line at the mean, a row a method, names in the margin."""
     for row, method in enumerate(reversed(methods)):
-        values = [100 * final_scores(run)["accuracy"] for run in method.runs]
+        values = [100 * final_scores(run)["accuracy"] for run in method.runs] or [np.nan]
         offsets = np.linspace(-0.18, 0.18, len(values))
         ax.plot(values, row + offsets, "o", color=method.colour, markersize=4, alpha=0.8, linewidth=0, label=method.name)
         ax.plot([np.mean(values)] * 2, [row - 0.34, row + 0.34], color=method.colour, linewidth=2.2)

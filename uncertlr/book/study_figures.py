@@ -12,14 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
-from uncertlr.analysis.comparisons import headline_comparisons, verdict_table
+from uncertlr.analysis.comparisons import verdict_table
 from uncertlr.analysis.factorial import cell_scores, factors_of
 from uncertlr.analysis.methods import shown_arm
 from uncertlr.analysis.paired import MARGIN, paired_interval
 from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import share_not_yet_there
-from uncertlr.analysis.tables import EVERY_STEP, within
 from uncertlr.analysis.times import target_accuracy, times_to_target
 from uncertlr.errors import ConfigError
 
@@ -115,22 +114,6 @@ def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     return table.set_index(pd.Index(names))
 
 
-def headline_figure(study: Study) -> Figure:
-    """The rows of `headline_comparisons`, the arms' controls on an axis of their own."""
-    named, causal = headline_comparisons(study)
-    groups = named.groupby("against", sort=False)
-    panels = {f"baseline: {shown_arm(name)}": by_arm(study, rows) for name, rows in groups}
-    label = "difference of final accuracy (percentage points)"
-    return differences_figure(panels or {"": named}, label, against_controls(study, causal))
-
-
-def against_controls(study: Study, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Rows of `comparisons` with controls: a panel an arm, each row under its control's name."""
-    named = table.set_index(table["against"].map(shown_arm).rename("control"))
-    groups = named.groupby("arm", sort=False)
-    return {f"{shown_arm(arm)}: controls": rows for arm, rows in groups}
-
-
 def curves_figure(study: Study, baseline: str) -> Figure:
     """Validation accuracy over the epochs: every seed of an arm, its mean, and the baseline's mean."""
 
@@ -172,25 +155,6 @@ def profiles_figure(study: Study, baseline: str) -> Figure:
         plots.profile(ax, list(study.scores(arm).values()), colour)
 
     return small_panels(study, baseline, draw, "final test accuracy", "share of runs")
-
-
-def rates_figure(study: Study, arms: Sequence[str], reference: str = "", steps: tuple[int, int] = EVERY_STEP) -> Figure:
-    """The learning rate over the steps, every seed a line, on a logarithmic axis.
-
-    Args:
-        study: whose arms are drawn.
-        arms: which, a panel each.
-        reference: arm that is drawn in every panel in grey; empty for none.
-        steps: the first and the last that are shown.
-    """
-
-    def draw(ax: Axes, arm: str, colour: str) -> None:
-        for run in study.arms[arm].values():
-            shown = within(run.trace, steps)
-            ax.plot(shown["step"], np.maximum(shown["learning_rate"], 1e-9), color=colour, linewidth=0.8, alpha=0.8)
-        ax.set_yscale("log")
-
-    return small_panels(study, reference, draw, "step", "learning rate", arms)
 
 
 def cells_figure(study: Study) -> Figure:

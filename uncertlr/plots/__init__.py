@@ -1,8 +1,8 @@
 """Figures: arrays in, Axes out. Nothing here computes a result."""
 
-from uncertlr.plots.calibration import calibration_gap, confusion, reliability
+from uncertlr.plots.calibration import calibration_gap
 from uncertlr.plots.comparisons import differences, points_axis, profile, survival
-from uncertlr.plots.curves import Series, bands, curves, label_ends, over_seeds, rate, spaced, uncertainty
+from uncertlr.plots.curves import Series, curves, label_ends, over_seeds, rate, spaced, uncertainty
 from uncertlr.plots.figure_data import figure_table, show
 from uncertlr.plots.images import gallery, picture_rows
 from uncertlr.plots.progress import Bar
@@ -15,9 +15,7 @@ __all__ = [
     "Bar",
     "WIDTH",
     "Series",
-    "bands",
     "calibration_gap",
-    "confusion",
     "curves",
     "differences",
     "figure_table",
@@ -28,7 +26,6 @@ __all__ = [
     "points_axis",
     "profile",
     "rate",
-    "reliability",
     "show",
     "spaced",
     "survival",

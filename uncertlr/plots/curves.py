@@ -44,22 +44,6 @@ def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequen
     return ax
 
 
-def bands(ax: "Axes", series: Mapping[str, tuple[Sequence[float], np.ndarray]], xlabel: str, ylabel: str) -> "Axes":
-    """The mean over seeds with its interval, as `curves` draws it, and every seed as a thin line.
-
-    Args:
-        ax: where to draw.
-        series: name to (x [N], y [seeds, N]).
-        xlabel: with the unit.
-        ylabel: with the unit.
-    """
-    for (x, y), colour in zip(series.values(), cycle(COLOURS), strict=False):
-        ax.plot(x, np.transpose(y), color=colour, linewidth=0.6, alpha=0.4)
-    curves(ax, series, xlabel, ylabel)
-    ax.legend()
-    return ax
-
-
 def rate(ax: "Axes", series: Series, bounds: tuple[float, float] | None = None) -> "Axes":
     """Learning rates over the steps, on a logarithmic axis, with the rule's bounds as dotted lines.
 
