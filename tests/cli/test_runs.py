@@ -68,7 +68,7 @@ def test_lines_fit_the_terminal(tell, columns, monkeypatch):
 
 @pytest.mark.parametrize(
     ("flag", "value", "near"),
-    [("--dataset", "digit", "digits"), ("--rule", "threshol", "threshold"), ("--status", "complete", "completed"),
+    [("--dataset", "digit", "digits"), ("--rule", "thresholds", "threshold"), ("--status", "complete", "completed"),
      ("--method", "constnt", "constant")],
 )  # fmt: skip
 def test_a_filter_suggests_the_nearest_name(tell, flag, value, near):
