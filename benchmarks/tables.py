@@ -120,19 +120,6 @@ def circumstances(found: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def provisional(found: dict[str, Any]) -> list[str]:
-    """Groups during which more processes wanted a core than there are: on such a machine clocks on the wall say little.
-
-    Args:
-        found: of `read_costs`.
-    """
-    return [
-        name
-        for name, group in found["groups"].items()
-        if max(group["load_average"]["start"][0], group["load_average"]["end"][0]) > group["environment"]["cores"]
-    ]
-
-
 @dataclass(frozen=True)
 class SharedGPU:
     """Runs that shared a GPU, from the first start to the last end without a gap.

@@ -17,7 +17,6 @@ from benchmarks.tables import (
     gpu_targets_table,
     main,
     met,
-    provisional,
     read_costs,
     shared_gpu,
     times_table,
@@ -84,12 +83,6 @@ def test_times_have_their_hardware_limits():
     assert table.loc["step"].tolist() == ["20.0", "10.0 to 30.0", "500", "1.000", "2e+09", "1e+06"]
     assert table.loc["other", "hardware limit, ms"] == ""
     assert times_table({"groups": {"step": {"error": "why", "rows": [], "times": {}}}}, "step", "signal").empty
-
-
-def test_a_busy_machine_makes_figures_provisional():
-    found = {"groups": {"step": group(load=7.5), "startup": group()}}
-    assert provisional(found) == ["step"]
-    assert circumstances(found).loc["step", "load at start and end"] == "7.5, 0.5"
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "make bench writes it"), ("{", "is damaged"), ("[]", "no costs")])

@@ -114,4 +114,4 @@ def test_the_command_prints_the_table_and_writes_the_rows(runs, tmp_path, capsys
     assert "mc_dropout" in capsys.readouterr().out
     assert len(json.loads(file.read_text())["estimators"]) == 5
     assert main(["evaluate", "nothing", "--root", str(tmp_path)]) == 2
-    assert "nothing is not complete" in capsys.readouterr().err
+    assert "'nothing'" in capsys.readouterr().err

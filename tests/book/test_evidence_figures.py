@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from uncertlr.analysis.study import study_of
 from uncertlr.analysis.times import target_accuracy
-from uncertlr.book.study_figures import cell_means, evidence_figures, save_figures
+from uncertlr.book.study_figures import evidence_figures, save_figures
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
@@ -73,10 +71,3 @@ def test_a_folder_that_cannot_be_written_is_named(jobs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="choose another folder"):
         save_figures(evidence_figures(of(jobs)), tmp_path / "file")
-
-
-def test_cells_show_their_intervals_and_empty_ones_nothing():
-    ax = Figure().subplots()
-    cell_means(ax, {"0.001": np.array([[0.3, 0.25, 0.35], [np.nan, np.nan, np.nan]])}, [1, 3])
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3"]
-    assert ax.get_legend_handles_labels()[1] == ["0.001"]

@@ -65,20 +65,6 @@ def comparison(study: Study, arm: str, against: str) -> pd.Series:
     raise ConfigError(f"no family of the study {study.name!r} compares {arm!r} with {against!r}")
 
 
-def headline_comparisons(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the headline shows, each judged in its own family, as far as there are pairs.
-
-    Returns:
-        Arms with feedback against the baselines and against the constant rate that they start from; the same arms against
-        their controls.
-    """
-    families = (named_family(study), schedule_family(study), causal_family(study))
-    named, fixed, causal = (
-        table[table["outcome"] != "missing"] for table in (comparisons(study, each) for each in families)
-    )
-    return pd.concat([named, fixed[fixed["arm"].isin(study.feedback)]]), causal
-
-
 def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     """One row a comparison of a family, finished or not, in points of final accuracy.
 
@@ -140,7 +126,7 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     accuracies = {arm: study.scores(arm) for arm in study.arms}
     means = {arm: [len(each), sum(each.values()) / len(each)] for arm, each in accuracies.items() if each}
     scores = pd.DataFrame.from_dict(means, orient="index", columns=["seeds", "accuracy"])
-    table = scores.join(table[list(SHORT)])
+    table = scores.join(table[list(_VERDICT_COLUMNS)])
     table[["outcome", "same_rate"]] = table[["outcome", "same_rate"]].fillna("")
     return table
 
@@ -180,7 +166,7 @@ def same_rate_outcome(study: Study, arm: str, other: str) -> str:
 BESIDE = ("source_spread", "rate", "rate_against", "same_rate", "pilot_seeds", "mixed_pairs", *FRESH)
 """Columns of `comparisons` that say what else the arms differ in."""
 
-SHORT = ("pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "p_equivalence", "same_rate", "outcome")
+_VERDICT_COLUMNS = ("pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "p_equivalence", "same_rate", "outcome")
 """Columns of `comparisons` that the table of `verdict_table` has."""
 
 

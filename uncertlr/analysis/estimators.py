@@ -194,17 +194,6 @@ def restore(run: Run) -> Experiment:
     return experiment
 
 
-def _text(rows: Sequence[dict[str, Any]], score: str) -> str:
-    values = [row[score] for row in rows if row[score] is not None]
-    if not values:
-        return ""
-    text = f"{sum(values) / len(values):.3f}"
-    if len(values) > 1:
-        return f"{text} ({min(values):.3f} to {max(values):.3f})"
-    low, high = rows[0]["intervals"].get(score, (None, None))
-    return text if low is None else f"{text} [{low:.3f}, {high:.3f}]"
-
-
 def _number(value: torch.Tensor) -> float | None:
     """JSON has no NaN."""
     return float(value) if value == value else None

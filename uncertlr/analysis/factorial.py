@@ -11,7 +11,6 @@ import pandas as pd
 from uncertlr.analysis.paired import Comparison, compare, paired_differences
 from uncertlr.analysis.scores import final_scores
 from uncertlr.analysis.study import Study
-from uncertlr.analysis.tables import over_seeds
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError
 
@@ -127,18 +126,6 @@ def all_changes(study: Study) -> pd.DataFrame:
     found = compare({"all changes": differences}) if len(differences) > 1 else {}
     rows = {name: [tuple(factors), *_points(effect)] for name, effect in found.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=EFFECT_COLUMNS)
-
-
-def cells_table(study: Study) -> pd.DataFrame:
-    """One row a cell: the fields' values, finished runs, mean accuracy and the half-width of its interval over seeds."""
-    factors = factors_of(study)
-    rows = []
-    for cell, of_seed in cell_scores(study, factors).items():
-        values = {name: both[level] for (name, both), level in zip(factors.items(), cell, strict=True)}
-        rows.append(
-            {**values, "runs": len(of_seed), "accuracy": over_seeds(list(of_seed.values())) if of_seed else "missing"}
-        )
-    return pd.DataFrame(rows)
 
 
 def _points(effect: Comparison) -> list[object]:

@@ -1,6 +1,5 @@
 """What the finished runs of a study look like: differences, and small panels of one arm each before a common reference."""
 
-import itertools
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,9 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
 from uncertlr.analysis.comparisons import verdict_table
-from uncertlr.analysis.factorial import cell_scores, factors_of
 from uncertlr.analysis.methods import shown_arm
-from uncertlr.analysis.paired import MARGIN, paired_interval
+from uncertlr.analysis.paired import MARGIN
 from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import share_not_yet_there
@@ -155,55 +153,6 @@ def profiles_figure(study: Study, baseline: str) -> Figure:
         plots.profile(ax, list(study.scores(arm).values()), colour)
 
     return small_panels(study, baseline, draw, "final test accuracy", "share of runs")
-
-
-def cells_figure(study: Study) -> Figure:
-    """A factorial's cells: accuracy over the second factor, a line a value of the first, a panel a combination of others."""
-    factors = factors_of(study)
-    (first, lines), (second, places), *rest = factors.items()
-    scores = cell_scores(study, factors)
-    combinations = list(itertools.product((0, 1), repeat=len(rest)))
-    rows = (len(combinations) + 1) // 2
-    figure = Figure(figsize=(plots.WIDTH, 0.6 + 2.1 * rows))
-    axes = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat
-    for ax, combination in zip(axes, combinations, strict=False):
-        panel = [[scores[level, place, *combination] for place in (0, 1)] for level in (0, 1)]
-        series = {str(value): np.array([_ends(cell) for cell in line]) for value, line in zip(lines, panel, strict=True)}
-        cell_means(ax, series, places)
-        counts = sorted(len(cell) for line in panel for cell in line)
-        shown = ", ".join(
-            f"{name.replace('_', ' ')} {both[level]}" for (name, both), level in zip(rest, combination, strict=True)
-        )
-        ax.set_title(f"{shown}\nn = {counts[0]}{f' to {counts[-1]}' if counts[-1] > counts[0] else ''}")
-    figure.axes[0].legend(title=first.replace("_", " "))
-    figure.supxlabel(second.replace("_", " "), color=plots.INK)
-    figure.supylabel("final test accuracy", color=plots.INK)
-    return figure
-
-
-def cell_means(ax: Axes, series: Mapping[str, np.ndarray], places: Sequence[object]) -> Axes:
-    """Means of cells with their intervals, joined by a line a series.
-
-    Args:
-        ax: where to draw.
-        series: name to [places, 3], estimate and ends; NaN where there is none.
-        places: what each place on the axis is called.
-    """
-    for index, (label, rows) in enumerate(series.items()):
-        x = np.arange(len(places)) + 0.06 * (index - (len(series) - 1) / 2)
-        reach = np.abs(rows[:, 1:].T - rows[:, 0])
-        ax.errorbar(x, rows[:, 0], reach, color=plots.COLOURS[index], marker="o", markersize=4, capsize=2, label=label)
-    ax.set_xticks(range(len(places)), [str(place) for place in places])
-    ax.set_xlim(-0.4, len(places) - 0.6)
-    return ax
-
-
-def _ends(of_seed: Mapping[int, float]) -> tuple[float, float, float]:
-    values = list(of_seed.values())
-    if len(values) < 2:
-        return (values[0], np.nan, np.nan) if values else (np.nan, np.nan, np.nan)
-    interval = paired_interval(values)
-    return interval.estimate, interval.low, interval.high
 
 
 def small_panels(

@@ -156,8 +156,8 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--root", default="", help=describe_field("root"))
     record.set_defaults(command=_record, parser=record)
 
-    sweep.add_commands(commands)
-    runs.add_commands(commands)
+    sweep.add_sweep_commands(commands)
+    runs.add_run_commands(commands)
     notebook.add_command(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)

@@ -102,7 +102,7 @@ for (const side of ["left", "right"]) {
 }
 """
 
-STYLE = """
+_STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 1rem; } :root { color-scheme: light dark; }
 td, th { text-align: left; padding: .1rem .8rem; } main { display: flex; gap: 1rem; }
 main > div { flex: 1; min-width: 0; } iframe { width: 100%; height: 85vh; border: 1px solid #8888; }
@@ -159,6 +159,6 @@ def _index(name: str, links: dict[str, str]) -> str:
         f'<iframe id="{side}-frame" title="{side} notebook" hidden></iframe></div>'
         for side in ("left", "right")
     )
-    head = f'<meta charset="utf-8"><title>{escape(name)}</title><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{escape(name)}</title><style>{_STYLE}</style>'
     body = f"<h1>{escape(name)}</h1><table>{rows}</table><h2>Compare</h2><main>{sides}</main><script>{SCRIPT}</script>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'

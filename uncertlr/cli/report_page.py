@@ -17,9 +17,9 @@ from uncertlr.runs.store import Run
 from uncertlr.sweep.grid import Job
 from uncertlr.training.run import find
 
-SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_ece")
+_SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_ece")
 
-STYLE = """
+_STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #8884; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; } div { overflow-x: auto; } img { max-width: 100%; }
@@ -55,16 +55,16 @@ def _page(jobs: Sequence[Job], name: str, finished: dict[str, Run]) -> str:
     parts += ["<h2>Runs</h2>", _runs(jobs, finished)]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(name)}</title>'
     body = f"<h1>{escape(name)}</h1>" + "\n".join(parts)
-    return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n'
+    return f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{body}</body></html>\n'
 
 
 def _methods(done: Sequence[Job], finished: dict[str, Run]) -> str:
     rows = []
     for arm in dict.fromkeys(job.arm for job in done):
         runs = [finished[job.run_id] for job in done if job.arm == arm]
-        means = [float(np.mean([_final(run)[score] for run in runs])) for score in SCORES]
+        means = [float(np.mean([_final(run)[score] for run in runs])) for score in _SCORES]
         rows.append([arm, len(runs), *means, float(np.mean([run.summary["seconds"] for run in runs]))])
-    return _table(["method", "seeds", *(f"{score}, mean" for score in SCORES), "seconds, mean"], rows)
+    return _table(["method", "seeds", *(f"{score}, mean" for score in _SCORES), "seconds, mean"], rows)
 
 
 def _curves(done: Sequence[Job], finished: dict[str, Run]) -> str:
@@ -79,9 +79,9 @@ def _runs(jobs: Sequence[Job], finished: dict[str, Run]) -> str:
     rows: list[list[object]] = []
     for job, state in zip(jobs, run_states([job.config for job in jobs]), strict=True):
         run = finished.get(job.run_id)
-        scores = [_final(run)[score] for score in SCORES] if run else [""] * len(SCORES)
+        scores = [_final(run)[score] for score in _SCORES] if run else [""] * len(_SCORES)
         rows.append([job.run_id, job.arm, job.config.seed, state, *scores, listed(differing(job.config))])
-    return _table(["run", "method", "seed", "state", *SCORES, "differs"], rows)
+    return _table(["run", "method", "seed", "state", *_SCORES, "differs"], rows)
 
 
 def _final(run: Run) -> dict[str, float]:

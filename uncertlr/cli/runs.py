@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from uncertlr.runs.store import Run
 
-SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece")
-COLUMNS = ("run", "state", "accuracy", "began", "method", "seed", "differs")
+_SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece")
+_COLUMNS = ("run", "state", "accuracy", "began", "method", "seed", "differs")
 WATCH_SECONDS = 2.0
 
 
-def add_commands(commands: Any) -> None:
+def add_run_commands(commands: Any) -> None:
     """Add the three commands to a parser's subparsers."""
     runs = commands.add_parser("runs", help="list your own runs, and the published ones", allow_abbrev=False)
     runs.add_argument("--dataset", default="", help="only the runs on this data set")
@@ -105,8 +105,8 @@ def newest_first(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def runs_text(table: "pd.DataFrame") -> str:
     """Runs as lines: id, state, score, beginning (UTC), method and seed, settings that differ; folded to the terminal."""
-    rows = [COLUMNS, *(_cells(row) for row in table.to_dict("records"))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS) - 1)]
+    rows = [_COLUMNS, *(_cells(row) for row in table.to_dict("records"))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
     lines = []
     for *cells, differs in rows:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
@@ -142,13 +142,13 @@ def _watch(root: Path | None) -> None:
     """The runs that are being trained, again and again in a terminal, once elsewhere."""
     from uncertlr.runs.index import list_runs
     from uncertlr.runs.paths import RunPaths, default_root
-    from uncertlr.runs.progress import describe, read_progress
+    from uncertlr.runs.progress import progress_line, read_progress
 
     drawn = 0
     while True:
         running = list_runs(root, status="running")["run_id"].tolist()
         found = read_progress(RunPaths(root or default_root(), run_id) for run_id in running)
-        lines = [f"{each}  {describe(found[each]) if each in found else 'starting'}" for each in running]
+        lines = [f"{each}  {progress_line(found[each]) if each in found else 'starting'}" for each in running]
         lines = lines or ["no run is being trained"]
         if not sys.stdout.isatty():
             print(*lines, sep="\n")
@@ -179,7 +179,7 @@ def _show(options: argparse.Namespace) -> None:
     for name, value in run.config.identity.items():
         print(f"  {shown_name(name):16} {value}")
     print("\nscores" + "".join(f"{split:>14}" for split in _splits(run)))
-    for score in SCORES:
+    for score in _SCORES:
         print(f"  {score:12}" + "".join(f"{run.summary[split][score]:>14.4f}" for split in _splits(run)))
     figure = save_curves([run], options.figure or run.paths.directory / "curves.svg")
     print(f"\ncurves\n  {figure}\n\nfiles in {run.paths.directory}")
@@ -203,7 +203,7 @@ def _compare(options: argparse.Namespace) -> None:
     rows = [("settings that differ", *names), *(rows or [("none", "", "")]), ("", "", "")]
     split = "test" if all(run.summary["test"] for run in runs) else "val"
     rows.append((f"results on {'the test set' if split == 'test' else 'validation'}", "", ""))
-    for score in SCORES:
+    for score in _SCORES:
         rows.append((score, *(f"{run.summary[split][score]:.4f}" for run in runs)))
     rows.append(("last learning rate", *(f"{run.summary['rate']['final']:.2e}" for run in runs)))
     rows.append(("seconds of training", *(f"{run.summary['seconds']:.1f}" for run in runs)))

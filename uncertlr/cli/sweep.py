@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uncertlr.sweep import Job, Outcome
 
 
-def add_commands(commands: Any) -> None:
+def add_sweep_commands(commands: Any) -> None:
     """Add the four commands to a parser's subparsers."""
     sweep = commands.add_parser("sweep", help="carry out what is missing of a grid of runs", allow_abbrev=False)
     sweep.add_argument("grid", type=Path, help="YAML file, such as those of sweeps/")

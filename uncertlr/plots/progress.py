@@ -10,8 +10,9 @@ from tqdm import tqdm
 from uncertlr.config import RunConfig, shown_name
 from uncertlr.runs.files import Arrays
 from uncertlr.runs.paths import RunPaths
-from uncertlr.runs.progress import Progress, clock, describe
-from uncertlr.training.progress import Callback, Row, register_display
+from uncertlr.runs.progress import Progress, clock, progress_line
+from uncertlr.runs.schema import Row
+from uncertlr.training.progress import Callback, register_display
 
 
 class Bar(Callback):
@@ -41,7 +42,7 @@ class Bar(Callback):
         if progress.phase == "training":
             self.bar.total = progress.epochs * progress.steps
             self.bar.n = (progress.epoch - 1) * progress.steps + progress.step
-        self._draw(describe(progress))
+        self._draw(progress_line(progress))
 
     def epoch(self, train: Row, val: Row, trace: Arrays) -> None:
         """Its scores."""

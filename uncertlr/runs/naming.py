@@ -32,7 +32,7 @@ def arm_name(config: RunConfig) -> str:
         return config.rule if len(config.donors) == 1 else "mean_curve"
     if config.rule == "own":
         return re.sub(r"^[\w.]+:", "", config.own_rule).partition(" {")[0]
-    name = RULE_METHODS[config.rule] + ("_inverted" if config.flip else "")
+    name = RULE_METHODS.get(config.rule, config.rule) + ("_inverted" if config.flip else "")
     cadence = {0: "_epoch", 1: ""}.get(config.decide_every, f"_every_{config.decide_every}")
     scheduled = "" if config.schedule == "constant" else f"{config.schedule}_times_"
     return f"{scheduled}{name}{cadence}"

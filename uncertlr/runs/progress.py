@@ -61,12 +61,12 @@ def read_progress(runs: Iterable[RunPaths]) -> dict[str, Progress]:
     return found
 
 
-def describe(progress: Progress) -> str:
+def progress_line(progress: Progress) -> str:
     """One line that says where a run is.
 
-    >>> describe(Progress("digits-none-s0-0", "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
+    >>> progress_line(Progress("digits-none-s0-0", "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
     'epoch 2/5, step 7/21, loss 0.500, 01:15 left'
-    >>> describe(Progress("imdb-none-s0-0", "testing the last epoch", 2, 2, 512, 25000))
+    >>> progress_line(Progress("imdb-none-s0-0", "testing the last epoch", 2, 2, 512, 25000))
     'testing the last epoch, 512/25,000'
     """
     parts = []

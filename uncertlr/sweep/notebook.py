@@ -10,7 +10,7 @@ from uncertlr.config import SHOWN_NAMES, RunConfig
 from uncertlr.errors import ConfigError, RunError, StaleResults
 from uncertlr.runs.paths import paths_of
 
-LONGEST_FOLDER = 70
+_LONGEST_FOLDER = 70
 """Bytes of the path of a folder for sockets, whose own path may have 107."""
 
 
@@ -72,7 +72,7 @@ def execute_notebook(
 def _short_folder() -> str | None:
     """Where temporary folders go, but for one whose path is too long for a socket; None for the usual place."""
     usual = tempfile.gettempdir()
-    if len(os.fsencode(usual)) <= LONGEST_FOLDER:
+    if len(os.fsencode(usual)) <= _LONGEST_FOLDER:
         return None
     return next((place for place in ("/tmp", "/var/tmp", "/dev/shm") if os.access(place, os.W_OK)), None)
 

@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from multiprocessing import forkserver
 
-LONGEST_FOLDER = 70
+_LONGEST_FOLDER = 70
 """Bytes of the path of the temporary folder: the forking process listens on a socket in it."""
 
-SHORT = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
-METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() and SHORT else "spawn"
+_SHORT_FOLDER = len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() and _SHORT_FOLDER else "spawn"
 
 PRELOADED = ["uncertlr.sweep.preload"]
 """Loaded once, not by each worker: it takes seconds, mostly torch's."""

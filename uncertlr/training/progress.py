@@ -12,9 +12,8 @@ from torch import Tensor
 from uncertlr.config import RunConfig
 from uncertlr.runs.files import Arrays
 from uncertlr.runs.paths import RunPaths
-from uncertlr.runs.progress import Progress, describe, write_progress
-
-Row = dict[str, Any]
+from uncertlr.runs.progress import Progress, progress_line, write_progress
+from uncertlr.runs.schema import Row
 
 INTERVAL = 0.5
 """Seconds between two reports of steps: reading the loss waits for the device."""
@@ -188,7 +187,7 @@ class Text(Callback):
             self.phase, self.since = progress.phase, now
         slow = progress.phase != "training" and self.last <= self.since and now - self.since > self.PATIENCE
         if slow or now - self.last > self.SILENCE:
-            self._line(describe(progress))
+            self._line(progress_line(progress))
 
     def epoch(self, train: Row, val: Row, trace: Arrays) -> None:
         """Its scores."""

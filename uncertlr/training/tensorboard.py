@@ -7,7 +7,8 @@ from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError
 from uncertlr.runs.files import Arrays
 from uncertlr.runs.paths import RunPaths
-from uncertlr.training.progress import Callback, Row
+from uncertlr.runs.schema import Row
+from uncertlr.training.progress import Callback
 
 STEPS = ("loss", "signal", "predictive_entropy", "expected_entropy", "mutual_information", "learning_rate", "factor")
 """What is written of every step, under ``step/``; the scores of an epoch are under ``train/`` and ``val/``."""
