@@ -56,7 +56,7 @@ def test_an_unknown_notebook_is_answered_with_the_nearest(capsys):
 def test_sockets_lie_where_their_path_is_short(tmp_path, monkeypatch):
     assert module._short_folder() is None
     monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / ("x" * 100)))
-    assert len(module._short_folder()) < module.LONGEST_FOLDER
+    assert len(module._short_folder()) < module._LONGEST_FOLDER
 
 
 def test_an_index_opens_the_notebooks_of_a_sweep(tmp_path):

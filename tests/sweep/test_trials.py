@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from uncertlr.cli.sweep import add_commands
+from uncertlr.cli.sweep import add_sweep_commands
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.sweep import read_sweep, run_sweep, trials_table, tuned_sweep
 from uncertlr.sweep.grid import read_study_facts
@@ -125,7 +125,7 @@ def test_the_best_on_validation_goes_on_with_fresh_seeds(sweep, tmp_path, capsys
     assert table["accuracy"].isna().any()
     assert table["done"].all()
     parser = argparse.ArgumentParser()
-    add_commands(parser.add_subparsers())
+    add_sweep_commands(parser.add_subparsers())
     options = parser.parse_args(["tune", str(path), "--root", root, "--output", str(tmp_path / "tuned.yaml")])
     options.command(options)
     assert "carry it out with: uncertlr sweep" in capsys.readouterr().out
