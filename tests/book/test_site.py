@@ -140,6 +140,9 @@ BROKEN_WORDS = r"""[...document.querySelectorAll('.bd-article table.dataframe th
   });
 }).map(head => head.textContent)"""
 
+NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+"""After it the page has the layout of its new width, scroll bars among them."""
+
 HIDDEN_BARS = """[...document.querySelectorAll('.bd-article table')].map(table => {
   let box = table.parentElement;
   while (getComputedStyle(box).overflowX === 'visible') { box = box.parentElement; }
@@ -153,6 +156,7 @@ def test_tables_keep_their_words_whole_and_show_that_they_scroll(tab: Any, page:
     tab.open(address(page), width=WIDTHS[0])
     for width in WIDTHS:
         tab.resize(width)
+        tab.evaluate(NEXT_FRAME)
         assert tab.evaluate(BROKEN_WORDS) == [], f"at {width} px"
         assert tab.evaluate(HIDDEN_BARS) == 0, f"at {width} px"
 
