@@ -367,9 +367,10 @@ class Pixels(nn.Module):
         (lambda o: o, "output.movedim(1, -1)"),
         (lambda o: nn.functional.interpolate(o, scale_factor=2), "output.movedim(1, -1)"),
         (lambda o: {"out": o}, "output['out'].movedim(1, -1)"),
-        (lambda o: {"out": o, "aux": o.detach()}, "output['out']"),
+        (lambda o: {"out": o, "aux": o.detach()}, "output['out'].movedim(1, -1)"),
+        (lambda o: {"out": o * 1.0, "aux": o}, "output['out']"),
         (lambda o: {"logits": o, "aux": o}, "output['logits'].movedim(1, -1)"),
-        (lambda o: (o, o), "output[0]"),
+        (lambda o: (o, o), "output[0].movedim(1, -1)"),
         (lambda o: Output(o, o), "output.logits.movedim(1, -1)"),
         (lambda o: o.flatten(1).unflatten(1, (16, 3)) * 1.0, "output"),
         (lambda o: o.mean((1, 2, 3)), "output.reshape(-1, 1)"),
@@ -403,7 +404,7 @@ def test_classes_on_the_second_axis_are_noticed_where_a_convolution_left_them(ma
 
 def test_probabilities_of_a_sigmoid_are_noticed_behind_views_and_logits_take_them_back():
     model = Pixels(lambda o: o.sigmoid())
-    for view in (lambda o: o.movedim(1, -1), lambda o: o[:, 0].reshape(-1, 1), lambda o: o.reshape(-1, 1)):
+    for view in (lambda o: o.movedim(1, -1), lambda o: o[:, :1].movedim(1, -1), lambda o: o.reshape(-1, 1)):
         with monitored(model, logits=view), pytest.raises(ValueError, match="sigmoid"):
             model(rows())
     with monitored(model, logits=lambda o: torch.logit(o, 1e-6).reshape(-1, 1)) as monitor:

@@ -184,7 +184,7 @@ def _place_of_logits(output: Any) -> tuple[str, Tensor]:
     tensors = [(place, each) for place, each in _members(output) if isinstance(each, Tensor)]
     candidates = [(place, each) for place, each in tensors if each.ndim >= 2 and each.is_floating_point()]
     if len(candidates) != 1:
-        example = f"such as lambda output: {candidates[0][0]}" if candidates else "from the output to the logits"
+        example = f"such as lambda output: {_classes_last(*candidates[0])}" if candidates else "from the output to the logits"
         found = ", ".join(f"{place} {tuple(each.shape)}" for place, each in candidates) or "none"
         raise TypeError(
             f"the model's output, a {type(output).__name__}, has no `logits` and not exactly one tensor of two or more "
@@ -203,6 +203,10 @@ def _members(output: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"output[{index}]", value) for index, value in enumerate(output))
     elif is_dataclass(output):
         yield from ((f"output.{field.name}", getattr(output, field.name)) for field in fields(output))
+
+
+def _classes_last(place: str, found: Tensor) -> str:
+    return f"{place}.movedim(1, -1)" if found.ndim > 2 and _has_channels_second(found) else place
 
 
 def _remedy(place: str, found: Tensor) -> str:
