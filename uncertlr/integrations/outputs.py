@@ -184,7 +184,9 @@ def _place_of_logits(output: Any) -> tuple[str, Tensor]:
     tensors = [(place, each) for place, each in _members(output) if isinstance(each, Tensor)]
     candidates = [(place, each) for place, each in tensors if each.ndim >= 2 and each.is_floating_point()]
     if len(candidates) != 1:
-        example = f"such as lambda output: {_classes_last(*candidates[0])}" if candidates else "from the output to the logits"
+        example = "from the output to the logits"
+        if candidates:
+            example = f"such as lambda output: {_classes_last(*candidates[0])}"
         found = ", ".join(f"{place} {tuple(each.shape)}" for place, each in candidates) or "none"
         raise TypeError(
             f"the model's output, a {type(output).__name__}, has no `logits` and not exactly one tensor of two or more "
