@@ -141,6 +141,16 @@ class ZeroedInPlace(Small):
         return self.out(hidden)
 
 
+class FeaturesReused(Small):
+    """Changes the dropout's input in place when the dropout has run."""
+
+    def forward(self, x):
+        hidden = self.first(x)
+        dropped = self.dropout(hidden)
+        hidden.mul_(3.0)
+        return self.out(dropped)
+
+
 class MaskedClasses(Small):
     """Some classes are impossible."""
 
@@ -274,6 +284,7 @@ LOGITS = {
     "hooked dropout": lambda: _hooked_dropout(),
     "replaced dropout": lambda: _replaced_dropout(),
     "zeroed in place": ZeroedInPlace,
+    "features reused": FeaturesReused,
     "inference mode": FrozenBody,
     "parametrized": lambda: _parametrized(),
     "compiled": lambda: torch.compile(Small(), backend="aot_eager"),
