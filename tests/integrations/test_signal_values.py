@@ -284,6 +284,21 @@ def test_low_precision(dtype, classes):
     assert monitor.value == pytest.approx(exact.value, abs=0.02)
 
 
+def test_a_model_that_turns_autocast_off_is_observed_in_its_own_precision():
+    class FullPrecision(Small):
+        def forward(self, x):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x)
+
+    model, found = sharper(FullPrecision()), []
+    for enabled in (False, True):
+        with monitored(model) as monitor, torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            call(model)
+        found.append((monitor.way, monitor.value))
+    assert found[0] == found[1]
+    assert monitor.way == "head"
+
+
 def test_one_batch_padded_differently_gives_one_value():
     class Tagger(nn.Module):
         def __init__(self):
