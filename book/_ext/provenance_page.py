@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from uncertlr.plots.figure_data import OPEN_LIST, csv_of
+from uncertlr.plots.cell_output import OPEN_LIST, csv_of
 from uncertlr.runs.archive import results_folder, stale_results
 from uncertlr.runs.index import list_runs
 

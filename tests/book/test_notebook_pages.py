@@ -11,7 +11,7 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.plots import INK
-from uncertlr.plots.figure_data import FigureData
+from uncertlr.plots.cell_output import FigureData
 from uncertlr.runs import archive
 from uncertlr.runs.archive import publish, results_folder
 from uncertlr.runs.files import write_json

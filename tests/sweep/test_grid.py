@@ -122,6 +122,9 @@ class TestReading:
             [runs["inverse", seed].run_id] for seed in (5, 7, 3)
         ]
         assert study_of(jobs).rotation("inverse_yoked") == 1
+        assert study_of(jobs).yoked_replay("inverse") == "inverse_yoked"
+        with pytest.raises(ConfigError, match="constant"):
+            study_of(jobs).yoked_replay("constant")
 
     def test_a_source_run_may_stand_any_number_of_seeds_further(self, sweep):
         grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n"

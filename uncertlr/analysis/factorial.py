@@ -68,7 +68,7 @@ def complete_seeds(scores: Mapping[Cell, Mapping[int, float]]) -> list[int]:
 
 
 def factors_of(study: Study) -> Factors:
-    """The fields that the study varies, with their two values in the sweep's order.
+    """The fields that the study varies, with their two values in the sweep's order: the field that changes last comes first.
 
     Raises:
         ConfigError: a field has more than two values, or none varies.
@@ -82,8 +82,8 @@ def factors_of(study: Study) -> Factors:
     varied = {name: both for name, both in values.items() if len(both) > 1}
     if not varied or any(len(both) != 2 for both in varied.values()):
         raise ConfigError(f"{study.name} is no factorial of two values a field; it varies {varied or 'nothing'}")
-    names = [part.partition("=")[0] for part in study.jobs[0].arm.split()]
-    return {name: (varied[name][0], varied[name][1]) for name in sorted(varied, key=names.index)}
+    first_run = {name: [getattr(config, name) for config in configs].index(both[1]) for name, both in varied.items()}
+    return {name: (varied[name][0], varied[name][1]) for name in sorted(varied, key=first_run.__getitem__, reverse=True)}
 
 
 def cell_scores(study: Study, factors: Factors, measure: str = "accuracy") -> dict[Cell, dict[int, float]]:

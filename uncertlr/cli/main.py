@@ -237,7 +237,6 @@ def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in values.items() if value is not None and name != "dataset"}
     config = preset(options.dataset, options.profile, **given)
 
-    import uncertlr.plots.progress  # noqa: F401  # draws the bar
     from uncertlr.runs.store import read_run
     from uncertlr.training.run import run
 

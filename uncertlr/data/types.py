@@ -9,12 +9,12 @@ from torch import Tensor
 
 Inputs = np.ndarray | list[str]
 
-Tell = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Is called where reading a set takes long: with what is done, of how many, and how many are done."""
 
 
-def silent(phase: str, total: int, done: int) -> None:
-    """Tell nobody."""
+def ignore_progress(phase: str, total: int, done: int) -> None:
+    """The default: nothing is reported."""
 
 
 @dataclass(frozen=True)
