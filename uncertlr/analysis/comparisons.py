@@ -66,7 +66,7 @@ def comparison(study: Study, arm: str, against: str) -> pd.Series:
 
 
 def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
-    """One row a comparison of a family, finished or not, in points of final accuracy.
+    """One row per comparison of a family, finished or not, in points of final accuracy.
 
     Args:
         study: whose runs are compared.

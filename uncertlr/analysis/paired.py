@@ -62,7 +62,7 @@ def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0)
     """The mean of paired differences with Student's t interval.
 
     Args:
-        differences: one a seed; at least two, and none missing.
+        differences: one per seed; at least two, and none missing.
         level: of the interval.
         rotation: of the source runs; see `standard_error`.
     """
@@ -80,7 +80,7 @@ def standard_error(differences: Values, rotation: int = 0) -> float:
     the variance.
 
     Args:
-        differences: one a seed in the order in which source runs rotate; at least two.
+        differences: one per seed in the order in which source runs rotate; at least two.
         rotation: how many places further in this order, in a ring, a pair's source run is; 0 where no pairs share runs.
     """
     values = _checked(differences, 2)
@@ -95,7 +95,7 @@ def sign_flip_p_value(differences: Values) -> float:
     """Two-sided p-value of the exact sign-flip test (Fisher 1935): the share of sign assignments at least as extreme.
 
     Args:
-        differences: one a seed, at most 20; all 2**n assignments are enumerated.
+        differences: one per seed, at most 20; all 2**n assignments are enumerated.
 
     >>> sign_flip_p_value([1.0, 1.0, 1.0])
     0.25
@@ -133,7 +133,7 @@ def equivalence_p_value(differences: Values, margin: float = MARGIN, rotation: i
     """The larger p-value of two one-sided t tests that the mean lies within the margin (Schuirmann 1987).
 
     Args:
-        differences: one a seed; at least two.
+        differences: one per seed; at least two.
         margin: largest difference that counts as none.
         rotation: of the source runs; see `standard_error`.
     """

@@ -125,9 +125,9 @@ def _tell_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.nd
         )
     shares = {split: _unknown_share(tokens) for split, tokens in scored.items()}
     if max(shares.values()) > UNKNOWN_SHARE:
-        told = " and ".join(f"{share:.0%} in {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
+        listed = " and ".join(f"{share:.0%} in {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
         warnings.warn(
-            f"{name}: share of unknown words, in no training text or too rare: {told}; put spaces "
+            f"{name}: share of unknown words, in no training text or too rare: {listed}; put spaces "
             "between the words of a script without spaces, else take more training texts or a larger vocab_size",
             UserWarning,
             stacklevel=3,
@@ -155,7 +155,7 @@ def _check_sizes(
 
 @lru_cache
 def known_kind(name: str, kind: str = "auto") -> str:
-    """What a data set holds as far as it can be told before it is read: image, text, or `kind` where only its files tell.
+    """What a data set holds as far as it is known before it is read: image, text, or `kind` where only its files say so.
 
     Raises:
         DataError: no data set has this name.
@@ -184,7 +184,7 @@ def check_data(
     test_examples: int = 0,
     val_fraction: float = 0.1,
 ) -> Preview | None:
-    """Find what `load_data` would refuse, as far as it can be told before the set is decoded.
+    """Find what `load_data` would refuse, as far as it can be known before the set is decoded.
 
     Args:
         name: and the rest: as for `load_data`.

@@ -44,7 +44,7 @@ class Request:
     Attributes:
         name: as it was asked for.
         kind: ``"image"``, ``"text"`` or ``"auto"``.
-        inputs: name of the column of inputs; empty to tell it from the types.
+        inputs: name of the column of inputs; empty to find it by the types.
         labels: name of the column of labels, likewise.
     """
 
@@ -95,7 +95,7 @@ def read_source(
 
 @dataclass(frozen=True)
 class Preview:
-    """What can be told of a set before it is decoded.
+    """What is known of a set before it is decoded.
 
     Attributes:
         kind: ``"image"`` or ``"text"``.
@@ -111,7 +111,7 @@ class Preview:
 
 
 def preview_source(name: str, kind: str, input_column: str, label_column: str) -> Preview | None:
-    """What the footers of a set's files tell; None for a set of the hub that is not in ``UNCERTLR_DATA``.
+    """What the footers of a set's files say; None for a set of the hub that is not in ``UNCERTLR_DATA``.
 
     Raises:
         DataError: files are missing or damaged, or columns cannot be used.

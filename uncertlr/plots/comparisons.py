@@ -17,7 +17,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
 
     Args:
         ax: where to draw.
-        table: a row a comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
+        table: a row per comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
             ``outcome``; where the difference is NaN only the outcome is written. Hollow marks carry no claim: descriptive or
             no contrast.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
@@ -101,7 +101,7 @@ def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
 
     Args:
         ax: where to draw.
-        scores: one a run.
+        scores: one per run.
         colour: of the curve.
     """
     ordered = np.sort(np.asarray(scores, dtype=float))

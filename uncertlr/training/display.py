@@ -108,7 +108,7 @@ class Bar(Callback):
         options: Any = {"total": 1, "desc": progress.title}
         if not self.notebook:
             width = shutil.get_terminal_size().columns - 1
-            # without a number of rows tqdm draws nothing in a terminal that does not tell its size
+            # without a number of rows tqdm draws nothing in a terminal of unknown size
             return tqdm(**options, ncols=width, nrows=20, bar_format="{desc} |{bar:12}|")
         from tqdm.notebook import tqdm as widget
 
