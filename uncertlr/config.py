@@ -10,7 +10,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -315,22 +315,6 @@ def type_name(annotation: Any) -> str:
     if get_origin(annotation) is list:
         return f"list[{type_name(get_args(annotation)[0])}]"
     return str(annotation.__name__)
-
-
-def parameter_cell(config: BaseModel, names: Sequence[str] = ()) -> str:
-    """The source of a notebook's parameters cell: one typed and commented line a field.
-
-    Args:
-        config: the values, a `RunConfig` or another model of plain fields.
-        names: the fields that the notebook reads; none for all.
-    """
-    lines = []
-    for name, field in type(config).model_fields.items():
-        if names and name not in names:
-            continue
-        value = json.dumps(getattr(config, name)) if field.annotation is not bool else str(getattr(config, name))
-        lines.append(f"{name}: {type_name(field.annotation)} = {value}  # {describe_field(name, type(config))}")
-    return "\n".join(lines)
 
 
 def describe_field(name: str, model: type[BaseModel] = RunConfig) -> str:

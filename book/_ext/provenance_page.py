@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from uncertlr.plots.figure_data import OPEN_LIST, csv_of
+from uncertlr.plots.cell_output import OPEN_LIST, csv_of
 from uncertlr.runs.archive import results_folder, stale_results
 from uncertlr.runs.index import list_runs
 
@@ -111,8 +111,8 @@ def studies_markdown() -> Iterator[str]:
         made = described.get("environment", {})
         facts = [f"From {runs}" if runs else "", _machine(made) if "processor" in made else ""]
         facts.append(", ".join(f"{name} {version}" for name, version in made.get("versions", {}).items()))
-        told = "; ".join(fact for fact in facts if fact)
-        yield from [f"`{path.stem}`", f": {told + '. ' if told else ''}{{download}}`JSON </results/{path.name}>`", ""]
+        stated = "; ".join(fact for fact in facts if fact)
+        yield from [f"`{path.stem}`", f": {stated + '. ' if stated else ''}{{download}}`JSON </results/{path.name}>`", ""]
 
 
 def runs_markdown(executed: Path) -> Iterator[str]:

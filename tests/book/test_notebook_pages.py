@@ -11,7 +11,7 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.plots import INK
-from uncertlr.plots.figure_data import FigureData
+from uncertlr.plots.cell_output import FigureData
 from uncertlr.runs import archive
 from uncertlr.runs.archive import publish, results_folder
 from uncertlr.runs.files import write_json
@@ -139,7 +139,7 @@ def test_provenance_names_figures_files_machines_and_saves_csv(project):
     links = {Path(link).name: link for link in re.findall(r'download="" href="([^"]+)"', provenance)}
     assert set(links) == {"study-runs.csv", "study-curves.csv", "costs.json"}
     rows = (project.folder / "out" / "book" / links["study-curves.csv"]).resolve().read_text().splitlines()
-    assert len(rows) == 1 + 2 * 2  # a header, and an epoch and split a row
+    assert len(rows) == 1 + 2 * 2  # a header, and one row per epoch and split
 
 
 def test_a_launch_link_only_where_a_repository_is_configured(project):

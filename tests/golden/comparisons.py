@@ -11,15 +11,16 @@ from uncertlr.analysis.comparisons import FAMILIES, comparisons
 from uncertlr.analysis.factorial import all_changes, effects_table
 from uncertlr.analysis.study import Study, read_study
 from uncertlr.runs.paths import project_folder
+from uncertlr.sweep.grid import read_grid
 
 STORED = Path(__file__).with_name("comparisons.csv")
 STORED_EFFECTS = Path(__file__).with_name("effects.csv")
 
 
 def table() -> pd.DataFrame:
-    """All studies of `sweeps/`, all families; one row a comparison. Trials have no arms to compare."""
+    """All studies of `sweeps/`, all families; one row per comparison. Trials have no arms to compare."""
     sweeps = sorted((project_folder() / "sweeps").glob("*.yaml"))
-    studies = [read_study(str(path)) for path in sweeps if "\ntrials:" not in path.read_text(encoding="utf-8")]
+    studies = [read_study(str(path)) for path in sweeps if not read_grid(path)["trials"]]
     return pd.concat([of_study(study) for study in studies if study.finished], ignore_index=True)
 
 
@@ -34,7 +35,7 @@ def of_study(study: Study) -> pd.DataFrame:
 
 
 def effects() -> pd.DataFrame:
-    """The factorial of the report's code changes: one row an effect, then all changes at once."""
+    """The factorial of the report's code changes: one row per effect, then all changes at once."""
     study = read_study("code-changes")
     found = pd.concat([effects_table(study), all_changes(study)])
     return found.assign(factors=found["factors"].map(" ".join)).rename_axis("effect").reset_index()

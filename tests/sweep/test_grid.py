@@ -19,11 +19,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.notebook_cells import parameters_cell
 from uncertlr.analysis.study import study_of
 from uncertlr.cli import runs
 from uncertlr.cli.sweep import add_sweep_commands
 from uncertlr.cli.sweep_display import SweepDisplay, failures, plan, summary
-from uncertlr.config import parameter_cell, preset
+from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import publish
 from uncertlr.runs.paths import paths_of, project_folder
@@ -122,6 +123,9 @@ class TestReading:
             [runs["inverse", seed].run_id] for seed in (5, 7, 3)
         ]
         assert study_of(jobs).rotation("inverse_yoked") == 1
+        assert study_of(jobs).yoked_replay("inverse") == "inverse_yoked"
+        with pytest.raises(ConfigError, match="constant"):
+            study_of(jobs).yoked_replay("constant")
 
     def test_a_source_run_may_stand_any_number_of_seeds_further(self, sweep):
         grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n"
@@ -410,10 +414,9 @@ def scheduler():
 def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, scheduler, tmp_path):
     jobs = sweep(HEAD + f"base: {SMALL}\narms: {{report: {{rule: threshold, learning_rate: 2e-3}}}}")
     cells = [
-        nbformat.v4.new_code_cell(parameter_cell(preset("digits"))),
+        parameters_cell(preset("digits")),
         nbformat.v4.new_code_cell("print(rule, learning_rate)"),
     ]
-    cells[0].metadata.tags = ["parameters"]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "study.ipynb")
     outcomes = run_sweep(jobs, scheduler=scheduler, notebook=tmp_path / "study.ipynb")

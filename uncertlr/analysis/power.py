@@ -20,7 +20,7 @@ def upper_standard_deviation(differences: Values, confidence: float = CONFIDENCE
     """The upper confidence limit of the standard deviation of paired differences, supposed to be normal.
 
     Args:
-        differences: one a seed; at least two.
+        differences: one per seed; at least two.
         confidence: that the limit is not below the true value.
 
     Raises:

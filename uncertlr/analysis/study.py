@@ -66,7 +66,18 @@ class Study:
         """The arms that replay this arm's runs, or shuffle the signal that they observed."""
         return [other for other in self.arms if self._rule(other) in REPLAYS and arm in self._source_arms(other)]
 
-    def same_rate(self, arm: str) -> str:
+    def yoked_replay(self, arm: str) -> str:
+        """The control that replays the next seed's run of an arm.
+
+        Raises:
+            ConfigError: the study has none.
+        """
+        for control in self.controls(arm):
+            if self.rotation(control) == 1:
+                return control
+        raise ConfigError(f"study {self.name!r} has no arm that replays the next seed's run of {arm!r}")
+
+    def matched_constant_rate(self, arm: str) -> str:
         """The arm with this arm's initial rate and nothing else, where that is not the baseline; else an empty name."""
         rate = self.initial_rate(arm)
         alike = [other for other in self.schedules if self.fixed_rate(other) and self.initial_rate(other) == rate]
@@ -76,7 +87,7 @@ class Study:
         """Whether an arm's rate stays where it starts."""
         return self._rule(arm) == "none" and self._jobs(arm)[0].config.schedule == "constant"
 
-    def matched_rate(self, arm: str) -> str:
+    def matched_mean_rate(self, arm: str) -> str:
         """The arm without feedback at this arm's mean learning rate, as the sweep states it; else an empty name."""
         return self.facts.matched_rates.get(arm, "")
 

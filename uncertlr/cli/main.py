@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    Whatever goes wrong is told in one line on stderr; ``--debug`` shows the traceback before it.
+    Whatever goes wrong is printed in one line on stderr; ``--debug`` shows the traceback before it.
 
     Returns:
         0 when it succeeded, 1 when who read the output went away, such as ``head``, or when something failed that nobody
@@ -123,7 +123,7 @@ def _terminable() -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that raises what it finds wrong, to be told as any other error, and whose commands all know ``--debug``."""
+    """One that raises what it finds wrong, to be printed as any other error, and whose commands all know ``--debug``."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -237,7 +237,6 @@ def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in values.items() if value is not None and name != "dataset"}
     config = preset(options.dataset, options.profile, **given)
 
-    import uncertlr.plots.progress  # noqa: F401  # draws the bar
     from uncertlr.runs.store import read_run
     from uncertlr.training.run import run
 

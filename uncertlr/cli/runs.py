@@ -162,7 +162,7 @@ def _watch(root: Path | None) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from uncertlr.analysis.methods import method_name
-    from uncertlr.cli.curves_figure import save_curves
+    from uncertlr.plots.run_curves import save_curves
     from uncertlr.runs.naming import differing, listed
 
     run = load_named(options.run_id, options.root)

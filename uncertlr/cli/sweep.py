@@ -101,7 +101,7 @@ def _evidence(options: argparse.Namespace) -> None:
         except OSError as error:
             raise ConfigError(f"--csv {options.csv}: {error.strerror or error}") from None
     if options.figures:
-        from uncertlr.book.study_figures import evidence_figures, save_figures
+        from uncertlr.plots.study_figures import evidence_figures, save_figures
 
         print(*save_figures(evidence_figures(study, options.baseline), options.figures), sep="\n")
 

@@ -22,7 +22,7 @@ BAR = 16
 """Characters of a bar."""
 
 ROWS = 20
-"""Lines that tqdm may draw on; by itself it draws none in a terminal that does not tell its size."""
+"""Lines that tqdm may draw on; by itself it draws none in a terminal of unknown size."""
 
 
 def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:

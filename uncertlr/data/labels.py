@@ -12,11 +12,11 @@ from uncertlr.errors import DataError
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of one file, or of one split where files cannot be told.
+    """The labels of one file, or of one split where the files are unknown.
 
     Attributes:
         where: the file or split.
-        values: one a row, as stored.
+        values: one per row, as stored.
         names: of the classes that the values number, or None where they are not named.
     """
 

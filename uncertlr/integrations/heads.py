@@ -42,7 +42,7 @@ class PassRecorder:
     Args:
         model: that is about to run.
         layers: only dense layers inside this module count; None for all.
-        watch_streams: whether to compare the global random streams, which tells what drew from them.
+        watch_streams: whether to compare the global random streams, which shows what drew from them.
     """
 
     def __init__(self, model: nn.Module, layers: nn.Module | None = None, watch_streams: bool = False) -> None:

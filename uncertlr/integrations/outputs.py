@@ -53,7 +53,7 @@ def find_logits(output: Any) -> Tensor:
 def check_logits(logits: object) -> Tensor:
     """What the user's function gave, if it can be logits [..., C].
 
-    A shape does not tell which axis is that of the classes. Where a convolution or an interpolation made the tensor, it is
+    A shape does not say which axis is that of the classes. Where a convolution or an interpolation made the tensor, it is
     the second one.
 
     Raises:

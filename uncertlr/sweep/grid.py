@@ -18,7 +18,7 @@
       inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
       inverse_shuffled: {replay_of: inverse, rule: shuffled} # the rule on the same seed's signal values, shuffled
       replay_of_one: {rule: replay, source_runs: [RUN]}      # replays this one run, of any sweep, on every seed
-      inverse_level: {learning_rate: 6e-4, matched_rate_of: inverse}  # a constant rate at the mean rate of inverse
+      inverse_matched_rate: {learning_rate: 6e-4, matched_rate_of: inverse}  # a constant rate at the mean rate of inverse
 
 Keys that change no run state facts about the study, see `uncertlr.sweep.facts.Facts`:
 

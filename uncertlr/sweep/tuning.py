@@ -28,7 +28,7 @@ def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataF
         partial: show what there is while trials are missing, in place of refusing.
 
     Returns:
-        One row a trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
+        One row per trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
         gave), ``seeds`` (finished), ``done`` (whether each of its runs is finished or diverged), ``accuracy`` and ``loss``
         (means over the seeds; NaN where a run diverged or is missing), ``chosen``.
 
