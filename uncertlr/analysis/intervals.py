@@ -1,7 +1,7 @@
 """Intervals of single samples.
 
-Figures need the intervals of thousands of places at once, so those are computed on arrays, with quantiles of SciPy's `special`,
-which, unlike its `stats`, is quick to import.
+Figures need the intervals of thousands of places at once, so those are computed on arrays, with quantiles of SciPy's
+`special`, which, unlike its `stats`, is quick to import.
 """
 
 import numpy as np
