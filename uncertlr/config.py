@@ -3,7 +3,6 @@
 It is the single source of the notebooks' parameter cells, the command line's flags, a sweep's YAML and a run's identity.
 """
 
-import difflib
 import hashlib
 import json
 import math
@@ -17,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from uncertlr.errors import ConfigError
+from uncertlr.errors import ConfigError, hint
 
 RESULT_VERSION = 1
 """Raised whenever a run would train or score differently: stored runs of another version are not the same runs.
@@ -354,9 +353,8 @@ def _whole_number(value: Any) -> Any:
 
 
 def _unknown_message(name: str) -> str:
-    near = difflib.get_close_matches(name, map(shown_name, RunConfig.model_fields), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
-    return f"unknown parameter {name!r}; {hint}"
+    known = map(shown_name, RunConfig.model_fields)
+    return f"unknown parameter {name!r}; {hint(name, known, 'see the table of parameters in the book')}"
 
 
 def _invalid_message(error: ValidationError) -> str:
