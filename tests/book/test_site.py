@@ -161,6 +161,56 @@ def test_tables_keep_their_words_whole_and_show_that_they_scroll(tab: Any, page:
         assert tab.evaluate(HIDDEN_BARS) == 0, f"at {width} px"
 
 
+RESULTS = "book/all_results.html"
+DRAWN = """new Promise(done => {
+  const look = () => document.querySelectorAll('.result-table .dt-container').length === 2
+    ? requestAnimationFrame(() => done(true)) : setTimeout(look, 20);
+  look();
+})"""
+ROWS = "[...document.querySelectorAll('#all-{} tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+HEADS = "[...document.querySelectorAll('#all-runs thead th')].map(head => head.textContent)"
+
+
+def test_results_are_searched_sorted_and_widened(tab: Any) -> None:
+    tab.open(address(RESULTS), width=WIDTHS[0])
+    tab.evaluate(DRAWN)
+    assert [len(tab.evaluate(ROWS.format(name))) for name in ("runs", "comparisons")] == [10, 10]
+    assert len(tab.evaluate(HEADS)) == 6
+    tab.evaluate("document.querySelector('.result-table input[type=search]').focus()")
+    tab.call("Input.insertText", text="imdb report_epoch")
+    assert {(data, method) for data, method, *_ in tab.evaluate(ROWS.format("runs"))} == {("imdb", "report_epoch")}
+    tab.evaluate("document.querySelector('#all-runs thead th:last-child').click()")
+    accuracies = [float(row[-1]) for row in tab.evaluate(ROWS.format("runs"))]
+    assert accuracies == sorted(accuracies)
+    assert len(set(accuracies)) > 5
+    tab.evaluate("document.querySelector('.buttons-colvis').click()")
+    tab.evaluate("[...document.querySelectorAll('.dt-button')].find(e => e.textContent === 'run').click()")
+    assert tab.evaluate(HEADS)[-1] == "run"
+    assert tab.errors == []
+
+
+def test_a_figures_run_leads_to_its_row(tab: Any) -> None:
+    tab.open(address("book/executed/controls.html"))
+    link = tab.evaluate("[...document.querySelectorAll('.figure-data a[href*=all_results]')].at(-1).href")
+    run_id = urlsplit(link).fragment
+    tab.open(link)
+    tab.evaluate(DRAWN)
+    row = tab.evaluate(f"document.getElementById('{run_id}').getBoundingClientRect().toJSON()")
+    assert 0 < row["top"] < 900
+
+
+def test_results_are_whole_without_scripts(tab: Any) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.load(address(RESULTS))
+        tree = tab.call("DOM.getDocument")["root"]["nodeId"]
+        rows = tab.call("DOM.querySelectorAll", nodeId=tree, selector="#all-runs tbody tr")["nodeIds"]
+        assert len(rows) > 800
+        assert tab.call("DOM.getBoxModel", nodeId=rows[-1])["model"]["height"] > 0
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
 LEGIBLE = 9.0
 """CSS pixels, of a font."""
 
