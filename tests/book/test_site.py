@@ -21,6 +21,7 @@ FORWARDS = {page for page in FILES if 'http-equiv="refresh"' in (SITE / page).re
 
 PAGES = [page for page in FILES if not page.startswith("_static/") and page not in FORWARDS]
 CHAPTERS = [page for page in PAGES if page.startswith("book/")]
+CODE = [page for page in PAGES if page.startswith("_modules/")]
 AXE = os.environ.get("UNCERTLR_AXE", "")
 
 if not PAGES:
@@ -211,11 +212,15 @@ def test_results_are_whole_without_scripts(tab: Any) -> None:
         tab.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
-LEGIBLE = 9.0
+LEGIBLE = 10.0
 """CSS pixels, of a font."""
 
 SHOWN = """[...document.querySelectorAll('.bd-article figure :is(img, svg[role=img])')].filter(e => e.checkVisibility())
   .map(e => [e.closest('figure').id, e.getBoundingClientRect().width, e.src || '', e.src ? '' : e.outerHTML])"""
+INTERACTIVE = """[...document.querySelectorAll('.interactive svg text')].map(text => {
+  const drawing = text.ownerSVGElement;
+  return parseFloat(getComputedStyle(text).fontSize) * drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
+})"""
 SCALE = re.compile(r"scale\(([\d.]+) -\1\)")
 """Matplotlib draws the glyphs of a text at 100 points, mirrored, and scales them; an index in it is scaled once more."""
 
@@ -241,6 +246,7 @@ def test_text_of_figures_is_legible_on_a_phone(tab: Any, page: str) -> None:
         for figure, shown, image, inline in tab.evaluate(SHOWN)
     }
     assert {figure: size for figure, size in smallest.items() if size < LEGIBLE} == {}
+    assert [size for size in tab.evaluate(INTERACTIVE) if size < LEGIBLE] == []
 
 
 def test_the_size_of_a_text_is_that_of_its_font() -> None:
@@ -253,7 +259,7 @@ def test_the_size_of_a_text_is_that_of_its_font() -> None:
 
 @pytest.mark.skipif(not AXE, reason="set UNCERTLR_AXE to the file axe.min.js of the npm package axe-core")
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("page", [*CHAPTERS, "search.html", "genindex.html"])
+@pytest.mark.parametrize("page", [*CHAPTERS, *CODE[::12], "search.html", "genindex.html"])
 def test_page_is_accessible(tab: Any, page: str, mode: str) -> None:
     tab.open(address(page))
     tab.choose_theme(mode)
