@@ -275,10 +275,10 @@ SCORES = f"['epoch', 'accuracy', 'confidence', 'ece'].map(name => Number({FIGURE
 def assert_scores(tab, curves, epoch):
     values = (epoch, *means_of(curves[epoch]), float(expected_calibration_error(curves[epoch])))
     assert tab.evaluate(SCORES) == pytest.approx(values, abs=1e-6)
-    shown = tab.evaluate("[...document.querySelectorAll('.reliability .point')].length")
-    assert shown == int((curves[epoch].counts > 0).sum())
-    few = tab.evaluate("[...document.querySelectorAll('.reliability .few')].length")
-    assert few == int(((curves[epoch].counts > 0) & (curves[epoch].counts < 20)).sum())
+    counts = curves[epoch].counts
+    for mark, least in (("point", 20), ("count", 1)):
+        drawn = tab.evaluate(f"document.querySelectorAll('.reliability .{mark}').length")
+        assert drawn == int((counts >= least).sum())
 
 
 @pytest.mark.parametrize("width", [390, 1024])
@@ -298,12 +298,16 @@ def test_the_drawn_points_are_the_gaps(tab, tmp_path, curves_over_epochs):
         "[...document.querySelectorAll('.reliability .point')].map(p => [p.cx.baseVal.value, p.cy.baseVal.value])"
     )
     curve = curves_over_epochs[5]
-    full = curve.counts > 0
-    drawn, gaps = np.array(points), (curve.accuracy - curve.confidence)[full].numpy()
-    assert np.corrcoef(drawn[:, 0], curve.confidence[full].numpy())[0, 1] == pytest.approx(1)
+    large, full = curve.counts >= 20, curve.counts > 0
+    drawn, gaps = np.array(points), (curve.accuracy - curve.confidence)[large].numpy()
+    assert np.corrcoef(drawn[:, 0], curve.confidence[large].numpy())[0, 1] == pytest.approx(1)
     assert np.corrcoef(drawn[:, 1], gaps)[0, 1] == pytest.approx(-1)  # up is down in a drawing
     zero = tab.evaluate("document.querySelector('.reliability .limit').y1.baseVal.value")
     assert ((drawn[:, 1] < zero) == (gaps > 0)).all()
+    heights = tab.evaluate(
+        "[...document.querySelectorAll('.reliability .count')].map(bar => bar.getBoundingClientRect().height)"
+    )
+    assert np.corrcoef(heights, curve.counts[full].log10().numpy())[0, 1] == pytest.approx(1)
 
 
 def test_without_scripts_a_table_has_the_scores_of_each_epoch(curves_over_epochs):

@@ -1,12 +1,14 @@
 (root, data) => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
-  const WIDTH = 640, LEFT = 76, RIGHT = 626, HEIGHT = 470;
+  const WIDTH = 640, LEFT = 88, RIGHT = 626, HEIGHT = 470;
   const GAP = { from: 34, to: 254 }, COUNTS = { from: 304, to: 414 };
   const across = (confidence) => LEFT + confidence * (RIGHT - LEFT);
-  const largest = Math.max(...data.curves.flat().map(([, , confidence, accuracy]) => Math.abs(accuracy - confidence)));
-  const limit = Math.ceil(largest * 10) / 10;
-  const up = (gap) => GAP.to - ((gap + limit) / (2 * limit)) * (GAP.to - GAP.from);
+  // in a bin of few examples a gap is noise
+  const large = (bins) => bins.filter(([, count]) => count >= data.few);
+  const gaps = data.curves.flatMap(large).map(([, , confidence, accuracy]) => accuracy - confidence);
+  const least = Math.floor(Math.min(-0.1, ...gaps) * 10) / 10, most = Math.ceil(Math.max(0.1, ...gaps) * 10) / 10;
+  const up = (gap) => GAP.to - ((gap - least) / (most - least)) * (GAP.to - GAP.from);
   const decades = Math.ceil(Math.log10(Math.max(...data.curves.flat().map(([, count]) => count)) + 1));
   // half a decade below 1, so that a bin with one example is seen
   const high = (count) => COUNTS.to - ((Math.log10(count) + 0.5) / (decades + 0.5)) * (COUNTS.to - COUNTS.from);
@@ -31,7 +33,7 @@
   });
   draw("line", { class: "limit", x1: LEFT, x2: RIGHT, y1: up(0), y2: up(0) }, svg);
   const tick = (y, text) => draw("text", { x: LEFT - 8, y: y + 6, "text-anchor": "end" }, svg, text);
-  [-limit, 0, limit].forEach((gap) => tick(up(gap), gap ? gap.toFixed(1).replace("-", "−") : "0"));
+  [least, 0, most].forEach((gap) => tick(up(gap), gap ? gap.toFixed(1).replace("-", "−") : "0"));
   Array.from({ length: decades + 1 }, (_, power) => 10 ** power)
     .filter((count, power) => power % 2 === 0 || decades < 3)
     .forEach((count) => tick(high(count), count.toLocaleString("en")));
@@ -57,14 +59,12 @@
   const answer = () => {
     const chosen = Number(slider.value), bins = data.curves[chosen];
     plot.replaceChildren();
-    const many = bins.filter(([, count]) => count >= data.few);
-    const points = many.map(([, , confidence, accuracy]) => `${across(confidence)},${up(accuracy - confidence)}`);
+    const points = large(bins).map(([, , confidence, accuracy]) => [across(confidence), up(accuracy - confidence)]);
     draw("polyline", { class: "trace", points: points.join(" ") }, plot);
-    bins.forEach(([bin, count, confidence, accuracy]) => {
-      const filled = count >= data.few ? "point" : "point few";
-      draw("circle", { class: filled, cx: across(confidence), cy: up(accuracy - confidence), r: 5 }, plot);
+    points.forEach(([cx, cy]) => draw("circle", { class: "point", cx, cy, r: 5 }, plot));
+    bins.forEach(([bin, count]) => {
       const from = across(bin / data.bins), width = across((bin + 1) / data.bins) - from;
-      draw("rect", { class: "bar", x: from + 2, width: width - 4, y: high(count), height: COUNTS.to - high(count) }, plot);
+      draw("rect", { class: "count", x: from + 2, width: width - 4, y: high(count), height: COUNTS.to - high(count) }, plot);
     });
     const total = bins.reduce((sum, [, count]) => sum + count, 0);
     const mean = (value) => bins.reduce((sum, bin) => sum + bin[1] * value(bin), 0) / total;

@@ -6,7 +6,7 @@ from uncertlr.book.interactive.figure import InteractiveFigure
 from uncertlr.metrics import ReliabilityCurve, expected_calibration_error
 
 FEW = 20
-"""Examples below which a bin's point is drawn hollow, and no line leads to it."""
+"""A bin with fewer examples has no point: its gap is noise."""
 
 
 def reliability_over_epochs(curves: Mapping[int, ReliabilityCurve], *, initial: int | None = None) -> InteractiveFigure:
