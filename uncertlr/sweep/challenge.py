@@ -25,7 +25,7 @@ from uncertlr.sweep.grid import Job, read_study_facts, read_sweep
 from uncertlr.training.own import own
 
 RULE_PARTS = ("init", "update", "factor", "signal_range")
-SCHEDULES: dict[str, dict[str, str]] = {"constant": {}, "one_cycle": {"schedule": "one_cycle"}}
+FIXED_ARMS: dict[str, dict[str, str]] = {"constant": {}, "one_cycle": {"schedule": "one_cycle"}}
 """Arms that every rule is compared with."""
 
 TRIAL_SIGNALS = [1.0 - step / 500 for step in range(501)]
@@ -75,16 +75,16 @@ def write_challenge(
     module = _imported(file, root)
     rule = _rule_of(module, file)
     arm, folder = type(rule).__name__, Path(str(module.__file__)).parent
-    if arm in SCHEDULES:
+    if arm in FIXED_ARMS:
         raise ConfigError(f"{file}: {arm!r} is the name of a schedule that the rule is compared with; name the class anew")
     own_rule = own(preset(dataset, profile), rule=rule).own_rule
-    arms = {**SCHEDULES, arm: {"rule": "own", "own_rule": own_rule}, f"{arm}_yoked": {"replay_of": arm}}
-    grid = {"experiment": dataset, "profile": profile, "baselines": list(SCHEDULES), "seeds": seeds}
+    arms = {**FIXED_ARMS, arm: {"rule": "own", "own_rule": own_rule}, f"{arm}_yoked": {"replay_of": arm}}
+    grid = {"experiment": dataset, "profile": profile, "baselines": list(FIXED_ARMS), "seeds": seeds}
     text = yaml.safe_dump({**grid, "base": dict(base or {}), "arms": arms}, sort_keys=False).encode()
     sweep = folder / f"sweep-{hashlib.sha256(text).hexdigest()[:8]}.yaml"
     write_atomically(sweep, text)
     jobs = (
-        job if job.arm in SCHEDULES else replace(job, config=job.config.replace(root=str(folder)))
+        job if job.arm in FIXED_ARMS else replace(job, config=job.config.replace(root=str(folder)))
         for job in read_sweep(sweep, root)
     )
     return Challenge(arm, tuple(jobs), read_study_facts(sweep))
