@@ -8,7 +8,7 @@ import pytest
 from uncertlr import Threshold, own
 from uncertlr.analysis.study import study_of
 from uncertlr.cli import main
-from uncertlr.cli.challenge import COLUMNS, table
+from uncertlr.cli.challenge import TABLE_COLUMNS, table
 from uncertlr.config import PROFILES
 from uncertlr.errors import ConfigError
 from uncertlr.runs.paths import paths_of
@@ -128,7 +128,7 @@ def test_the_table_compares_the_rule_with_each_of_the_others(rule_file, plant_ru
     jobs = [replace(job, config=job.config.replace(root="")) for job in jobs]
     plant_runs(jobs, lambda of, seed: values[of] + seed / 1000)
     found = table(study_of(jobs, facts=facts), arm)
-    assert list(found.columns) == COLUMNS
+    assert list(found.columns) == TABLE_COLUMNS
     assert found["against"].tolist() == ["constant", "one_cycle", "Slower_yoked"]
     assert found["difference"].tolist() == pytest.approx([4, -1, 1])
     assert found["pairs"].tolist() == [5, 5, 5]

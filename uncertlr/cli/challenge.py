@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from uncertlr.analysis.study import Study
     from uncertlr.sweep import Job
 
-COLUMNS = ["arm", "against", "pairs", "difference", "ci95_low", "ci95_high", "p", "log_rate_distance", "outcome"]
+TABLE_COLUMNS = ["arm", "against", "pairs", "difference", "ci95_low", "ci95_high", "p", "log_rate_distance", "outcome"]
 
 
 def add_command(commands: Any) -> None:
@@ -73,7 +73,7 @@ def table(study: "Study", arm: str) -> "pd.DataFrame":
     from uncertlr.analysis.comparisons import causal_family, comparisons, named_family
 
     families = [[pair for pair in family(study) if pair[0] == arm] for family in (named_family, causal_family)]
-    return pd.concat([comparisons(study, family) for family in families], ignore_index=True)[COLUMNS]
+    return pd.concat([comparisons(study, family) for family in families], ignore_index=True)[TABLE_COLUMNS]
 
 
 def _time(missing: "Sequence[Job]", workers: int) -> str:
