@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TABLE_COLUMNS = ["arm", "against", "pairs", "difference", "ci95_low", "ci95_high", "p", "log_rate_distance", "outcome"]
 
 
-def add_command(commands: Any) -> None:
+def add_challenge_command(commands: Any) -> None:
     """Add the command to a parser's subparsers."""
     challenge = commands.add_parser(
         "challenge", help="compare your own rule with schedules and its replay", allow_abbrev=False

@@ -157,7 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     record.set_defaults(command=_record, parser=record)
 
     sweep.add_sweep_commands(commands)
-    challenge.add_command(commands)
+    challenge.add_challenge_command(commands)
     runs.add_run_commands(commands)
     notebook.add_command(commands)
 
