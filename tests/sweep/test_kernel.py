@@ -1,0 +1,26 @@
+"""How the kernel of an executed notebook ends."""
+
+import nbformat
+import pytest
+
+from uncertlr.sweep.notebook import execute_notebook
+
+SLOW_AFTER_ITS_REPLY = """
+import time
+kernel = get_ipython().kernel
+reply = kernel.shell_handlers["kernel_info_request"]  # the last message of all
+
+async def reply_and_linger(*message):
+    await reply(*message)
+    time.sleep(0.3)
+
+kernel.shell_handlers["kernel_info_request"] = reply_and_linger
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # Jupyter's own
+def test_a_kernel_that_has_just_replied_is_not_interrupted(tmp_path, capfd):
+    cell = nbformat.v4.new_code_cell(SLOW_AFTER_ITS_REPLY)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "short.ipynb")
+    execute_notebook(tmp_path / "short.ipynb", tmp_path / "out.ipynb", {})
+    assert "ERROR" not in capfd.readouterr().err
