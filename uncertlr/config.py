@@ -163,7 +163,7 @@ class RunConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
-        values = {name: _whole_number(name, value) for name, value in stored_names(values).items()}
+        values = {name: _as_declared(name, value) for name, value in stored_names(values).items()}
         unknown = [name for name in values if name not in type(self).model_fields]
         if unknown:
             raise ConfigError(_unknown_message(unknown[0]))
@@ -347,18 +347,26 @@ def parameter_table() -> str:
     return "\n".join(rows)
 
 
-def _whole_number(name: str, value: Any) -> Any:
-    """For a whole number, text such as ``1e3``, as YAML and the command line give it, as the number it stands for."""
-    field = RunConfig.model_fields.get(name)
-    if field is None or not type_name(field.annotation).removeprefix("list[").startswith("int"):
-        return value
+def whole_number(value: Any) -> Any:
+    """The whole number that text such as ``1e3`` stands for, as YAML and the command line give it; else the value itself.
+
+    >>> whole_number("1e3"), whole_number(2.0), whole_number("1.5"), whole_number(True)
+    (1000, 2, '1.5', True)
+    """
     if isinstance(value, list):
-        return [_whole_number("seed", each) for each in value]
+        return [whole_number(each) for each in value]
     try:
-        number = float(value) if isinstance(value, str) else math.nan
+        number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:
         return value
     return int(number) if number.is_integer() else value
+
+
+def _as_declared(name: str, value: Any) -> Any:
+    """A field's value; where the field is a whole number, in the notations of `whole_number`."""
+    field = RunConfig.model_fields.get(name)
+    whole = field is not None and type_name(field.annotation).removeprefix("list[").startswith("int")
+    return whole_number(value) if whole else value
 
 
 def _unknown_message(name: str) -> str:

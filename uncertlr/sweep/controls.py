@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uncertlr.config import RunConfig
+from uncertlr.config import RunConfig, whole_number
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.facts import require_arm
 
@@ -21,7 +21,7 @@ def first_seeds(where: str, fields: Mapping[str, Any], seeds: Sequence[int], who
     Raises:
         ConfigError: there are not so many.
     """
-    count = fields.get("seeds", len(seeds))
+    count = whole_number(fields.get("seeds", len(seeds)))
     if type(count) is not int or not 1 <= count <= len(seeds):
         raise ConfigError(f"{where}: seeds={count!r} must be a count from 1 to {len(seeds)}, of the seeds of {whose}")
     return list(seeds[:count])

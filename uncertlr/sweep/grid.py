@@ -40,7 +40,7 @@ from typing import Any
 
 import yaml
 
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset, stored_names
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, RunConfig, preset, stored_names, whole_number
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.controls import control_runs, first_seeds, without
 from uncertlr.sweep.facts import ARM_FACTS, SWEEP_FACTS, Facts, read_facts
@@ -171,7 +171,7 @@ def _checked(grid: dict[str, Any]) -> dict[str, Any]:
     profile = grid.get("profile", "exact")
     if profile not in list(PROFILES):
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    seeds, trials = _seeds(grid.get("seeds", 1)), grid.get("trials", 0)
+    seeds, trials = _seeds(whole_number(grid.get("seeds", 1))), whole_number(grid.get("trials", 0))
     if type(trials) is not int or trials < 0 or (trials == 0 and "trials" in grid):
         raise ConfigError(f"trials={trials!r} must be a count of at least 1")
     facts = read_facts(grid, arms)
