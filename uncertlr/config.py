@@ -11,6 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -163,10 +164,13 @@ class RunConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
-        values = {name: _as_declared(name, value) for name, value in stored_names(values).items()}
-        unknown = [name for name in values if name not in type(self).model_fields]
-        if unknown:
-            raise ConfigError(_unknown_message(unknown[0]))
+        values = stored_names(values)
+        for name in _whole_number_fields() & values.keys():
+            values[name] = whole_number(values[name])
+        fields = RunConfig.model_fields
+        for name in values:
+            if name not in fields:
+                raise ConfigError(_unknown_message(name))
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -347,6 +351,13 @@ def parameter_table() -> str:
     return "\n".join(rows)
 
 
+@cache
+def _whole_number_fields() -> frozenset[str]:
+    """Fields that hold whole numbers, or lists of them."""
+    fields = RunConfig.model_fields.items()
+    return frozenset(name for name, field in fields if type_name(field.annotation) in ("int", "list[int]"))
+
+
 def whole_number(value: Any) -> Any:
     """The whole number that text such as ``1e3`` stands for, as YAML and the command line give it; else the value itself.
 
@@ -360,13 +371,6 @@ def whole_number(value: Any) -> Any:
     except ValueError:
         return value
     return int(number) if number.is_integer() else value
-
-
-def _as_declared(name: str, value: Any) -> Any:
-    """A field's value; where the field is a whole number, in the notations of `whole_number`."""
-    field = RunConfig.model_fields.get(name)
-    whole = field is not None and type_name(field.annotation).removeprefix("list[").startswith("int")
-    return whole_number(value) if whole else value
 
 
 def _unknown_message(name: str) -> str:
