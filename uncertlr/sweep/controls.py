@@ -7,7 +7,7 @@ from uncertlr.config import RunConfig, whole_number
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.facts import require_arm
 
-SOURCES = ("next", "others", "own")
+SOURCE_RUNS = ("next", "others", "own")
 LENGTH_FIELDS = ("epochs", "batch_size", "train_examples", "val_fraction", "signal_every")
 """Fields that fix the number of steps and of observations, which a trace and the run that replays it must share."""
 
@@ -72,7 +72,7 @@ def _check(where: str, fields: Mapping[str, Any], ring: Sequence[int], source_ru
         raise ConfigError(
             f"{where}: rule='shuffled' uses the signal of the same seed's run; leave source_runs={which!r} out"
         )
-    if which in SOURCES:
+    if which in SOURCE_RUNS:
         if which != "own" and len(ring) < 2:
             raise ConfigError(
                 f"{where}: a run never replays itself, so source_runs={which!r} needs at least two seeds of "
@@ -80,7 +80,7 @@ def _check(where: str, fields: Mapping[str, Any], ring: Sequence[int], source_ru
             )
     elif type(which) is not int or not 0 < which < len(ring):
         raise ConfigError(
-            f"{where}: source_runs={which!r} must be one of {', '.join(SOURCES)}, or how many seeds further the source run "
+            f"{where}: source_runs={which!r} must be one of {', '.join(SOURCE_RUNS)}, or how many seeds further the source run "
             f"is, less than the number of seeds of {fields['replay_of']!r}, {len(ring)}"
         )
 
