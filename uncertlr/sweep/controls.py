@@ -80,8 +80,8 @@ def _check(where: str, fields: Mapping[str, Any], ring: Sequence[int], source_ru
             )
     elif type(which) is not int or not 0 < which < len(ring):
         raise ConfigError(
-            f"{where}: source_runs={which!r} must be one of {', '.join(SOURCE_RUNS)}, or how many seeds further the source run "
-            f"is, less than the number of seeds of {fields['replay_of']!r}, {len(ring)}"
+            f"{where}: source_runs={which!r} must be one of {', '.join(SOURCE_RUNS)}, or how many seeds further the source "
+            f"run is, less than the number of seeds of {fields['replay_of']!r}, {len(ring)}"
         )
 
 
