@@ -74,7 +74,8 @@ def test_where_a_run_is_lies_in_its_folder_only_while_it_trains():
     told, after = Told(), Told()
     with pytest.raises(Interrupted, match="epoch 2 of 3") as caught:
         run(TINY, callbacks=[told, Told(stop_after=2)])
-    assert caught.value._render_traceback_() == [str(caught.value)], "IPython shows one line"
+    (line,) = caught.value._render_traceback_()
+    assert "epoch 2 of 3" in line
     assert not told.paths.progress.exists()
     run(TINY, callbacks=[after])
     assert after.events[0] == ("begin", 2)
@@ -101,7 +102,9 @@ def test_text_is_a_line_an_epoch(capsys):
     text.progress(Progress("r", "training", 1, 5, 3, 21, 0.5))
     text.epoch(TRAIN, VAL, {})
     captured = capsys.readouterr()
-    assert captured.out == "epoch 1/5  loss 0.5000  val loss 0.4000  val accuracy 0.9000  rate 1.00e-03  2.0 s\n"
+    first, second = captured.out.splitlines()
+    assert preset("digits", "quick").run_id in first
+    assert second == "epoch 1/5  loss 0.5000  val loss 0.4000  val accuracy 0.9000  rate 1.00e-03  2.0 s"
     assert captured.err == ""
 
 
@@ -134,7 +137,7 @@ def test_a_bar_says_method_epoch_step_loss_and_time_left_in_the_terminals_width(
     drawn.begin(TINY, PATHS, resumed=0)
     drawn.progress(Progress("digits-proportional-s0-0", "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
     drawn.end(None)
-    lines = capsys.readouterr().err.split("\r")
+    lines = [line for line in capsys.readouterr().err.split("\r") if "|" in line]
     assert any(
         all(part in line for part in ("power_law s0", "epoch 2/5", "step 7/21", "loss 0.500", "01:15 left"))
         for line in lines

@@ -5,6 +5,7 @@ from uncertlr.plots.comparisons import differences, points_axis, profile, surviv
 from uncertlr.plots.curves import Series, curves, label_ends, over_seeds, rate, spaced, uncertainty
 from uncertlr.plots.figure_data import figure_table, show
 from uncertlr.plots.images import gallery, picture_rows
+from uncertlr.plots.live import LivePlot
 from uncertlr.plots.progress import Bar
 from uncertlr.plots.style import COLOURS, INK, STYLE, WIDTH, use_style
 
@@ -13,6 +14,7 @@ __all__ = [
     "INK",
     "STYLE",
     "Bar",
+    "LivePlot",
     "WIDTH",
     "Series",
     "calibration_gap",

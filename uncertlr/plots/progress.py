@@ -12,7 +12,7 @@ from uncertlr.runs.files import Arrays
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.progress import Progress, clock, progress_line
 from uncertlr.runs.schema import Row
-from uncertlr.training.progress import Callback, register_display
+from uncertlr.training.progress import Callback, begin_line, register_display, run_line
 
 
 class Bar(Callback):
@@ -28,12 +28,11 @@ class Bar(Callback):
 
     def loaded(self, config: RunConfig, paths: RunPaths) -> None:
         """A line, no bar."""
-        self._write(f"loaded {config.run_id}")
+        self._write(f"loaded {run_line(config)}")
 
     def begin(self, config: RunConfig, paths: RunPaths, resumed: int) -> None:
-        """An empty bar, or one filled up to where the run goes on."""
-        if resumed:
-            self._write(f"continues after epoch {resumed} of {config.epochs}")
+        """A line that says what is trained, and from where it goes on."""
+        self._write(begin_line(config, resumed))
 
     def progress(self, progress: Progress) -> None:
         """Where the run is."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from uncertlr.config import RunConfig
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.progress import Progress, progress_line, write_progress
 from uncertlr.runs.schema import Row
@@ -58,6 +59,11 @@ class Reporter:
         self.told = -math.inf
         self.training_began, self.steps_before = 0.0, 0
         self.seconds_per_example, self.examples_to_evaluate, self.trained = 0.0, 0, False
+
+    @property
+    def where(self) -> str:
+        """How far the run has come, to be said when it is interrupted."""
+        return f"at epoch {self.state.epoch} of {self.state.epochs}" if self.state.epoch else f"while {self.state.phase}"
 
     def loaded(self, paths: RunPaths) -> None:
         """The run was finished before."""
@@ -157,6 +163,22 @@ class ProgressFile(Callback):
             self.path.unlink(missing_ok=True)
 
 
+def run_line(config: RunConfig) -> str:
+    """A run's name, and the settings in which it differs from the usual run on its data.
+
+    >>> run_line(RunConfig(dataset="cifar10", augment=True, rule="threshold", threshold=0.9))
+    'cifar10-threshold-s0-75e6d0b1da16 (threshold=0.9)'
+    """
+    settings = listed(differing(config))
+    return f"{config.run_id} ({settings})" if settings else config.run_id
+
+
+def begin_line(config: RunConfig, resumed: int) -> str:
+    """What is trained, and from where."""
+    where = f", continues after epoch {resumed} of {config.epochs}" if resumed else ""
+    return f"training {run_line(config)}{where}"
+
+
 class Text(Callback):
     """A printed line for each epoch, and for anything else that takes long."""
 
@@ -172,13 +194,12 @@ class Text(Callback):
 
     def loaded(self, config: RunConfig, paths: RunPaths) -> None:
         """Say so."""
-        self.tell(f"loaded {config.run_id}")
+        self.tell(f"loaded {run_line(config)}")
 
     def begin(self, config: RunConfig, paths: RunPaths, resumed: int) -> None:
-        """Say from where it goes on."""
+        """Say what is trained, and from where it goes on."""
         self.epochs = config.epochs
-        if resumed:
-            self._line(f"continues after epoch {resumed} of {config.epochs}")
+        self._line(begin_line(config, resumed))
 
     def progress(self, progress: Progress) -> None:
         """A line if it takes long."""
