@@ -151,3 +151,15 @@ def test_auto_is_a_bar_in_a_terminal_and_text_elsewhere(terminal, monkeypatch):
     assert not shows_widgets()
     assert isinstance(bar(), Bar if terminal else type(None))
     assert [type(each) for each in display_of(TINY.replace(progress="auto"))] == [Bar if terminal else Text]
+
+
+def test_a_notebooks_bar_is_one_widget_that_is_as_full_as_the_run_is_done():
+    drawn = Bar(notebook=True)
+    drawn.progress(Progress("digits-none-s0-0", "loading data", epochs=4))
+    drawn.progress(Progress("digits-none-s0-0", "training", 2, 4, 10, 20, 0.5, 10.0, 75.0))
+    left, bar_itself, right = drawn.bar.container.children
+    assert (bar_itself.value, bar_itself.max) == (30, 80)
+    assert "2/4" in right.value
+    assert "|" not in left.value + right.value
+    drawn.end(None)
+    assert bar_itself.value == bar_itself.max

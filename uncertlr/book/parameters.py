@@ -133,13 +133,15 @@ class _Watch:
         changed = [name for name, value in self.seen.items() if self.names.get(name) != value]
         if not changed:
             return
-        before = ", ".join(f"{name}={self.seen[name]!r}" for name in changed)
-        self.seen = {name: self.names.get(name) for name in self.seen}
-        print(f"changed; the cells that have run so far used {before}: run all cells to see all with the new value")
+        now = {name: self.names.get(name) for name in self.seen}
         try:
-            check_values(self.seen)
+            check_values(now)
         except ConfigError as error:
             print(error)
+            return
+        before = ", ".join(f"{name}={self.seen[name]!r}" for name in changed)
+        self.seen = now
+        print(f"changed; the cells that have run so far used {before}: run all cells to see all with the new value")
 
 
 def _watch(shell: Any, parameters: Mapping[str, Any]) -> None:

@@ -63,7 +63,7 @@ class LivePlot(Callback):
     def _draw(self) -> None:
         from matplotlib import pyplot  # in a notebook it also lets figures be displayed
 
-        self.figure, axes = pyplot.subplots(2, 2, figsize=(WIDTH, 4.4), sharex=True)
+        self.figure, axes = pyplot.subplots(2, 2, figsize=(WIDTH, 4.4), sharex=True, layout="constrained")
         pyplot.close(self.figure)  # or the notebook would show it once more at the end of the cell
         for ax, column in zip(axes[0], ("loss", "accuracy"), strict=True):
             _scores(ax, self._rows, column)
@@ -74,6 +74,7 @@ class LivePlot(Callback):
             ax.plot(epochs, y, color=COLOURS[0], linewidth=1, label=label)
             ax.set(xlabel="epoch", ylabel=label, xlim=(0, self._config.epochs))
         axes[1, 0].set_yscale("log")
+        self.figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         self.figure.suptitle(f"{self._config.run_id}, epoch {done} of {self._config.epochs}", fontsize="medium")
         self._show()
 
@@ -95,7 +96,7 @@ def _scores(ax: "Axes", rows: Sequence[Row], column: str) -> None:
     for name, split in splits.items():
         chosen = [row for row in rows if row["split"] == split]
         lines[name] = ([row["epoch"] for row in chosen], [row[column] for row in chosen])
-    curves(ax, lines, "", column, colours=[INK, COLOURS[0]])
+    curves(ax, lines, "", column, colours=[INK, COLOURS[0]]).get_legend().remove()  # the figure has one for both panels
 
 
 def _thinned(steps: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -39,7 +39,7 @@ class Bar(Callback):
         if self.bar is None:
             self.bar = self._new(progress)
         if progress.phase == "training":
-            self.bar.total = progress.epochs * progress.steps
+            self._set_total(progress.epochs * progress.steps)
             self.bar.n = (progress.epoch - 1) * progress.steps + progress.step
         self._draw(progress_line(progress))
 
@@ -66,11 +66,19 @@ class Bar(Callback):
 
         return widget(**options)
 
+    def _set_total(self, total: int) -> None:
+        self.bar.total = total
+        if self.notebook:
+            _, drawn, _ = self.bar.container.children
+            drawn.max = total
+
     def _draw(self, text: str) -> None:
-        if not self.notebook:
-            self.bar.ncols = shutil.get_terminal_size().columns - 1
         escaped = text.replace("{", "{{").replace("}", "}}")
-        self.bar.bar_format = f"{{desc}} |{{bar:12}}| {escaped}"
+        if self.notebook:
+            self.bar.bar_format = f"{{desc}} {{bar}} {escaped}"
+        else:
+            self.bar.ncols = shutil.get_terminal_size().columns - 1
+            self.bar.bar_format = f"{{desc}} |{{bar:12}}| {escaped}"
         self.bar.refresh()
 
     def _write(self, line: str) -> None:
