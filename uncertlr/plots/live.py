@@ -96,7 +96,9 @@ def _scores(ax: "Axes", rows: Sequence[Row], column: str) -> None:
     for name, split in splits.items():
         chosen = [row for row in rows if row["split"] == split]
         lines[name] = ([row["epoch"] for row in chosen], [row[column] for row in chosen])
-    curves(ax, lines, "", column, colours=[INK, COLOURS[0]]).get_legend().remove()  # the figure has one for both panels
+    curves(ax, lines, "", column, colours=[INK, COLOURS[0]])
+    if (legend := ax.get_legend()) is not None:
+        legend.remove()  # the figure has one for both panels
 
 
 def _thinned(steps: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
