@@ -301,7 +301,8 @@ def preset(dataset: str, profile: str = "exact", **changes: Any) -> RunConfig:
     """
     if profile not in PROFILES:
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    values = {"dataset": dataset, **PRESETS.get(dataset, {}), **PROFILES[profile].get(dataset, {})}
+    named = dataset if isinstance(dataset, str) else ""  # RunConfig refuses anything else
+    values = {"dataset": dataset, **PRESETS.get(named, {}), **PROFILES[profile].get(named, {})}
     return RunConfig(**{**values, **changes})
 
 
