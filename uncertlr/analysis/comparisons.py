@@ -137,7 +137,7 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     """
     baseline = baseline or study.baseline
     if baseline not in study.arms:
-        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     named = [pair for pair in named_family(study) if baseline in study.facts.baselines and pair[0] != baseline]
     in_named = {arm for arm, other in named if other == baseline}
     rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in in_named]

@@ -37,6 +37,8 @@ def execute_notebook(
     import papermill
     from traitlets.config import Config
 
+    from uncertlr.sweep.kernel import QuietKernelManager
+
     known = papermill.inspect_notebook(str(source))
     if "overrides" in known:
         parameters = _other_fields_in_overrides(parameters, set(known))
@@ -59,6 +61,7 @@ def execute_notebook(
                 request_save_on_cell_execute=save_every_cell,
                 cwd=str(source.parent),
                 config=transport,
+                kernel_manager_class=QuietKernelManager,
             )
         except papermill.PapermillExecutionError as error:
             kind = StaleResults if error.ename == "StaleResults" else RunError
