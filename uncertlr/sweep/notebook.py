@@ -79,7 +79,11 @@ def _short_folder() -> str | None:
 
 def _refuse_others_for_lists(source: Path, parameters: dict[str, Any], known: dict[str, Any]) -> None:
     for name, value in parameters.items():
-        if not isinstance(value, list) and str(known.get(name, {}).get("inferred_type_name", "")).startswith("list"):
+        parameter = known.get(name, {})
+        is_list = str(parameter.get("inferred_type_name")).startswith("list") or str(parameter.get("default")).startswith(
+            "["
+        )
+        if is_list and not isinstance(value, list):
             raise ConfigError(f"{source.name}: {name}={value!r} must be a list; write -y '{name}: [{value}]'")
 
 
