@@ -1,6 +1,7 @@
 """What `UncertaintyMonitor` costs: training steps with it over the same steps without, in one process and one thread.
 
-Steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. The memory ratio is of
+Blocks of steps with and without alternate in pairs; a ratio is the median over the pairs, of processor time. Beside it
+stands the same ratio of two blocks without a monitor: what this machine can resolve. The memory ratio is of
 the most that a step holds, by the profiler's record of every allocation, with weights, gradients and Adam's averages. The
 models: the report's CNN and LSTM (head resampled, 32 masks), a small BERT-like encoder with dropout in every layer, and a
 ResNet-18 without dropout (logits of the pass). Run it with ``python -m benchmarks.monitor [PAIRS]``.
@@ -21,6 +22,7 @@ from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.models import CNN, LSTMClassifier
 from uncertlr.schedulers import Threshold, UncertaintyLR
 
+STEPS = 4  # a block
 UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
 
 
@@ -71,30 +73,31 @@ def stepper(model: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Callable
 
 def seconds(step: Callable[[], None]) -> float:
     start = time.process_time()
-    step()
+    for _ in range(STEPS):
+        step()
     return time.process_time() - start
 
 
-def ratio(
+def observed(model: nn.Module, step: Callable[[], None], scheduler: UncertaintyLR) -> tuple[float, str | None]:
+    """Seconds of a block of steps with a monitor, after its first step, and the way that it used."""
+    with UncertaintyMonitor(model, scheduler) as monitor:
+        step()
+        return seconds(step), monitor.way
+
+
+def ratios(
     model: nn.Module, step: Callable[[], None], scheduler: UncertaintyLR, pairs: int
-) -> tuple[float, float, str | None]:
-    plain, ratios, way = [], [], None
+) -> tuple[list[float], list[float], str | None]:
+    """With a monitor over without, and without over without (the noise of this machine), a value a pair."""
     step()
+    with_monitor, without, way = [], [], None
     for pair in range(pairs):
-
-        def observed() -> float:
-            nonlocal way
-            with UncertaintyMonitor(model, scheduler) as monitor:
-                spent = seconds(step)
-            way = monitor.way
-            return spent
-
-        first, second = (observed, lambda: seconds(step)) if pair % 2 else (lambda: seconds(step), observed)
-        one, other = first(), second()
-        with_monitor, without = (one, other) if pair % 2 else (other, one)
-        plain.append(without)
-        ratios.append(with_monitor / without)
-    return statistics.median(ratios), statistics.median(plain), way
+        plain = seconds(step) if pair % 2 else None
+        spent, way = observed(model, step, scheduler)
+        plain = plain or seconds(step)
+        with_monitor.append(spent / plain)
+        without.append(seconds(step) / plain)
+    return with_monitor, without, way
 
 
 def peak_bytes(model: nn.Module, step: Callable[[], None]) -> int:
@@ -121,12 +124,14 @@ def main(pairs: int) -> None:
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, {pairs} pairs")
-    print(f"{'model':10s} {'ratio':>7s} {'ms/step':>8s} {'memory':>7s} {'MB':>7s} way")
+    print(f"{'model':10s} {'ratio':>7s} {'quartiles':>15s} {'without':>8s} {'memory':>7s} {'MB':>7s} way")
     for name, (model, inputs, targets) in cases().items():
         step, scheduler = stepper(model.train(), inputs, targets)
-        share, spent, way = ratio(model, step, scheduler, pairs)
+        shares, noise, way = ratios(model, step, scheduler, pairs)
+        low, middle, high = statistics.quantiles(shares)
         memory, held = memory_ratio(model, step, scheduler)
-        print(f"{name:10s} {share:7.4f} {1000 * spent:8.1f} {memory:7.4f} {held / 1e6:7.1f} {way}", flush=True)
+        spread, alone = f"{low:.4f}..{high:.4f}", statistics.median(noise)
+        print(f"{name:10s} {middle:7.4f} {spread:>15s} {alone:8.4f} {memory:7.4f} {held / 1e6:7.1f} {way}", flush=True)
 
 
 if __name__ == "__main__":

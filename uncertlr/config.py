@@ -3,7 +3,6 @@
 It is the single source of the notebooks' parameter cells, the command line's flags, a sweep's YAML and a run's identity.
 """
 
-import difflib
 import hashlib
 import json
 import math
@@ -11,12 +10,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from uncertlr.errors import ConfigError
+from uncertlr.errors import ConfigError, hint
 
 RESULT_VERSION = 1
 """Raised whenever a run would train or score differently: stored runs of another version are not the same runs.
@@ -163,10 +163,13 @@ class RunConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
-        values = {name: _whole_number(name, value) for name, value in stored_names(values).items()}
-        unknown = [name for name in values if name not in type(self).model_fields]
-        if unknown:
-            raise ConfigError(_unknown_message(unknown[0]))
+        values = stored_names(values)
+        for name in _whole_number_fields() & values.keys():
+            values[name] = _whole_number(values[name])
+        fields = RunConfig.model_fields
+        for name in values:
+            if name not in fields:
+                raise ConfigError(_unknown_message(name))
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -331,13 +334,17 @@ def parameter_table() -> str:
     return "\n".join(rows)
 
 
-def _whole_number(name: str, value: Any) -> Any:
-    """For a whole number, text such as ``1e3``, as YAML and the command line give it, as the number it stands for."""
-    field = RunConfig.model_fields.get(name)
-    if field is None or not type_name(field.annotation).removeprefix("list[").startswith("int"):
-        return value
+@cache
+def _whole_number_fields() -> frozenset[str]:
+    """Fields that hold whole numbers, or lists of them."""
+    fields = RunConfig.model_fields.items()
+    return frozenset(name for name, field in fields if type_name(field.annotation) in ("int", "list[int]"))
+
+
+def _whole_number(value: Any) -> Any:
+    """Text such as ``1e3``, as YAML and the command line give it, as the whole number that it stands for."""
     if isinstance(value, list):
-        return [_whole_number("seed", each) for each in value]
+        return [_whole_number(each) for each in value]
     try:
         number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
@@ -346,9 +353,8 @@ def _whole_number(name: str, value: Any) -> Any:
 
 
 def _unknown_message(name: str) -> str:
-    near = difflib.get_close_matches(name, map(shown_name, RunConfig.model_fields), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
-    return f"unknown parameter {name!r}; {hint}"
+    known = map(shown_name, RunConfig.model_fields)
+    return f"unknown parameter {name!r}; {hint(name, known, 'see the table of parameters in the book')}"
 
 
 def _invalid_message(error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import zipfile
 
 import nbformat
@@ -59,6 +60,45 @@ def test_a_notebook_is_executed_once_and_again_when_something_changed(executions
     (project / "sweeps" / "study.yaml").write_text("baselines: [constant]")
     execute("quickstart", "quick")
     assert len(calls) == 6
+
+
+def test_a_site_is_built_again_only_when_something_changed(executions, monkeypatch):
+    project, _ = executions
+    page, built = project / "book" / "page.md", []
+
+    def pretend(command, **options):
+        built.append(command)
+        index.parent.mkdir(parents=True, exist_ok=True)
+        index.write_text("")
+        return subprocess.CompletedProcess(command, returncode)
+
+    index, returncode = project / "book" / "_build" / "html" / "index.html", 0
+    monkeypatch.setattr(build, "NOTEBOOKS", ())
+    monkeypatch.setattr(build, "check_claims", lambda project: None)
+    monkeypatch.setattr(build.subprocess, "run", pretend)
+    for _ in range(2):
+        assert build.build_book() == index
+    assert len(built) == 1
+    page.write_text("new")
+    returncode = 1
+    for _ in range(2):  # what failed is tried again
+        with pytest.raises(RunError):
+            build.build_book()
+    returncode = 0
+    build.build_book()
+    build.build_book()
+    assert len(built) == 4
+    (project / "uncertlr").mkdir()
+    for change in (
+        (project / "uncertlr" / "new.py").touch,
+        page.unlink,
+        index.unlink,
+        lambda: monkeypatch.setattr(build.importlib.metadata, "distributions", list),
+    ):
+        change()
+        build.build_book()
+        build.build_book()
+    assert len(built) == 8
 
 
 def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions):

@@ -12,7 +12,7 @@ from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import Run
 from uncertlr.sweep import Job, read_sweep
 from uncertlr.sweep.facts import Facts
-from uncertlr.sweep.grid import read_study_facts
+from uncertlr.sweep.file import read_grid
 from uncertlr.training.run import find
 
 REPLAYS = ("replay", "shuffled")
@@ -161,7 +161,7 @@ def read_study(sweep: str, root: str = "", profile: str = "") -> Study:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in named.parent.glob("*.yaml")))
         raise ConfigError(f"no sweep {sweep!r}; name one of {known}, or a YAML file")
-    return study_of(read_sweep(path, root, profile), path.stem, read_study_facts(path))
+    return study_of(read_sweep(path, root, profile), path.stem, read_grid(path).facts)
 
 
 def source_runs_of(study: Study, arm: str) -> list[Run]:

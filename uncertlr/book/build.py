@@ -1,6 +1,7 @@
 """Render the book: execute the notebooks with papermill, then build the site with execution off."""
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -25,12 +26,15 @@ NOTEBOOKS = (
 )
 """In the order in which they are executed: the slowest come first, so that both workers end at about the same time."""
 
+SOURCES = ("book", "notebooks", "uncertlr", "benchmarks", "results", "sweeps", "_config.yml", "_toc.yml", "pyproject.toml")
+"""What the site is made from, beside the installed packages."""
+
 FULL: dict[str, dict[str, Any]] = {"cifar10": {"profile": "full"}, "imdb": {"profile": "full"}}
 """Parameters of the profile ``full``; a notebook's own defaults are the published `standard` runs."""
 
 
 def build_book(profile: str = "quick") -> Path:
-    """Execute what has changed, build the site strictly, and say where it is.
+    """Execute what has changed, build the site strictly, and say where it is; where nothing has changed, only that.
 
     Args:
         profile: ``quick`` and ``standard`` render the published runs and train what is missing of them; ``full`` asks for
@@ -46,6 +50,11 @@ def build_book(profile: str = "quick") -> Path:
     project = project_folder()
     if not (project / "_config.yml").is_file():
         raise RunError("the book is built from a checkout of the project; there is none here")
+    index, built_from = project / "book" / "_build" / "html" / "index.html", project / "book" / "_build" / "sources.sha256"
+    sources = _sources(project, profile)
+    if index.is_file() and built_from.is_file() and built_from.read_text(encoding="utf-8") == sources:
+        return index
+    built_from.unlink(missing_ok=True)
     check_claims(project)
     with ProcessPoolExecutor(max_workers=2, initializer=_one_thread) as pool:
         list(pool.map(execute, NOTEBOOKS, [profile] * len(NOTEBOOKS)))
@@ -54,7 +63,25 @@ def build_book(profile: str = "quick") -> Path:
     result = subprocess.run([*jupyter_book, "build", str(project), *options])
     if result.returncode:
         raise RunError("the site was not built: see the warnings above; each must be mended")
-    return project / "book" / "_build" / "html" / "index.html"
+    write_atomically(built_from, sources.encode())
+    return index
+
+
+def _sources(project: Path, profile: str) -> str:
+    """A digest of everything that the site is made from: the project's files and the installed packages."""
+    made = {project / "book" / name for name in ("_build", "_generated", "executed")}
+    files = [path for name in SOURCES for path in _files(project / name) if not made.intersection(path.parents)]
+    packages = sorted(f"{each.name} {each.version}" for each in importlib.metadata.distributions())
+    digest = hashlib.sha256(json.dumps([profile, sys.version, packages]).encode())
+    for path in _sorted(files):
+        digest.update(str(path.relative_to(project)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [each for each in path.rglob("*") if each.is_file() and "__pycache__" not in each.parts]
 
 
 def check_claims(project: Path) -> None:

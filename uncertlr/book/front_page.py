@@ -55,8 +55,12 @@ RATES = ("report", "constant", "inverse", "one_cycle", "one_cycle_over_uncertain
 
 
 def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
-    """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
-    ends, last = [], 1
+    """Learning rate against epoch of each method's first run, on a logarithmic axis.
+
+    A line that rises and falls again is named at its peak, the highest above its line and the others below; any other line
+    at its end.
+    """
+    peaks, ends, last = [], [], 1
     for method in methods:
         if not method.runs:
             continue
@@ -64,9 +68,20 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
         epochs = run.trace["step"] / (run.trace["step"][-1] + 1) * run.config.epochs
         rates = np.maximum(run.trace["learning_rate"], 1e-6)
         ax.plot(epochs, rates, color=method.colour, linewidth=1.8, label=method.name)
-        ends.append((float(np.log10(rates[-1])), method))
+        peak = int(rates.argmax())
+        if peak > 0 and rates[-1] < 0.1 * rates[peak]:
+            peaks.append((float(rates[peak]), float(epochs[peak]), method))
+        else:
+            ends.append((float(np.log10(rates[-1])), method))
         last = run.config.epochs
-    ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last))
+    highest = max((height for height, _, _ in peaks), default=0.0)
+    for height, epoch, method in peaks:
+        offset, align = (4, "bottom") if height == highest else (-13, "top")
+        ax.annotate(
+            method.name, (epoch, height), (0, offset), textcoords="offset points", ha="center", va=align, color=method.colour
+        )
+    ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last), ylim=(1e-6, 2e-2))
+    ax.grid(axis="x", visible=False)  # no grid line behind the names at the peaks
     for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.34), ends, strict=True):
         label = in_lines(method.name)
         ax.annotate(label, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)

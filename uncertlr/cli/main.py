@@ -217,7 +217,7 @@ def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> ConfigError:
     given = flag.partition("=")[0]
     asked = "--" + given.lstrip("-").replace("_", "-")
     flags = re.findall(r"--[a-z0-9][a-z0-9-]*", parser.format_usage())
-    from uncertlr.sweep.grid import SETTLED
+    from uncertlr.sweep.file import SETTLED
 
     command, name = parser.prog.removeprefix("uncertlr "), asked[2:].replace("-", "_")
     if asked in flags:

@@ -52,7 +52,7 @@ def add_run_commands(commands: Any) -> None:
 
 def _runs(options: argparse.Namespace) -> None:
     from uncertlr.analysis.methods import method_column
-    from uncertlr.runs.index import STATUSES, list_runs
+    from uncertlr.runs.index import STATUSES, list_runs, select_runs
 
     rules = [shown_name(rule) for rule in get_args(RunConfig.model_fields["rule"].annotation)]
     _refuse_unknown("status", options.status, STATUSES)
@@ -68,8 +68,7 @@ def _runs(options: argparse.Namespace) -> None:
         wanted = getattr(options, column).rstrip("/").rpartition("/")[2]
         _refuse_unknown(column, wanted, sorted(set(known))) if known else None
     rule = stored_names({"rule": options.rule})["rule"]
-    chosen = list_runs(root, dataset=options.dataset, rule=rule, status=options.status)["run_id"]
-    table = table[table["run_id"].isin(chosen)]
+    table = select_runs(table, dataset=options.dataset, rule=rule, status=options.status)
     if options.method:
         table = table[table["method"] == options.method]
     table = newest_first(table)

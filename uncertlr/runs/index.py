@@ -39,13 +39,19 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
     rows = {row["run_id"]: row for row in (*_local(root or default_root()), *_published())}
     readable = [{name: _readable(value) for name, value in row.items()} for row in rows.values()]
     table = pd.DataFrame(readable, columns=_columns())
+    table = select_runs(table, dataset=dataset, rule=rule, status=status)
+    return table.sort_values(["dataset", "rule", "seed", "run_id"], ignore_index=True)
+
+
+def select_runs(table: pd.DataFrame, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
+    """The rows of a table of runs that `list_runs` would keep."""
     if dataset:
         names = table["dataset"].fillna("").map(lambda path: path.rstrip("/").rpartition("/")[2])
         table = table[(table["dataset"] == _readable(dataset_path(dataset))) | (names == dataset)]
     for column, wanted in (("rule", rule), ("status", status)):
         if wanted:
             table = table[table[column] == wanted]
-    return table.sort_values(["dataset", "rule", "seed", "run_id"], ignore_index=True)
+    return table
 
 
 def _readable(value: object) -> object:
