@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | runs | show | compare | sweep | notebook | tune | evidence`` and others.
+"""The command line: ``uncertlr run | runs | show | compare | sweep | challenge | notebook | tune | evidence`` and others.
 
 Flags and help come from RunConfig.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
 
 from uncertlr import __version__
-from uncertlr.cli import notebook, runs, sweep
+from uncertlr.cli import challenge, notebook, runs, sweep
 from uncertlr.cli.text import counted
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
@@ -157,6 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     record.set_defaults(command=_record, parser=record)
 
     sweep.add_sweep_commands(commands)
+    challenge.add_challenge_command(commands)
     runs.add_run_commands(commands)
     notebook.add_command(commands)
 
