@@ -15,7 +15,7 @@ from uncertlr.book.claims import Claims
 from uncertlr.config import PROFILES
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.paths import project_folder
-from uncertlr.sweep.grid import read_grid
+from uncertlr.sweep.file import read_grid
 
 
 @pytest.fixture
@@ -126,9 +126,9 @@ def test_the_pilot_began_before_the_page_was_fixed(claims):
 
 def test_the_search_has_as_many_ideas_and_trials_as_the_page_states(claims):
     search, tuned = (read_grid(project_folder() / "sweeps" / f"cifar10-{name}.yaml") for name in ("search", "trials"))
-    claims.check("1. *Ideas.* Ten, each with", numbers=[1], holds=[len(search["arms"]) == 10, search["trials"] == 4])
-    claims.check("with their range of the initial rate, at their seed, 1000.", numbers=search["seeds"])
-    claims.check("Each arm gets 12 trials from a Sobol sequence", numbers=[tuned["trials"]])
+    claims.check("1. *Ideas.* Ten, each with", numbers=[1], holds=[len(search.arms) == 10, search.trials == 4])
+    claims.check("with their range of the initial rate, at their seed, 1000.", numbers=search.seeds)
+    claims.check("Each arm gets 12 trials from a Sobol sequence", numbers=[tuned.trials])
 
 
 def test_the_positive_control_is_the_one_that_the_page_describes(claims):

@@ -5,7 +5,7 @@ import pandas as pd
 from uncertlr.analysis.comparisons import FAMILIES, comparisons
 from uncertlr.analysis.study import Study, read_study
 from uncertlr.runs.paths import project_folder
-from uncertlr.sweep.grid import read_grid
+from uncertlr.sweep.file import read_grid
 
 
 def every_comparison() -> pd.DataFrame:

@@ -10,7 +10,7 @@ from uncertlr.errors import ConfigError
 from uncertlr.runs.naming import arm_name
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
-from uncertlr.sweep.grid import read_grid
+from uncertlr.sweep.file import read_grid
 
 
 def method_name(config: RunConfig) -> str:
@@ -38,7 +38,7 @@ def _arms() -> dict[str, str]:
     arms: dict[str, str] = {}
     for path in sorted((project_folder() / "sweeps").glob("*.yaml")):
         grid = read_grid(path)
-        if not grid["trials"] and not grid["product"]:
+        if not grid.trials and not grid.product:
             for job in read_sweep(path):
                 arms.setdefault(_identity(job.config), job.arm)
     return arms

@@ -21,7 +21,8 @@ from uncertlr.runs.files import write_atomically
 from uncertlr.runs.paths import default_root
 from uncertlr.schedulers import Rule, simulate
 from uncertlr.sweep.facts import Facts
-from uncertlr.sweep.grid import Job, read_study_facts, read_sweep
+from uncertlr.sweep.file import read_grid
+from uncertlr.sweep.grid import Job, read_sweep
 from uncertlr.training.own import own
 
 RULE_PARTS = ("init", "update", "factor", "signal_range")
@@ -87,7 +88,7 @@ def write_challenge(
         job if job.arm in FIXED_ARMS else replace(job, config=job.config.replace(root=str(folder)))
         for job in read_sweep(sweep, root)
     )
-    return Challenge(arm, tuple(jobs), read_study_facts(sweep))
+    return Challenge(arm, tuple(jobs), read_grid(sweep).facts)
 
 
 def rule_in(file: Path, root: str = "") -> Rule:
