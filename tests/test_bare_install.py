@@ -100,6 +100,8 @@ def test_ten_steps_with_torch_and_numpy_alone(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
+    packed = {str(path.relative_to(tmp_path / "installed")) for path in (tmp_path / "installed").rglob("*")}
+    assert [name for name in tracked if name.startswith("uncertlr/") and name not in packed] == [], "code, types, scripts"
     script = tmp_path / "script.py"
     script.write_text(SCRIPT + STEPS)
     installed = str(tmp_path / "installed")

@@ -1,0 +1,155 @@
+"""The protocol's numbers are those of the sweep files, of the stored runs and of the code that judges them."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from uncertlr.analysis.comparisons import comparison
+from uncertlr.analysis.paired import ALPHA, LEAST_LOG_RATE_DISTANCE, MARGIN, SEEDS_FOR_A_CLAIM, sign_flip_p_value
+from uncertlr.analysis.pairs import log_rate_distance_between_seeds
+from uncertlr.analysis.positive_control import Design
+from uncertlr.analysis.study import read_study
+from uncertlr.book.claims import Claims
+from uncertlr.config import PROFILES
+from uncertlr.runs.archive import load_study
+from uncertlr.runs.paths import project_folder
+from uncertlr.sweep.file import read_grid
+
+
+@pytest.fixture
+def claims(monkeypatch):
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    return Claims("protocol")
+
+
+def config(study, arm):
+    return next(job.config for job in read_study(study).jobs if job.arm == arm)
+
+
+def test_the_arms_have_the_settings_that_the_page_states(claims):
+    standard = {
+        arm: config("cifar10-standard", arm) for arm in ("constant", "constant_low", "inverse", "report", "relative")
+    }
+    claims.check("| `constant` | a fixed rate of 1e-3 |", numbers=[standard["constant"].learning_rate])
+    low = standard["constant_low"].learning_rate
+    claims.check("| a fixed rate of 3e-4 | the initial rate of `inverse` |", [low], low == standard["inverse"].learning_rate)
+    report = standard["report"]
+    claims.check(
+        "times 0.5 or 1.1 at every step", numbers=[report.decrease, report.increase], holds=report.decide_every == 1
+    )
+    claims.check(
+        "factor within 0.01 and 10, which are ours", [report.min_factor, report.max_factor], report.threshold == 0.5
+    )
+    claims.check("the threshold is 1.1 times the running mean of the signal", [standard["relative"].scale])
+    regulating = config("cifar10-regulating", "regulating")
+    claims.check(
+        "with its threshold at 0.74 of the maximum and its factor within 0.3 and 10",
+        [regulating.threshold, regulating.min_factor, regulating.max_factor],
+    )
+
+
+def test_the_matched_rate_is_the_mean_of_the_rates(claims):
+    study = read_study("cifar10-regulating")
+    claims.check(
+        "a fixed rate: the geometric mean of all rates of all ten `regulating` runs",
+        holds=len(study.arms["regulating"]) == 10,
+    )
+    logs = [np.log(run.trace["learning_rate"]).mean() for run in study.arms["regulating"].values()]
+    matched = study.initial_rate(study.matched_mean_rate("regulating"))
+    assert float(f"{math.exp(np.mean(logs)):.1e}") == matched
+
+
+def test_the_statistics_are_those_of_the_code(claims):
+    claims.check("a margin of **0.5 points** of accuracy, not adjusted", numbers=[100 * MARGIN])
+    claims.check("whose log rates lie less than 0.05 apart", numbers=[LEAST_LOG_RATE_DISTANCE])
+    claims.check("ten pairs or more, both one-sided tests at most 0.05", numbers=[ALPHA], holds=SEEDS_FOR_A_CLAIM == 10)
+    smallest = min(sign_flip_p_value(signs) for signs in itertools.product((-1.0, 1.0), repeat=5))
+    claims.check("cannot give a p-value below 0.0625", numbers=[smallest])
+
+
+def test_the_profiles_are_those_of_the_code(claims):
+    images, texts = PROFILES["standard"]["cifar10"], PROFILES["standard"]["imdb"]
+    claims.check(
+        "| `standard` | 20,000 CIFAR-10 images; 10,000 IMDB reviews | 12; 6 |",
+        numbers=[images["train_examples"], texts["train_examples"], images["epochs"], texts["epochs"]],
+    )
+
+
+def test_what_was_known_is_what_is_stored(claims):
+    found, standard, tuned = (read_study(f"cifar10-{name}") for name in ("found-controls", "standard", "tuned"))
+    ahead = comparison(found, "one_cycle_over_uncertainty", "one_cycle")
+    claims.check(
+        "the rule was 0.9 points (0.5 to 1.2) ahead of tuned one-cycle on seeds 1001 to 1010.",
+        numbers=[
+            ahead["difference"],
+            ahead["ci95_low"],
+            ahead["ci95_high"],
+            min(found.arms["one_cycle"]),
+            max(found.arms["one_cycle"]),
+        ],
+    )
+    claims.check(
+        "of the ten seeds lie 0.049 apart", numbers=[log_rate_distance_between_seeds(found, "one_cycle_over_uncertainty")]
+    )
+    on_text = read_study("imdb-found").arms["one_cycle_over_uncertainty"]
+    logs = [np.log(on_text[seed].trace["learning_rate"].clip(1e-12)) for seed in sorted(on_text)[:7]]
+    claims.check("when the test's CIFAR-10 runs and seven of ten pairs of IMDB were finished", holds=len(on_text) == 10)
+    claims.check("deviation of the log rate between seeds 0.27)", numbers=[np.sqrt(np.var(logs, axis=0, ddof=1).mean())])
+    cosine, cycle, report = (comparison(tuned, arm, "constant") for arm in ("cosine", "one_cycle", "report"))
+    claims.check(
+        "`cosine` without warm-up was 1.9 points behind tuned `constant` and tuned `one_cycle` 3.7 points ahead of it.",
+        numbers=[-cosine["difference"], cycle["difference"]],
+    )
+    claims.check("tuned `report` was 6.2 points behind tuned `constant`", numbers=[-report["difference"]])
+    untuned = comparison(standard, "report", "constant")
+    claims.check("the rule was 12.3 points behind `constant`", numbers=[-untuned["difference"]])
+    text = comparison(read_study("imdb-found"), "one_cycle_over_uncertainty", "cosine")
+    claims.check("was 2.6 points ahead of `cosine` with the rate of CIFAR-10.", numbers=[text["difference"]])
+
+
+def test_the_pilot_began_before_the_page_was_fixed(claims):
+    study = read_study("cifar10-standard")
+    pilot = [study.arms[arm][seed].record for arm in ("constant", "report", "report_epoch") for seed in range(3)]
+    began = sorted(record["began"][11:16] for record in pilot)
+    claims.check(
+        "on CIFAR-10 they began on the 23rd between 17:34 and 17:53",
+        numbers=[17, 34, 17, 53],
+        holds=[
+            began[0] == "17:34",
+            began[-1] == "17:53",
+            all(record["began"] < study.facts.protocol_fixed for record in pilot),
+        ],
+    )
+
+
+def test_the_search_has_as_many_ideas_and_trials_as_the_page_states(claims):
+    search, tuned = (read_grid(project_folder() / "sweeps" / f"cifar10-{name}.yaml") for name in ("search", "trials"))
+    claims.check("1. *Ideas.* Ten, each with", numbers=[1], holds=[len(search.arms) == 10, search.trials == 4])
+    claims.check("with their range of the initial rate, at their seed, 1000.", numbers=search.seeds)
+    claims.check("Each arm gets 12 trials from a Sobol sequence", numbers=[tuned.trials])
+
+
+def test_the_positive_control_is_the_one_that_the_page_describes(claims):
+    design, stored = Design(), load_study("positive_control")
+    claims.check(
+        "64 units and dropout 0.2 is trained by Adam for 400 steps on batches of 32 fresh examples: 20 Gaussian "
+        "clusters in 20 dimensions",
+        numbers=[
+            *(design.hidden_size, design.dropout, design.steps, design.batch_size),
+            *(design.classes * design.clusters, design.dimensions),
+        ],
+    )
+    claims.check("40 % of the labels are drawn at random.", numbers=[100 * design.label_noise])
+    claims.check("drawn uniformly between 20 % and 80 % of the run", numbers=[100 * design.earliest, 100 * design.latest])
+    claims.check(
+        "exponent 4, smoothing 0.8, factor within 0.01 and 1, initial rate 0.02.",
+        numbers=[
+            *(design.rule.exponent, design.rule.smoothing, design.rule.bounds.low, design.rule.bounds.high),
+            design.learning_rate,
+        ],
+    )
+    first = [row["first_seed"] for row in stored["rows"]]
+    last = max(first) + stored["pairs"] - 1
+    claims.check("- *Repetitions.* 50, on seeds 0 to 499.", numbers=[len(first), min(first), last])
