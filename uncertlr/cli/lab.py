@@ -21,7 +21,7 @@ FOLDERS = ("UNCERTLR_CACHE", "UNCERTLR_DATA", "UNCERTLR_RESULTS", "UNCERTLR_RUNS
 """Environment variables that name folders; a kernel does not start where this command does."""
 
 
-def add_command(commands: Any) -> None:
+def add_lab_command(commands: Any) -> None:
     """Add the command to a parser's subparsers."""
     lab = commands.add_parser("lab", help="open working copies of the notebooks in JupyterLab", allow_abbrev=False)
     lab.add_argument(

@@ -159,7 +159,7 @@ def build_parser() -> argparse.ArgumentParser:
     sweep.add_sweep_commands(commands)
     runs.add_run_commands(commands)
     notebook.add_command(commands)
-    lab.add_command(commands)
+    lab.add_lab_command(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
     book.add_argument(
