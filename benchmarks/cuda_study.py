@@ -34,7 +34,7 @@ SEEDS = tuple(range(1031, 1041))
 """On which what was chosen runs: those of no run of a CPU."""
 
 GRACE_SECONDS = 60.0
-"""In which a sweep that is told to end does so."""
+"""In which a sweep that is asked to end does so."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 python benchmarks/overhead.py --output results/overhead.json
 
 The overhead of a run is what it takes beyond its passes over training and validation data. Runs of two lengths take turns,
-which tells what an epoch leaves on disk. CPU seconds hardly depend on what else the machine does; elapsed seconds do, so the
+which shows what an epoch leaves on disk. CPU seconds hardly depend on what else the machine does; elapsed seconds do, so the
 load is stored with them.
 """
 

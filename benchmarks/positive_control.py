@@ -12,10 +12,11 @@ from pathlib import Path
 
 from uncertlr.analysis.positive_control import PAIRS, Design, repeat_study, summary_of, tune_constant
 from uncertlr.runs import provenance
-from uncertlr.sweep.trials import Range, trials_of
+from uncertlr.sweep.file import Range
+from uncertlr.sweep.trials import trials_of
 
 TRIALS = 12
-RATES = Range(1e-3, 1e-1, log=True)
+RATES = Range(low=1e-3, high=1e-1, log=True)
 TUNING_SEEDS = range(920_000, 920_000 + PAIRS)
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     design, environment = Design(), provenance.environment("cpu")
-    trials = trials_of("constant", {}, {"learning_rate": RATES}, TRIALS).values()
+    trials = trials_of("constant", {"learning_rate": RATES}, TRIALS).values()
     constant = tune_constant(design, [trial["learning_rate"] for trial in trials], TUNING_SEEDS)
     found = summary_of(repeat_study(design, options.repetitions, constant, workers=options.workers))
     print(json.dumps({name: value for name, value in found.items() if name != "rows"}, indent=1))

@@ -138,7 +138,7 @@ class SharedGPU:
 
     @property
     def sweep_seconds(self) -> float:
-        """What a sweep of the report's plan on CIFAR-10 would take at the same steps a second."""
+        """What a sweep of the report's plan on CIFAR-10 would take at the same steps per second."""
         return SWEEP_RUNS * STEPS * self.seconds / self.steps
 
 

@@ -12,7 +12,6 @@ from uncertlr.config import (
     PROFILES,
     SHOWN_NAMES,
     RunConfig,
-    parameter_cell,
     parameter_table,
     preset,
     shown_name,
@@ -164,18 +163,6 @@ def test_presets_and_profiles_are_valid():
             assert preset(name, profile).dataset == name
     with pytest.raises(ConfigError, match="unknown profile 'fast'"):
         preset("digits", "fast")
-
-
-def test_parameter_cell_runs_and_gives_the_configuration_back():
-    config = preset("cifar10", "standard", rule="threshold")
-    names = {}
-    exec(parameter_cell(config), names)
-    assert RunConfig(**{name: names[name] for name in RunConfig.model_fields}) == config
-
-
-def test_parameter_cell_has_one_equals_sign_a_line():
-    """papermill's inspector drops a line with a second one."""
-    assert all(line.count("=") == 1 for line in parameter_cell(RunConfig()).splitlines())
 
 
 def test_parameter_table_has_every_field():

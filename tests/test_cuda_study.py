@@ -10,7 +10,7 @@ from uncertlr.errors import RunError
 from uncertlr.runs.archive import published_ids, results_folder
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
-from uncertlr.sweep.grid import read_grid
+from uncertlr.sweep.file import read_grid
 
 TRIALS = """
 experiment: digits
@@ -73,7 +73,7 @@ def test_a_sweep_that_cannot_begin_stops_the_script(study):
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_books_studies_run_on_seeds_that_no_other_sweep_has(name):
     path = project_folder() / "sweeps" / f"{name}.yaml"
-    assert read_grid(path)["trials"] == 12
+    assert read_grid(path).trials == 12
     others = [each for each in path.parent.glob("*.yaml") if not each.stem.endswith("-tuned")]
     assert not set(SEEDS) & {job.config.seed for each in others for job in read_sweep(each)}
 

@@ -1,6 +1,8 @@
 """Imports go one way: a package may import those of the layers below it, and itself."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,13 @@ def test_imports_go_one_way(path):
 )
 def test_a_breach_is_seen(package, source, breach):
     assert breaches(package, source) == {breach}
+
+
+@pytest.mark.parametrize(("name", "package"), [("UncertaintyLR", "schedulers"), ("run", "training")])
+def test_a_public_name_loads_its_layer_and_those_below(name, package):
+    code = f"from uncertlr import {name}; import sys; print(*[each for each in sys.modules if each.startswith('uncertlr.')])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {each.split(".")[1] for each in result.stdout.split()}
+    depth = next(depth for depth, layer in enumerate(LAYERS) if package in layer)
+    assert package in loaded
+    assert loaded <= set().union(*LAYERS[: depth + 1])

@@ -3,7 +3,6 @@
 Names are imported when they are first used, so that ``import uncertlr`` loads neither torch nor numpy.
 """
 
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +83,6 @@ def __getattr__(name: str) -> Any:
         if not extra or (error.name or "").startswith("uncertlr"):
             raise
         raise ImportError(f"uncertlr.{name} needs the package {error.name!r}: pip install 'uncertlr[{extra}]'") from None
-    if name == "run":
-        with suppress(ImportError):  # without the plots it prints text
-            import_module("uncertlr.plots.progress")
     globals()[name] = value
     return value
 

@@ -3,21 +3,20 @@
 It is the single source of the notebooks' parameter cells, the command line's flags, a sweep's YAML and a run's identity.
 """
 
-import difflib
 import hashlib
 import json
 import math
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from uncertlr.errors import ConfigError
+from uncertlr.errors import ConfigError, hint
 
 RESULT_VERSION = 1
 """Raised whenever a run would train or score differently: stored runs of another version are not the same runs.
@@ -166,7 +165,7 @@ class RunConfig(BaseModel):
     def __init__(self, **values: Any) -> None:
         values = stored_names(values)
         for name in _whole_number_fields() & values.keys():
-            values[name] = _whole_number(values[name])
+            values[name] = whole_number(values[name])
         fields = RunConfig.model_fields
         for name in values:
             if name not in fields:
@@ -318,22 +317,6 @@ def type_name(annotation: Any) -> str:
     return str(annotation.__name__)
 
 
-def parameter_cell(config: BaseModel, names: Sequence[str] = ()) -> str:
-    """The source of a notebook's parameters cell: one typed and commented line a field.
-
-    Args:
-        config: the values, a `RunConfig` or another model of plain fields.
-        names: the fields that the notebook reads; none for all.
-    """
-    lines = []
-    for name, field in type(config).model_fields.items():
-        if names and name not in names:
-            continue
-        value = json.dumps(getattr(config, name)) if field.annotation is not bool else str(getattr(config, name))
-        lines.append(f"{name}: {type_name(field.annotation)} = {value}  # {describe_field(name, type(config))}")
-    return "\n".join(lines)
-
-
 def describe_field(name: str, model: type[BaseModel] = RunConfig) -> str:
     """A field's description, with its choices where there are some."""
     field = model.model_fields[name]
@@ -359,21 +342,24 @@ def _whole_number_fields() -> frozenset[str]:
     return frozenset(name for name, field in fields if type_name(field.annotation) in ("int", "list[int]"))
 
 
-def _whole_number(value: Any) -> Any:
-    """Text such as ``1e3``, as YAML and the command line give it, as the whole number that it stands for."""
+def whole_number(value: Any) -> Any:
+    """The whole number that text such as ``1e3`` stands for, as YAML and the command line give it; else the value itself.
+
+    >>> whole_number("1e3"), whole_number(2.0), whole_number("1.5"), whole_number(True)
+    (1000, 2, '1.5', True)
+    """
     if isinstance(value, list):
-        return [_whole_number(each) for each in value]
+        return [whole_number(each) for each in value]
     try:
-        number = float(value) if isinstance(value, str) else math.nan
+        number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:
         return value
     return int(number) if number.is_integer() else value
 
 
 def _unknown_message(name: str) -> str:
-    near = difflib.get_close_matches(name, map(shown_name, RunConfig.model_fields), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "see the table of parameters in the book"
-    return f"unknown parameter {name!r}; {hint}"
+    known = map(shown_name, RunConfig.model_fields)
+    return f"unknown parameter {name!r}; {hint(name, known, 'see the table of parameters in the book')}"
 
 
 def _invalid_message(error: ValidationError) -> str:

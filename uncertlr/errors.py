@@ -1,5 +1,9 @@
 """The errors a user can meet: each says what is wrong, with which value, and how to mend it."""
 
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 
 class UncertlrError(Exception):
     """Base of every error that uncertlr raises on purpose."""
@@ -46,3 +50,28 @@ class Interrupted(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return [f"interrupted {self.where}; run the cell again to continue"]
+
+
+def hint(name: object, known: Iterable[str], otherwise: str = "") -> str:
+    """What to write in place of an unknown name.
+
+    Args:
+        name: as it was given.
+        known: the names that exist.
+        otherwise: said where none of them is near; if empty, all of them are listed.
+
+    >>> hint("epoch", ["epochs", "seed"])
+    "did you mean 'epochs'?"
+    """
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else otherwise or f"choose from {', '.join(known)}"
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Puts the place (a file, an arm) before the message of a `ConfigError`."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None

@@ -14,7 +14,7 @@ LSTM_PARAMETERS = 20_000 * 128 + 4 * 128 * 256
 
 @functools.cache
 def machine() -> dict[str, float]:
-    """Operations and bytes a second of one thread, the best of several trials."""
+    """Operations and bytes per second of one thread, the best of several trials."""
     left, right = torch.randn(1_024, 1_024), torch.randn(1_024, 1_024)
     source = torch.randn(1 << 24)
     target = torch.empty_like(source)

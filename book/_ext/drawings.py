@@ -39,8 +39,8 @@ def front_accuracies(ax: Axes, palette: Palette) -> None:
 
 
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
-    "front-rates": (front_rates, (4.0, 4.3)),
-    "front-accuracies": (front_accuracies, (4.0, 4.3)),
+    "front-rates": (front_rates, (3.9, 4.3)),
+    "front-accuracies": (front_accuracies, (3.9, 4.3)),
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""
 

@@ -13,6 +13,7 @@ from uncertlr.runs.archive import stale_results
 
 EXECUTED = "book/executed/"
 PROVENANCE = "book/provenance"
+RESULTS = "book/all_results"
 BINDER = "https://mybinder.org"
 HOSTS = {"github.com": "gh", "gitlab.com": "gl"}
 """Where a repository lies, and what Binder calls that place."""
@@ -31,7 +32,7 @@ def launch_address(repository: str, branch: str, notebook: str) -> str:
 
 
 def add_links(app: Sphinx, doctree: nodes.document) -> None:
-    """Under a notebook's title: save it, and where a repository is configured launch it. Runs lead to their provenance."""
+    """Under a notebook's title: save it, and where a repository is configured launch it. Runs lead to their results."""
     docname = app.env.docname
     if not docname.startswith(EXECUTED):
         return
@@ -42,7 +43,7 @@ def add_links(app: Sphinx, doctree: nodes.document) -> None:
     if address := launch_address(app.config.uncertlr_repository, app.config.uncertlr_branch, name):
         links += [nodes.Text(" · "), nodes.reference("", "Launch it on Binder", refuri=address, internal=False)]
     _after_title(doctree, links)
-    page, known = app.builder.get_relative_uri(docname, PROVENANCE), known_runs()
+    page, known = app.builder.get_relative_uri(docname, RESULTS), known_runs()
     for raw in doctree.findall(nodes.raw):
         if raw["format"] == "html" and 'class="figure-data"' in raw.astext():
             raw.children = [nodes.Text(link_runs(raw.astext(), page, known))]
@@ -75,7 +76,7 @@ def say_what_is_stale(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _shows_results(docname: str) -> bool:
-    return docname.startswith(EXECUTED) or docname in {PROVENANCE, "book/index"}
+    return docname.startswith(EXECUTED) or docname in {PROVENANCE, RESULTS, "book/index"}
 
 
 def _after_title(doctree: nodes.document, node: nodes.Node) -> None:

@@ -1,4 +1,4 @@
-"""The page of provenance, read from results/ and from the executed notebooks: runs, machines, versions, data, and CSV."""
+"""The page of provenance, read from results/ and from the executed notebooks: figures, machines, versions, data, and CSV."""
 
 import html
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from uncertlr.plots.figure_data import OPEN_LIST, csv_of
+from uncertlr.plots.cell_output import OPEN_LIST, csv_of
 from uncertlr.runs.archive import results_folder, stale_results
 from uncertlr.runs.index import list_runs
 
@@ -27,13 +27,13 @@ def all_runs() -> pd.DataFrame:
 
 
 def known_runs() -> set[str]:
-    """Runs that have a row on the page: the published ones, and those that the build trained itself."""
+    """Runs that have a row on the page of all results: the published ones, and those that the build trained itself."""
     table = all_runs()
     return set(table.loc[table["status"].isin(["published", "completed"]), "run_id"])
 
 
 def link_runs(line: str, page: str, known: Collection[str]) -> str:
-    """The line beside a figure, its runs' names leading to the page of provenance."""
+    """The line beside a figure, its runs' names leading to the page of all results."""
 
     def link(match: re.Match[str]) -> str:
         run_id = html.unescape(match[1])
@@ -111,23 +111,8 @@ def studies_markdown() -> Iterator[str]:
         made = described.get("environment", {})
         facts = [f"From {runs}" if runs else "", _machine(made) if "processor" in made else ""]
         facts.append(", ".join(f"{name} {version}" for name, version in made.get("versions", {}).items()))
-        told = "; ".join(fact for fact in facts if fact)
-        yield from [f"`{path.stem}`", f": {told + '. ' if told else ''}{{download}}`JSON </results/{path.name}>`", ""]
-
-
-def runs_markdown(executed: Path) -> Iterator[str]:
-    """A table of all published runs, and of those that the pages show and the build trained itself."""
-    table = all_runs()
-    local = {run for figure in drawn_figures(executed) for run in figure.runs}
-    table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
-    yield from ["| run | published in | epochs | accuracy | processor | data | ended |", "|---|---|---|---|---|---|---|"]
-    for row in table.to_dict("records"):
-        accuracy = row["test_accuracy"] if pd.notna(row["test_accuracy"]) else row["val_accuracy"]
-        file = f"`{row['source']}`" if row["status"] == "published" else "trained for this page"
-        yield (
-            f'| <span id="{row["run_id"]}"></span>`{row["run_id"]}` | {file} | {row["epochs"]} | {accuracy:.4f} | '
-            f"{row['processor']} | `{row['data'][:12]}` | {str(row['ended'])[:16]} |"
-        )
+        stated = "; ".join(fact for fact in facts if fact)
+        yield from [f"`{path.stem}`", f": {stated + '. ' if stated else ''}{{download}}`JSON </results/{path.name}>`", ""]
 
 
 def write_csv(folder: Path) -> None:
@@ -135,18 +120,20 @@ def write_csv(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table = all_runs()
     for path in _published():
-        _write(folder / f"{path.stem}-runs.csv", table[table["source"] == path.stem].dropna(axis=1, how="all"))
+        scores = table[table["source"] == path.stem].dropna(axis=1, how="all")
+        write_if_changed(folder / f"{path.stem}-runs.csv", csv_of(scores))
         rows = [
             {"run_id": run_id, **json.loads(line)}
             for run_id, metrics in ((row["run_id"], row["metrics"]) for row in _rows(path, "metrics"))
             for line in metrics.splitlines()
         ]
         curves = pd.DataFrame(rows)
-        _write(folder / f"{path.stem}-curves.csv", curves[[name for name in curves if not name.startswith("bin_")]])
+        curves = curves[[name for name in curves if not name.startswith("bin_")]]
+        write_if_changed(folder / f"{path.stem}-curves.csv", csv_of(curves))
 
 
-def _write(path: Path, table: pd.DataFrame) -> None:
-    content = csv_of(table)
+def write_if_changed(path: Path, content: str) -> None:
+    """Write a text file; one that holds this content already is left alone."""
     if not path.is_file() or path.read_text(encoding="utf-8") != content:
         path.write_text(content, encoding="utf-8")
 
@@ -166,8 +153,8 @@ def _outputs(notebook: Path) -> Iterator[str]:
 
 
 def _link(run: str, known: Collection[str]) -> str:
-    """A run's name, leading to its row. HTML: the rows' anchors are not Sphinx's."""
-    return f'<a href="#{run}"><code>{run}</code></a>' if run in known else f"<code>{run}</code>"
+    """A run's name, leading to its row on the page of all results. HTML: the rows' anchors are not Sphinx's."""
+    return f'<a href="all_results.html#{run}"><code>{run}</code></a>' if run in known else f"<code>{run}</code>"
 
 
 def _examples(record: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import forwards
 import notebook_pages
 import plain_notebooks
 import provenance_page
+import result_tables
 import scaling
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -72,7 +73,9 @@ GENERATORS: dict[str, Callable[[Path], Iterable[str]]] = {
     "figures": lambda project: provenance_page.figures_markdown(project / EXECUTED),
     "published-files": lambda project: provenance_page.files_markdown(DATA.as_posix()),
     "studies": lambda project: provenance_page.studies_markdown(),
-    "runs": lambda project: provenance_page.runs_markdown(project / EXECUTED),
+    "all-runs": lambda project: result_tables.all_runs_markdown(project, EXECUTED, DATA),
+    "all-comparisons": lambda project: result_tables.all_comparisons_markdown(project, DATA),
+    "datatables": lambda project: result_tables.datatables_markdown(),
 }
 
 

@@ -10,8 +10,8 @@ from uncertlr.analysis.comparisons import (
     ablation_family,
     causal_family,
     comparisons,
+    matched_constant_rate_outcome,
     named_family,
-    same_rate_outcome,
     schedule_family,
     verdict_table,
 )
@@ -154,8 +154,8 @@ def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
     for each in runs.values():
         each.factor = np.full(5, {"inverse": 2.0}.get(each.arm, 1.0))
     plant(runs)
-    assert pairs.rates_apart(of(jobs), "inverse", "inverse_yoked") == pytest.approx(np.log(2))
-    assert pairs.rates_apart(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
+    assert pairs.log_rate_distance(of(jobs), "inverse", "inverse_yoked") == pytest.approx(np.log(2))
+    assert pairs.log_rate_distance(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
 
 
 def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):
@@ -173,12 +173,13 @@ def test_an_arm_from_another_rate_is_compared_with_that_rate(plant, jobs):
     for low, word in ((0.03, "equivalent"), (0.0, "helps"), (0.06, "harms")):
         plant(finished(jobs, {"inverse": 0.03, "constant_low": low}))
         found = of(jobs)
-        table = comparisons(found, named_family(found)).set_index(["arm", "against"])["same_rate"]
+        table = comparisons(found, named_family(found)).set_index(["arm", "against"])["matched_constant_rate"]
         assert (table["inverse", "constant"], table["report", "constant"]) == (word, "")
     plant({run_id: each for run_id, each in finished(jobs, {}).items() if each.arm != "constant_low"})
     found = of(jobs)
-    assert comparisons(found, [("inverse", "constant")]).loc[0, "same_rate"] == "missing"
-    assert same_rate_outcome(of([job for job in jobs if job.arm != "constant_low"]), "inverse", "cosine") == "not planned"
+    assert comparisons(found, [("inverse", "constant")]).loc[0, "matched_constant_rate"] == "missing"
+    without_low = of([job for job in jobs if job.arm != "constant_low"])
+    assert matched_constant_rate_outcome(without_low, "inverse", "cosine") == "not planned"
 
 
 def test_pilot_and_processors_are_told(plant, jobs):

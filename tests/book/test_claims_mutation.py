@@ -15,7 +15,7 @@ import pytest
 import uncertlr
 from benchmarks import tables
 from uncertlr.book import examples
-from uncertlr.book.claims import TAG, collected, result_sections
+from uncertlr.book.claims import TAG, collected
 from uncertlr.runs import archive, store
 from uncertlr.runs.paths import project_folder
 from uncertlr.training import rules
@@ -25,24 +25,20 @@ for module in pkgutil.walk_packages(uncertlr.__path__, "uncertlr."):
         importlib.import_module(module.name)  # now, since a module imported while functions are replaced would keep them
 
 
-def about_results(page, quote):
-    """Whether a quote stands in a section about results: there a claim is about stored runs, elsewhere about arithmetic."""
-    return any(" ".join(quote.split()) in " ".join(section.split()) for section in result_sections(page))
+def claims_cells(name):
+    """The sources of a notebook's cells with claims; each must stand alone."""
+    cells = nbformat.read(project_folder() / "notebooks" / f"{name}.ipynb", as_version=4).cells
+    return [cell.source for cell in cells if TAG in cell.metadata.get("tags", [])]
 
 
-def claims_about_results(name):
-    """The sources of a notebook's cells with claims in its sections about results; each must stand alone."""
-    found = []
-    for cell in nbformat.read(project_folder() / "notebooks" / f"{name}.ipynb", as_version=4).cells:
-        if TAG in cell.metadata.get("tags", []):
-            strings = [node.value for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Constant)]
-            sentences = [text for text in strings if isinstance(text, str) and len(text.split()) > 3]
-            if any(about_results(name, text) for text in sentences):
-                found.append(cell.source)
-    return found
+NOTEBOOKS = sorted(path.stem for path in (project_folder() / "notebooks").glob("*.ipynb") if claims_cells(path.stem))
 
 
-NOTEBOOKS = sorted(path.stem for path in (project_folder() / "notebooks").glob("*.ipynb") if claims_about_results(path.stem))
+def executed(source):
+    """The claims of a cell that is executed by itself, as far as it goes."""
+    with collected() as stated, suppress(Exception):  # moved results may break a cell: its other claims did not hold then
+        exec(source, {})
+    return stated
 
 
 def amount(*names):
@@ -89,21 +85,31 @@ def method_of(run):
 
 @pytest.fixture
 def move_results(monkeypatch):
-    """Other results than the stored ones, from now on."""
+    """Other results than the stored ones, from now on; gives a list that grows with each stored result that is read."""
 
     def move():
-        read = store.read_run
+        reads = []
+
+        def noting(function):
+            def noted(*arguments):
+                reads.append(arguments)
+                return function(*arguments)
+
+            return noted
+
+        read = noting(store.read_run)
         for module in ("uncertlr.runs.store", "uncertlr.training.run"):
             monkeypatch.setattr(f"{module}.read_run", lambda paths: moved_run(read(paths)))
         whole_trace = rules.whole_trace
         for module in ("uncertlr.training.rules", "uncertlr.analysis.pairs"):
             monkeypatch.setattr(f"{module}.whole_trace", lambda run: moved_trace(run, whole_trace(run)))
-        load_study, read_costs, read_examples = archive.load_study, tables.read_costs, examples.read_json
+        load_study, read_costs, read_examples = map(noting, (archive.load_study, tables.read_costs, examples.read_json))
         monkeypatch.setattr(archive, "load_study", lambda name: moved(load_study(name), name))
         monkeypatch.setattr(tables, "read_costs", lambda path: moved(read_costs(path), path.name))
         monkeypatch.setattr(examples, "read_json", lambda path: moved(read_examples(path), path.name))
         ids = list(archive.published_ids().items())
         monkeypatch.setattr(archive, "published_ids", lambda: dict(ids[::2]))
+        return reads
 
     return move
 
@@ -115,13 +121,22 @@ def test_every_claim_holds_and_fails_on_moved_results(name, move_results, monkey
     monkeypatch.delenv("UNCERTLR_RESULTS")
     monkeypatch.setattr(IPython.display, "display", lambda *values, **_: None)
     with collected() as stated:
-        for source in claims_about_results(name):
+        for source in claims_cells(name):
             exec(source, {})
     assert [(claim.quote, claim.problem) for claim in stated if claim.problem] == []
-    move_results()
-    with collected() as other:
-        for source in claims_about_results(name):
-            with suppress(Exception):  # moved results may break a cell: its other claims did not hold then
-                exec(source, {})
-    held = {claim.quote for claim in other if not claim.problem and about_results(claim.page, claim.quote)}
+    reads, held = move_results(), set()
+    for source in claims_cells(name):
+        reads.clear()
+        outcomes = executed(source)
+        if reads:  # else its claims are about arithmetic
+            held |= {claim.quote for claim in outcomes if not claim.problem}
     assert held == set(), "claims that hold for any results"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_claim_states_something_that_is_computed(name):
+    calls = [node for source in claims_cells(name) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    for call in calls:
+        if getattr(call.func, "attr", "") == "check":
+            computed = [node for word in call.keywords for node in ast.walk(word.value) if isinstance(node, ast.Name)]
+            assert computed, ast.unparse(call)

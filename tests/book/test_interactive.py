@@ -7,11 +7,13 @@ import pytest
 import torch
 from scipy.special import entr, expit
 
-from uncertlr.book.interactive import dropout_masks, loop, points_on_a_line
+from uncertlr.book.interactive import dropout_masks, loop, points_on_a_line, reliability_over_epochs
 from uncertlr.book.interactive.dropout_masks import answers
 from uncertlr.book.interactive.loop import CHOICES, START, rule_of, simulated_network
 from uncertlr.book.interactive.points_on_a_line import Bumps, fitted, prediction_on_a_line
+from uncertlr.book.interactive.reliability_over_epochs import means_of
 from uncertlr.estimators import Prediction
+from uncertlr.metrics import expected_calibration_error, reliability_curve
 from uncertlr.schedulers import simulate, simulate_loop
 
 pytestmark = pytest.mark.browser
@@ -256,3 +258,73 @@ def test_a_simulated_network_follows_its_curve_by_the_sum_of_the_factors():
     assert [respond(factor) for factor in (1, 2, 1, 5, 1)] == [1.0, 0.75, 0.375, 0.25, 0.25]
     respond = simulated_network([0.5, 0.5], rise=0.2)
     assert [respond(factor) for factor in (1, 2, 10)] == pytest.approx([0.7, 0.9, 1.0])
+
+
+@pytest.fixture
+def curves_over_epochs():
+    """A network whose logits grow with the epochs while its answers stay: ever more confident, never more accurate."""
+    stream = torch.Generator().manual_seed(5)
+    logits, labels = torch.randn(500, 10, generator=stream), torch.randint(0, 10, (500,), generator=stream)
+    logits[torch.arange(250), labels[:250]] += 3
+    return {epoch: reliability_curve((logits * scale).softmax(-1), labels) for epoch, scale in ((1, 0.3), (5, 1), (40, 9))}
+
+
+SCORES = f"['epoch', 'accuracy', 'confidence', 'ece'].map(name => Number({FIGURE}.dataset[name]))"
+
+
+def assert_scores(tab, curves, epoch):
+    values = (epoch, *means_of(curves[epoch]), float(expected_calibration_error(curves[epoch])))
+    assert tab.evaluate(SCORES) == pytest.approx(values, abs=1e-6)
+    counts = curves[epoch].counts
+    for mark, least in (("point", 20), ("count", 1)):
+        drawn = tab.evaluate(f"document.querySelectorAll('.reliability .{mark}').length")
+        assert drawn == int((counts >= least).sum())
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_a_slider_moves_through_the_reliability_of_the_epochs(tab, tmp_path, curves_over_epochs, width):
+    opened(tab, tmp_path, reliability_over_epochs(curves_over_epochs), width)
+    assert_scores(tab, curves_over_epochs, 1)
+    tab.evaluate("document.querySelector('.setting input').focus()")
+    for epoch in (5, 40):
+        press(tab, "ArrowRight")
+        assert_scores(tab, curves_over_epochs, epoch)
+    assert tab.evaluate("document.querySelector('.setting input').getAttribute('aria-valuetext')").endswith("40")
+
+
+def test_the_drawn_points_are_the_gaps(tab, tmp_path, curves_over_epochs):
+    opened(tab, tmp_path, reliability_over_epochs(curves_over_epochs, initial=5))
+    points = tab.evaluate(
+        "[...document.querySelectorAll('.reliability .point')].map(p => [p.cx.baseVal.value, p.cy.baseVal.value])"
+    )
+    curve = curves_over_epochs[5]
+    large, full = curve.counts >= 20, curve.counts > 0
+    drawn, gaps = np.array(points), (curve.accuracy - curve.confidence)[large].numpy()
+    assert np.corrcoef(drawn[:, 0], curve.confidence[large].numpy())[0, 1] == pytest.approx(1)
+    assert np.corrcoef(drawn[:, 1], gaps)[0, 1] == pytest.approx(-1)  # up is down in a drawing
+    zero = tab.evaluate("document.querySelector('.reliability .limit').y1.baseVal.value")
+    assert ((drawn[:, 1] < zero) == (gaps > 0)).all()
+    heights = tab.evaluate(
+        "[...document.querySelectorAll('.reliability .count')].map(bar => bar.getBoundingClientRect().height)"
+    )
+    assert np.corrcoef(heights, curve.counts[full].log10().numpy())[0, 1] == pytest.approx(1)
+
+
+def test_without_scripts_a_table_has_the_scores_of_each_epoch(curves_over_epochs):
+    figure = reliability_over_epochs(curves_over_epochs)
+    values = [float(value) for value in re.findall(r"<td>([\d.]+)</td>", figure.static)]
+    assert values[::4] == [1, 5, 40]
+    assert values[1] == values[5] == values[9]  # the answers stay
+    assert values[2] < values[6] < values[10]
+
+
+@pytest.mark.parametrize(("epochs", "settings", "words"), [([], {}, "curves"), ([1, 5], {"initial": 2}, "initial=2")])
+def test_curves_that_cannot_be_shown_are_refused(curves_over_epochs, epochs, settings, words):
+    with pytest.raises(ValueError, match=words):
+        reliability_over_epochs({epoch: curves_over_epochs[epoch] for epoch in epochs}, **settings)
+
+
+def test_curves_of_different_bins_are_refused(curves_over_epochs):
+    other = reliability_curve(torch.eye(10), torch.arange(10), num_bins=7)
+    with pytest.raises(ValueError, match=r"\[7, 15\]"):
+        reliability_over_epochs(curves_over_epochs | {2: other})

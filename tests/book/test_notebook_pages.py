@@ -11,7 +11,7 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.plots import INK
-from uncertlr.plots.figure_data import FigureData
+from uncertlr.plots.cell_output import FigureData
 from uncertlr.runs import archive
 from uncertlr.runs.archive import publish, results_folder
 from uncertlr.runs.files import write_json
@@ -28,7 +28,12 @@ PROVENANCE = """# Provenance
 ```
 ```{generated} studies
 ```
-```{generated} runs
+"""
+RESULTS = """# All results
+
+{download}`all-runs.csv </book/_generated/data/all-runs.csv>`
+
+```{generated} all-runs
 ```
 """
 CONFIG = preset("digits", "quick", epochs=2, channels=[4, 8], hidden_size=16, train_examples=200, progress="quiet")
@@ -42,9 +47,12 @@ def project(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(EXTENSION))
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "book" / "executed").mkdir(parents=True)
-    (tmp_path / "index.md").write_text("# Index\n\n```{toctree}\nbook/provenance\nbook/glossary\nbook/executed/one\n```\n")
+    (tmp_path / "index.md").write_text(
+        "# Index\n\n```{toctree}\nbook/provenance\nbook/all_results\nbook/glossary\nbook/executed/one\n```\n"
+    )
     (tmp_path / "book" / "glossary.md").write_text("# Glossary\n\n```{glossary}\nentropy\n  Spread.\n```\n")
     (tmp_path / "book" / "provenance.md").write_text(PROVENANCE)
+    (tmp_path / "book" / "all_results.md").write_text(RESULTS)
     arms = {"public": read_run(run(CONFIG)), "local": read_run(run(CONFIG.replace(seed=1)))}
     publish([arms["public"]], "study")
     write_json(results_folder() / "costs.json", {"result_version": 1, "runs": [arms["public"].config.run_id]})
@@ -99,18 +107,19 @@ def build(project, **config):
 
 
 def test_the_page_saves_its_notebook_and_leads_to_its_runs(project):
-    page, provenance, said = build(project)
+    page, _, said = build(project)
     assert said == ""
+    results = (project.folder / "out" / "book" / "all_results.html").read_text(encoding="utf-8")
     saved = re.search(r'<a class="reference download internal" download="" href="([^"]+)">', page)[1]
     out = project.folder / "out" / "book"
     assert (out / "executed" / saved).resolve().read_bytes() == (project.folder / "notebooks" / "one.ipynb").read_bytes()
     assert "binder" not in page
     for arm in project.arms.values():
         name = arm.config.run_id
-        assert f'<a href="../provenance.html#{name}"><code class="run">{name}</code></a>' in page
-        assert f'<span id="{name}"></span>' in provenance
+        assert f'<a href="../all_results.html#{name}"><code class="run">{name}</code></a>' in page
+        assert f'<tr id="{name}">' in results
     assert '<code class="run">gone-s0-1</code>' in page  # nothing is known of it, so it leads nowhere
-    assert 'href="../provenance.html#gone' not in page
+    assert 'href="../all_results.html#gone' not in page
     rows = base64.b64decode(re.search(r'href="data:text/csv;base64,([^"]+)"', page)[1]).decode().splitlines()
     assert len(rows) == 1 + 2 * 2 * 2  # a header, and an arm, epoch and split a row
 
@@ -129,6 +138,22 @@ def test_plain_markdown_becomes_a_figure_with_a_caption_links_and_terms(project)
         assert INK not in drawn.read_text()
 
 
+def test_all_results_have_each_run_with_its_scores_on_the_page_and_in_a_file(project):
+    build(project)
+    out = project.folder / "out" / "book"
+    page = (out / "all_results.html").read_text(encoding="utf-8")
+    heads = re.findall(r'<th scope="col">(.*?)</th>', page)
+    saved = pd.read_csv((out / re.search(r'download="" href="([^"]+)"', page)[1]).resolve())
+    assert list(saved.columns) == heads
+    for arm in project.arms.values():
+        row = re.search(rf'<tr id="{arm.config.run_id}">(.*?)</tr>', page)[1]
+        shown = dict(zip(heads, re.findall(r"<td>(.*?)</td>", row), strict=True))
+        accuracy = arm.summary["test"]["accuracy"]
+        assert float(shown["test accuracy"]) == pytest.approx(accuracy, abs=5e-5)
+        assert saved.set_index("run").loc[arm.config.run_id, "test accuracy"] == pytest.approx(accuracy, rel=1e-5)
+        assert shown["seed"] == str(arm.config.seed)
+
+
 def test_provenance_names_figures_files_machines_and_saves_csv(project):
     _, provenance, _ = build(project)
     record = project.arms["public"].record
@@ -139,7 +164,7 @@ def test_provenance_names_figures_files_machines_and_saves_csv(project):
     links = {Path(link).name: link for link in re.findall(r'download="" href="([^"]+)"', provenance)}
     assert set(links) == {"study-runs.csv", "study-curves.csv", "costs.json"}
     rows = (project.folder / "out" / "book" / links["study-curves.csv"]).resolve().read_text().splitlines()
-    assert len(rows) == 1 + 2 * 2  # a header, and an epoch and split a row
+    assert len(rows) == 1 + 2 * 2  # a header, and one row per epoch and split
 
 
 def test_a_launch_link_only_where_a_repository_is_configured(project):

@@ -21,6 +21,7 @@ FORWARDS = {page for page in FILES if 'http-equiv="refresh"' in (SITE / page).re
 
 PAGES = [page for page in FILES if not page.startswith("_static/") and page not in FORWARDS]
 CHAPTERS = [page for page in PAGES if page.startswith("book/")]
+CODE = [page for page in PAGES if page.startswith("_modules/")]
 AXE = os.environ.get("UNCERTLR_AXE", "")
 
 if not PAGES:
@@ -161,11 +162,65 @@ def test_tables_keep_their_words_whole_and_show_that_they_scroll(tab: Any, page:
         assert tab.evaluate(HIDDEN_BARS) == 0, f"at {width} px"
 
 
-LEGIBLE = 9.0
+RESULTS = "book/all_results.html"
+DRAWN = """new Promise(done => {
+  const look = () => document.querySelectorAll('.result-table .dt-container').length === 2
+    ? requestAnimationFrame(() => done(true)) : setTimeout(look, 20);
+  look();
+})"""
+ROWS = "[...document.querySelectorAll('#all-{} tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+HEADS = "[...document.querySelectorAll('#all-runs thead th')].map(head => head.textContent)"
+
+
+def test_results_are_searched_sorted_and_widened(tab: Any) -> None:
+    tab.open(address(RESULTS), width=WIDTHS[0])
+    tab.evaluate(DRAWN)
+    assert [len(tab.evaluate(ROWS.format(name))) for name in ("runs", "comparisons")] == [10, 10]
+    assert len(tab.evaluate(HEADS)) == 6
+    tab.evaluate("document.querySelector('.result-table input[type=search]').focus()")
+    tab.call("Input.insertText", text="imdb report_epoch")
+    assert {(data, method) for data, method, *_ in tab.evaluate(ROWS.format("runs"))} == {("imdb", "report_epoch")}
+    tab.evaluate("document.querySelector('#all-runs thead th:last-child').click()")
+    accuracies = [float(row[-1]) for row in tab.evaluate(ROWS.format("runs"))]
+    assert accuracies == sorted(accuracies)
+    assert len(set(accuracies)) > 5
+    tab.evaluate("document.querySelector('.buttons-colvis').click()")
+    tab.evaluate("[...document.querySelectorAll('.dt-button')].find(e => e.textContent === 'run').click()")
+    assert tab.evaluate(HEADS)[-1] == "run"
+    assert tab.errors == []
+
+
+def test_a_figures_run_leads_to_its_row(tab: Any) -> None:
+    tab.open(address("book/executed/controls.html"))
+    link = tab.evaluate("[...document.querySelectorAll('.figure-data a[href*=all_results]')].at(-1).href")
+    run_id = urlsplit(link).fragment
+    tab.open(link)
+    tab.evaluate(DRAWN)
+    row = tab.evaluate(f"document.getElementById('{run_id}').getBoundingClientRect().toJSON()")
+    assert 0 < row["top"] < 900
+
+
+def test_results_are_whole_without_scripts(tab: Any) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.load(address(RESULTS))
+        tree = tab.call("DOM.getDocument")["root"]["nodeId"]
+        rows = tab.call("DOM.querySelectorAll", nodeId=tree, selector="#all-runs tbody tr")["nodeIds"]
+        assert len(rows) > 800
+        assert tab.call("DOM.getBoxModel", nodeId=rows[-1])["model"]["height"] > 0
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+LEGIBLE = 10.0
 """CSS pixels, of a font."""
 
 SHOWN = """[...document.querySelectorAll('.bd-article figure :is(img, svg[role=img])')].filter(e => e.checkVisibility())
   .map(e => [e.closest('figure').id, e.getBoundingClientRect().width, e.src || '', e.src ? '' : e.outerHTML])"""
+INTERACTIVE = """[...document.querySelectorAll('.interactive svg text')].map(text => {
+  const drawing = text.ownerSVGElement;
+  return parseFloat(getComputedStyle(text).fontSize) * drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
+})"""
 SCALE = re.compile(r"scale\(([\d.]+) -\1\)")
 """Matplotlib draws the glyphs of a text at 100 points, mirrored, and scales them; an index in it is scaled once more."""
 
@@ -191,6 +246,7 @@ def test_text_of_figures_is_legible_on_a_phone(tab: Any, page: str) -> None:
         for figure, shown, image, inline in tab.evaluate(SHOWN)
     }
     assert {figure: size for figure, size in smallest.items() if size < LEGIBLE} == {}
+    assert [size for size in tab.evaluate(INTERACTIVE) if size < LEGIBLE] == []
 
 
 def test_the_size_of_a_text_is_that_of_its_font() -> None:
@@ -203,7 +259,7 @@ def test_the_size_of_a_text_is_that_of_its_font() -> None:
 
 @pytest.mark.skipif(not AXE, reason="set UNCERTLR_AXE to the file axe.min.js of the npm package axe-core")
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("page", [*CHAPTERS, "search.html", "genindex.html"])
+@pytest.mark.parametrize("page", [*CHAPTERS, *CODE[::12], "search.html", "genindex.html"])
 def test_page_is_accessible(tab: Any, page: str, mode: str) -> None:
     tab.open(address(page))
     tab.choose_theme(mode)

@@ -17,8 +17,9 @@ from papermill.cli import _resolve_type
 from papermill.cli import papermill as papermill_command
 from PIL import Image
 
+from tests.notebook_cells import parameters_cell
 from uncertlr.cli import main
-from uncertlr.config import parameter_cell, preset
+from uncertlr.config import preset
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
 from uncertlr.training.run import run
@@ -79,10 +80,9 @@ def finished_trials(folder):
 def study_notebook(folder):
     """A notebook of a parameters cell and one line."""
     cells = [
-        nbformat.v4.new_code_cell(parameter_cell(preset("digits"))),
+        parameters_cell(preset("digits")),
         nbformat.v4.new_code_cell("print(epochs, channels)"),
     ]
-    cells[0].metadata.tags = ["parameters"]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "study.ipynb")
     return str(folder / "study.ipynb")

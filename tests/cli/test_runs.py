@@ -20,7 +20,7 @@ OTHER = TINY.replace(rule="threshold", learning_rate=2e-3, seed=1)
 
 
 @pytest.fixture
-def tell(capsys):
+def printed(capsys):
     """The lines that a command prints."""
 
     def run_command(*arguments, code=0):
@@ -37,33 +37,33 @@ def began(config, time):
     write_json(paths.record, read_run(paths).record | {"began": time})
 
 
-def test_own_runs_newest_first_and_published_ones_when_asked(tell):
+def test_own_runs_newest_first_and_published_ones_when_asked(printed):
     configs = [TINY.replace(seed=seed) for seed in range(3)]
     for config, time in zip(configs, ("2026-01-02", "2026-01-03", "2026-01-01"), strict=True):
         run(config)
         began(config, f"{time}T00:00:00+00:00")
     publish([read_run(paths_of(configs[1]))], "study")
-    listed = [line.split()[0] for line in tell("runs")]
+    listed = [line.split()[0] for line in printed("runs")]
     assert listed == ["run", configs[0].run_id, configs[2].run_id, "1"]
-    listed = [line.split()[0] for line in tell("runs", "--published")]
+    listed = [line.split()[0] for line in printed("runs", "--published")]
     assert listed == ["run", configs[0].run_id, configs[2].run_id, configs[1].run_id]
-    assert [line.split()[0] for line in tell("runs", "--status", "published")] == ["run", configs[1].run_id]
+    assert [line.split()[0] for line in printed("runs", "--status", "published")] == ["run", configs[1].run_id]
 
 
-def test_rows_that_differ_do_not_look_alike(tell):
+def test_rows_that_differ_do_not_look_alike(printed):
     configs = [TINY, TINY.replace(num_samples=4), TINY.replace(dropout=0.3), TINY.replace(seed=1), OTHER]
     for config in configs:
         run(config)
-    rows = [re.sub(r"^\S+|\d{4}-\d\d-\d\d \d\d:\d\d|0\.\d{4}", "", line) for line in tell("runs")]
+    rows = [re.sub(r"^\S+|\d{4}-\d\d-\d\d \d\d:\d\d|0\.\d{4}", "", line) for line in printed("runs")]
     assert len(set(rows)) == 1 + len(configs)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_lines_fit_the_terminal(tell, columns, monkeypatch):
+def test_lines_fit_the_terminal(printed, columns, monkeypatch):
     run(OTHER.replace(decide_every=3))
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert max(map(len, tell("runs"))) < columns
+    assert max(map(len, printed("runs"))) < columns
 
 
 @pytest.mark.parametrize(
@@ -71,65 +71,65 @@ def test_lines_fit_the_terminal(tell, columns, monkeypatch):
     [("--dataset", "digit", "digits"), ("--rule", "thresholds", "threshold"), ("--status", "complete", "completed"),
      ("--method", "constnt", "constant")],
 )  # fmt: skip
-def test_a_filter_suggests_the_nearest_name(tell, flag, value, near):
+def test_a_filter_suggests_the_nearest_name(printed, flag, value, near):
     run(TINY)
-    (line,) = tell("runs", flag, value, code=2)
+    (line,) = printed("runs", flag, value, code=2)
     assert repr(value) in line
     assert repr(near) in line
 
 
-def test_filters(tell):
+def test_filters(printed):
     run(TINY)
     run(OTHER)
-    assert [line.split()[0] for line in tell("runs", "--rule", "threshold")] == ["run", OTHER.run_id]
-    assert [line.split()[0] for line in tell("runs", "--method", "constant")] == ["run", TINY.run_id]
+    assert [line.split()[0] for line in printed("runs", "--rule", "threshold")] == ["run", OTHER.run_id]
+    assert [line.split()[0] for line in printed("runs", "--method", "constant")] == ["run", TINY.run_id]
 
 
-def test_the_runs_that_are_being_trained(tell):
+def test_the_runs_that_are_being_trained(printed):
     paths = paths_of(TINY)
     paths.directory.mkdir(parents=True)
     write_json(paths.config, TINY.model_dump(include={"dataset", "seed", "rule", "epochs"}))
     owner = {"host": socket.gethostname(), "pid": os.getpid()}
     write_json(paths.record, {"owner": owner, "status": "RUNNING", "data": "0", "examples": {}, "class_names": []})
     write_progress(paths.progress, Progress(TINY.run_id, "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
-    (line,) = tell("runs", "--watch")
+    (line,) = printed("runs", "--watch")
     assert TINY.run_id in line
     assert "epoch 2/5" in line
     assert "01:15" in line
 
 
-def test_show_has_settings_scores_files_and_a_figure(tell, tmp_path):
+def test_show_has_settings_scores_files_and_a_figure(printed, tmp_path):
     finished = read_run(run(OTHER))
-    lines = tell("show", OTHER.run_id, "--figure", tmp_path / "curves.svg")
+    lines = printed("show", OTHER.run_id, "--figure", tmp_path / "curves.svg")
     text = "\n".join(lines)
     assert "<svg" in (tmp_path / "curves.svg").read_text()
     assert f"{finished.summary['test']['accuracy']:.4f}" in text
     assert all(part in text for part in ("learning_rate", "0.002", "summary.json", "checkpoints/last.pt"))
-    tell("show", OTHER.run_id)
+    printed("show", OTHER.run_id)
     assert (paths_of(OTHER).directory / "curves.svg").is_file()
 
 
-def test_compare_has_what_differs_and_both_results(tell):
+def test_compare_has_what_differs_and_both_results(printed):
     one, other = (read_run(run(config)) for config in (TINY, OTHER))
-    lines = tell("compare", TINY.run_id, OTHER.run_id)
+    lines = printed("compare", TINY.run_id, OTHER.run_id)
     settings = lines[1 : lines.index("")]
     assert [line.split()[0] for line in settings] == ["rule", "seed", "learning_rate"] or {
         line.split()[0] for line in settings
     } == {"rule", "seed", "learning_rate"}
     (accuracy,) = [line.split() for line in lines if line.startswith("accuracy")]
     assert accuracy[1:] == [f"{each.summary['test']['accuracy']:.4f}" for each in (one, other)]
-    tell("compare", TINY.run_id, TINY.run_id, code=2)
+    printed("compare", TINY.run_id, TINY.run_id, code=2)
 
 
 @pytest.mark.parametrize("command", ["show", "evaluate"])
-def test_an_unknown_run_is_answered_with_the_nearest(tell, command):
+def test_an_unknown_run_is_answered_with_the_nearest(printed, command):
     run(TINY)
-    (line,) = tell(command, TINY.run_id[:-1] + "x", code=2)
+    (line,) = printed(command, TINY.run_id[:-1] + "x", code=2)
     assert TINY.run_id in line
     assert "run(config)" not in line
 
 
-def test_a_page_compares_the_runs_of_a_sweep(tell, tmp_path):
+def test_a_page_compares_the_runs_of_a_sweep(printed, tmp_path):
     base = "{epochs: 1, train_examples: 200, channels: [4, 8], hidden_size: 16}"
     arms = "{constant: {}, '<b>': {rule: threshold}}"
     grid = f"experiment: digits\nprofile: quick\nseeds: 2\nbase: {base}\narms: {arms}\n"
@@ -137,11 +137,11 @@ def test_a_page_compares_the_runs_of_a_sweep(tell, tmp_path):
     for seed in (0, 1):
         run(TINY.replace(seed=seed))
         run(TINY.replace(seed=seed, rule="threshold"))
-    out = "\n".join(tell("sweep", tmp_path / "grid.yaml", "--report", tmp_path / "page.html"))
+    out = "\n".join(printed("sweep", tmp_path / "grid.yaml", "--report", tmp_path / "page.html"))
     page = (tmp_path / "page.html").read_text()
     assert "4 loaded" in out
     assert page.count(TINY.run_id) == 1
     assert "data:image/svg+xml" in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
-    tell("sweep", tmp_path / "grid.yaml", "--report", tmp_path / "none" / "page.html", code=2)
+    printed("sweep", tmp_path / "grid.yaml", "--report", tmp_path / "none" / "page.html", code=2)

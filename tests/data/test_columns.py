@@ -59,20 +59,20 @@ NEITHER = {
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-@pytest.mark.parametrize("told", [True, False])
-def test_texts_of_every_type(write_files, kind, told):
+@pytest.mark.parametrize("given", [True, False])
+def test_texts_of_every_type(write_files, kind, given):
     folder = write_files("set", {"train.parquet": pa.table({"text": TEXTS[kind], "label": LABELS})})
-    data = load_data(str(folder), input_column="text" if told else "", label_column="label")
+    data = load_data(str(folder), input_column="text" if given else "", label_column="label")
     assert data.kind == "text"
     for tokens, target in zip(data.train.inputs, data.train.targets.tolist(), strict=True):
         assert data.decode(tokens) == ("bad film", "good film")[target]
 
 
 @pytest.mark.parametrize("kind", IMAGES)
-@pytest.mark.parametrize("told", [True, False])
-def test_images_of_every_type(write_files, kind, told):
+@pytest.mark.parametrize("given", [True, False])
+def test_images_of_every_type(write_files, kind, given):
     folder = write_files("set", {"train.parquet": pa.table({"picture": IMAGES[kind], "label": LABELS})})
-    data = load_data(str(folder), input_column="picture" if told else "", label_column="label")
+    data = load_data(str(folder), input_column="picture" if given else "", label_column="label")
     assert data.kind == "image"
     assert (data.train.inputs[:, 0, 0, 0] == 100 * data.train.targets).all()
 

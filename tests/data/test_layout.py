@@ -91,11 +91,11 @@ SPLITS = {
 def test_every_file_is_read_or_named(write_files, text_features, case):
     files, (train, test), named = SPLITS[case]
     written = {name: word if "," in word else rows(word) for name, word in files.items()}
-    data, told = load_quietly(write_files("set", written, text_features))
+    data, output = load_quietly(write_files("set", written, text_features))
     assert words_of(data) in ((set(train), set(test)), (set(train), {"[UNK]"}))
     read = sum(word in train + test and "," not in word and "/." not in f"/{name}" for name, word in files.items())
     assert len(data.train) + len(data.val) + len(data.test) == 20 * read
-    assert (named in told) if named else ("not read" not in told)
+    assert (named in output) if named else ("not read" not in output)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,6 @@ def test_runs_in_the_folder_of_the_data_are_no_data(write_files, text_features):
     }
     folder = write_files("set", {name: each for name, each in files.items() if "predictions" not in name}, text_features)
     write_files("set", {"runs/birds-none-s0-0/predictions.parquet": {"probs": [0.5]}})
-    data, told = load_quietly(folder)
+    data, output = load_quietly(folder)
     assert len(data.train) + len(data.val) + len(data.test) == 20
-    assert told == "" or "unknown" in told
+    assert output == "" or "unknown" in output

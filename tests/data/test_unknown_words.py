@@ -1,4 +1,4 @@
-"""Texts that the splitting into words does not suit are told of."""
+"""Texts that the splitting into words does not suit give a warning."""
 
 import uuid
 

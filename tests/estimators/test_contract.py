@@ -133,6 +133,13 @@ def test_all_comes_back_when_the_model_raises(case, estimator):
     assert torch.equal(torch.random.get_rng_state(), state)  # what the failing layer drew is given back too
 
 
+def test_an_empty_batch_gives_an_empty_prediction(case, estimator):
+    model, inputs = case
+    empty, whole = (estimator.estimate(model, batch) for batch in (inputs[:0], inputs))
+    assert empty.mean_probs.shape == (0, whole.mean_probs.shape[1])
+    assert empty.mutual_information.shape == (0,)
+
+
 def test_the_same_stream_gives_the_same_prediction(case, estimator):
     model, inputs = case
     one, two = (estimator.estimate(model, inputs, generator=torch.Generator().manual_seed(7)) for _ in range(2))

@@ -86,6 +86,16 @@ def test_dropout_is_off_while_it_is_fitted():
     assert torch.equal(one.covariance, two.covariance)
 
 
+def test_an_empty_batch_changes_nothing():
+    network, data = trained()
+    batches = list(data)
+    empty = tuple(each[:0] for each in batches[0])
+    with_empty, without = fit_laplace(network, [empty, *batches]), fit_laplace(network, batches)
+    assert torch.equal(with_empty.covariance, without.covariance)
+    with pytest.raises(ValueError, match="no training data"):
+        fit_laplace(network, [empty])
+
+
 def test_two_classes_and_one_logit_are_two_logits_of_opposite_sign():
     torch.manual_seed(0)
     network, inputs = LSTMClassifier(30, 2, 6, 8), torch.randint(1, 30, (40, 6))

@@ -1,4 +1,4 @@
-"""On `toy_reviews` the probability of each label is known, so uncertainty can be held against the truth."""
+"""On `toy_reviews` the probability of each label is known, so uncertainty can be compared with the truth."""
 
 import pytest
 import torch

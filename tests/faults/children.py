@@ -1,4 +1,4 @@
-"""What the fault tests start: processes that run a command of uncertlr, and fail where they are told to.
+"""What the fault tests start: processes that run a command of uncertlr, and fail where they are asked to.
 
 They are forked from a server that has imported everything, so that a hundred of them cost no more than their training.
 """

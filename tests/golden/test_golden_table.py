@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.golden.comparisons import STORED, STORED_EFFECTS, effects, table
+from tests.golden.comparisons import STORED, STORED_EFFECTS, effects
+from uncertlr.analysis.every_comparison import every_comparison
 
 
 @pytest.fixture(scope="module")
 def tables():
-    return pd.read_csv(STORED), table()
+    return pd.read_csv(STORED), every_comparison()
 
 
 @pytest.fixture(scope="module")

@@ -132,6 +132,41 @@ class AsDataclass(Small):
         return Output(super().forward(x), x)
 
 
+class ZeroedInPlace(Small):
+    """Sets some features to 0 after the dropout, which then look as if they were dropped."""
+
+    def forward(self, x):
+        hidden = self.dropout(torch.relu(self.first(x)))
+        hidden[:, :4] = 0.0
+        return self.out(hidden)
+
+
+class FeaturesReused(Small):
+    """Changes the dropout's input in place when the dropout has run."""
+
+    def forward(self, x):
+        hidden = self.first(x)
+        dropped = self.dropout(hidden)
+        hidden.mul_(3.0)
+        return self.out(dropped)
+
+
+class MaskedClasses(Small):
+    """Some classes are impossible."""
+
+    def forward(self, x):
+        return super().forward(x).masked_fill(torch.tensor([True, False, False]), -torch.inf)
+
+
+class FrozenBody(Small):
+    """All but the last layer runs in inference mode, dropout included."""
+
+    def forward(self, x):
+        with torch.inference_mode():
+            hidden = self.dropout(self.first(x))
+        return self.out(hidden.clone())
+
+
 class FeatureLoss(Small):
     """A hook of the user's takes features out, and they enter the loss."""
 
@@ -246,6 +281,11 @@ LOGITS = {
     "selection": Selection,
     "bert, attention dropout": lambda: tiny_bert(hidden_dropout_prob=0.0),
     "hooked": lambda: _hooked(),
+    "hooked dropout": lambda: _hooked_dropout(),
+    "replaced dropout": lambda: _replaced_dropout(),
+    "zeroed in place": ZeroedInPlace,
+    "features reused": FeaturesReused,
+    "inference mode": FrozenBody,
     "parametrized": lambda: _parametrized(),
     "compiled": lambda: torch.compile(Small(), backend="aot_eager"),
 }
@@ -255,6 +295,19 @@ LOGITS = {
 def _hooked():
     model = Small()
     model.out.register_forward_hook(lambda module, args, output: output * 1.5)
+    return model
+
+
+def _hooked_dropout():
+    model = Small()
+    model.dropout.register_forward_hook(lambda module, args, output: output * (torch.arange(8) > 3))
+    return model
+
+
+def _replaced_dropout():
+    model = Small()
+    forward = model.dropout.forward
+    model.dropout.forward = lambda x: forward(x) * (torch.arange(8) > 3)
     return model
 
 

@@ -1,6 +1,7 @@
 """Training with a monitor equals training without one, bit for bit; what is planted in the monitor is noticed."""
 
 import random
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ import torch
 from torch import nn
 from torch._dynamo.utils import counters
 
+import uncertlr.integrations.monitor as monitor_module
 from benchmarks.monitor import memory_ratio, stepper
 from tests.integrations.monitored_models import HEAD, LOGITS, Checkpointed, Lazy, Small, call
 from uncertlr.integrations import UncertaintyMonitor
 from uncertlr.integrations.heads import PassRecorder
+from uncertlr.integrations.hooks import Hook
 from uncertlr.integrations.signal_means import CHUNK_CPU
 from uncertlr.schedulers import Threshold, UncertaintyLR
 
@@ -20,8 +23,8 @@ UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
 MODELS = {**HEAD, **LOGITS, "lazy": Lazy}
 
 
-def train(build, monitored, steps=3, way=None, **options):
-    """Train for a few steps; everything that a user could see of it."""
+def train(build, monitored, steps=3, way=None, by_hand=False, **options):
+    """Train for a few steps, with a validation after each and a paused pass at the end; all that a user could see of it."""
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
@@ -34,14 +37,21 @@ def train(build, monitored, steps=3, way=None, **options):
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scheduler = UncertaintyLR(optimizer, UNCHANGED)
-    monitor = UncertaintyMonitor(model, scheduler, **options) if monitored else None
+    monitor = UncertaintyMonitor(None if by_hand else model, scheduler, **options) if monitored else None
     for _ in range(steps):
         optimizer.zero_grad()
-        _, logits = call(model)
+        output, logits = call(model)
+        if monitor and by_hand:
+            monitor.observe(output)
         (logits.square().mean() + getattr(model, "auxiliary", 0.0)).backward()
         seen += [logits.detach(), *(each.grad.clone() for each in model.parameters() if each.grad is not None)]
         optimizer.step()
         scheduler.step()
+        with torch.no_grad():
+            seen.append(call(model.eval())[1])
+        model.train()
+    with monitor.pause() if monitor else nullcontext():
+        seen.append(call(model)[1].detach())
     if monitor:
         assert len(monitor.history) == steps
         assert way is None or {each.way for each in monitor.history} == {way}
@@ -93,39 +103,49 @@ def test_so_it_is_for_signals_that_need_several_samples(build, signal):
     assert_equal_training(build, signal=signal)
 
 
-def planted(what):
-    finish = PassRecorder.finish
-    watched = []
-
-    def start(self, model, *rest):
-        watched[:] = [model]
-        init(self, model, *rest)
-
-    def end(self):
-        what(watched[0])
-        return finish(self)
-
-    init = PassRecorder.__init__
-    return start, end
+@pytest.mark.parametrize("build", [Small, HEAD["counter"], HEAD["dataclass"]])
+def test_so_it_is_where_the_loop_gives_the_outputs_itself(build):
+    assert_equal_training(build, by_hand=True, way="logits")
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        lambda model: torch.rand(1),
-        lambda model: model.calls.add_(1),
-        lambda model: model.first(torch.zeros(1, 6)),
-        lambda model: setattr(model, "planted", 1),
-        lambda model: model.out.weight.data.mul_(1.0 + 1e-6),
-    ],
-    ids=["random draw", "buffer", "module call", "attribute", "weight"],
-)
-def test_a_disturbance_planted_in_the_monitor_is_noticed(what, monkeypatch):
-    start, end = planted(what)
-    monkeypatch.setattr(PassRecorder, "__init__", start)
-    monkeypatch.setattr(PassRecorder, "finish", end)
+PLACES = [
+    *((Hook, name) for name in ("__init__", "__call__")),
+    *((PassRecorder, name) for name in ("__init__", "_before_dropout", "_after_dropout", "_after_linear", "finish")),
+    *((UncertaintyMonitor, name) for name in ("_before", "_after", "_logits", "_observe", "_queue", "_generator")),
+    *((UncertaintyMonitor, name) for name in ("_note_other_pass", "_end_pass", "pause", "observe", "remove")),
+    *((monitor_module, name) for name in ("mean_of_samples", "mean_of_head", "find_logits")),
+]
+DISTURBANCES = {
+    "random draw": lambda model: torch.rand(1),
+    "draw from NumPy": lambda model: np.random.rand(),  # noqa: NPY002
+    "buffer": lambda model: model.calls.add_(1),
+    "module call": lambda model: model.first(torch.zeros(1, 6)),
+    "attribute": lambda model: setattr(model, "planted", 1),
+    "weight": lambda model: model.out.weight.data.mul_(1.0 + 1e-6),
+}
+
+
+@pytest.mark.parametrize("disturb", DISTURBANCES.values(), ids=DISTURBANCES)
+@pytest.mark.parametrize(("owner", "name"), PLACES, ids=[f"{owner.__name__}.{name}" for owner, name in PLACES])
+def test_a_disturbance_planted_in_the_monitor_is_noticed(owner, name, disturb, monkeypatch):
+    original, models, within = getattr(owner, name), [], []
+
+    def build():
+        models.append(HEAD["counter"]())
+        models[-1].dropout.inplace = True
+        return models[-1]
+
+    def planted(*args, **kwargs):
+        if not within:  # a module call leads here again
+            within.append(True)
+            disturb(models[-1])
+            within.clear()
+        return original(*args, **kwargs)
+
+    assert_equal_training(build, by_hand=name == "observe")
+    monkeypatch.setattr(owner, name, planted)
     with pytest.raises(AssertionError):
-        assert_equal_training(HEAD["counter"])
+        assert_equal_training(build, by_hand=name == "observe")
 
 
 def test_extra_passes_leave_buffers_and_random_streams_as_they_were():

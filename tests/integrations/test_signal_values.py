@@ -4,6 +4,7 @@ import math
 import random
 import re
 import warnings
+from collections import UserDict
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tests.integrations.monitored_models import (
     LOGITS,
     EachStep,
     Encoder,
+    MaskedClasses,
     Output,
     Small,
     TemperatureAfter,
@@ -59,6 +61,7 @@ def fixed():
 
 
 STATELESS = {name: build for name, build in {**HEAD, **LOGITS}.items() if name not in ("recurrent", "selection")}
+STATELESS["masked classes"] = MaskedClasses
 
 
 @pytest.mark.parametrize("name", STATELESS)
@@ -281,6 +284,21 @@ def test_low_precision(dtype, classes):
     assert monitor.value == pytest.approx(exact.value, abs=0.02)
 
 
+def test_a_model_that_turns_autocast_off_is_observed_in_its_own_precision():
+    class FullPrecision(Small):
+        def forward(self, x):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x)
+
+    model, found = sharper(FullPrecision()), []
+    for enabled in (False, True):
+        with monitored(model) as monitor, torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            call(model)
+        found.append((monitor.way, monitor.value))
+    assert found[0] == found[1]
+    assert monitor.way == "head"
+
+
 def test_one_batch_padded_differently_gives_one_value():
     class Tagger(nn.Module):
         def __init__(self):
@@ -331,6 +349,7 @@ def test_outputs_are_taken_as_they_are(make):
     [
         lambda o: o.softmax(-1),
         lambda o: o[:, :1].sigmoid(),
+        lambda o: o.sigmoid(),
         lambda o: (o, o),
         lambda o: o[0],
         lambda o: o[:, None],
@@ -363,9 +382,10 @@ class Pixels(nn.Module):
         (lambda o: o, "output.movedim(1, -1)"),
         (lambda o: nn.functional.interpolate(o, scale_factor=2), "output.movedim(1, -1)"),
         (lambda o: {"out": o}, "output['out'].movedim(1, -1)"),
-        (lambda o: {"out": o, "aux": o.detach()}, "output['out']"),
+        (lambda o: {"out": o, "aux": o.detach()}, "output['out'].movedim(1, -1)"),
+        (lambda o: {"out": o * 1.0, "aux": o}, "output['out']"),
         (lambda o: {"logits": o, "aux": o}, "output['logits'].movedim(1, -1)"),
-        (lambda o: (o, o), "output[0]"),
+        (lambda o: (o, o), "output[0].movedim(1, -1)"),
         (lambda o: Output(o, o), "output.logits.movedim(1, -1)"),
         (lambda o: o.flatten(1).unflatten(1, (16, 3)) * 1.0, "output"),
         (lambda o: o.mean((1, 2, 3)), "output.reshape(-1, 1)"),
@@ -397,6 +417,17 @@ def test_classes_on_the_second_axis_are_noticed_where_a_convolution_left_them(ma
     assert monitor.value == pytest.approx(float(entropy.mean()) / math.log(3), rel=1e-5)
 
 
+def test_probabilities_of_a_sigmoid_are_noticed_behind_views_and_logits_take_them_back():
+    model = Pixels(lambda o: o.sigmoid())
+    for view in (lambda o: o.movedim(1, -1), lambda o: o[:, :1].movedim(1, -1), lambda o: o.reshape(-1, 1)):
+        with monitored(model, logits=view), pytest.raises(ValueError, match="sigmoid"):
+            model(rows())
+    with monitored(model, logits=lambda o: torch.logit(o, 1e-6).reshape(-1, 1)) as monitor:
+        probs = model(rows()).detach().double()
+    entropy = -(probs * probs.log() + (1 - probs) * (1 - probs).log())
+    assert monitor.value == pytest.approx(float(entropy.mean()) / math.log(2), rel=1e-5)
+
+
 @pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])
 def test_other_problems_are_refused(problem):
     model = tiny_bert()
@@ -416,3 +447,26 @@ def test_empty_and_infinite_batches_are_skipped_and_micro_batches_weighed():
     parts = monitor.scheduler.queued_mean
     model(rows())
     assert parts == pytest.approx(monitor.value)
+
+
+def test_a_batch_is_skipped_where_only_the_resampled_head_overflows():
+    model = Small().half()
+    with torch.no_grad():
+        model.first.weight.mul_(60.0)
+        model.out.weight.mul_(2000.0)
+    monitor = monitored(model)
+    finite = sum(bool(model(rows().half()).isfinite().all()) for _ in range(50))
+    assert len(monitor.history) + monitor.skipped == 50
+    assert 0 < len(monitor.history) < finite, "in some passes, only masks of the monitor's own overflow"
+
+
+def test_extra_passes_get_a_copy_of_a_batch_that_forward_empties():
+    class Emptying(Small):
+        def forward(self, batch):
+            return super().forward(batch.pop("x"))
+
+    batch, model = UserDict(x=rows(), length=8), Emptying()
+    with monitored(model, signal="mutual_information", passes=2) as monitor:
+        model(batch)
+    assert monitor.way == "passes"
+    assert dict(batch) == {"length": 8}

@@ -79,9 +79,9 @@ def test_differences_show_interval_zone_and_outcome(ax):
     )
     plots.differences(ax, table, 0.5, "points")
     assert [text.get_text() for text in ax.texts] == [
-        "few\ndescriptive (n = 3)",
-        "better\nhelps (n = 10)",
-        "waiting\nmissing (n = 0)",
+        *("few", "descriptive", "n = 3"),
+        *("better", "helps", "n = 10"),
+        *("waiting", "missing", "n = 0"),
     ]
     np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), [-0.8, 1.0])
     assert ax.get_lines()[2].get_markerfacecolor() == "none"

@@ -134,6 +134,12 @@ def test_a_state_of_another_number_of_groups_is_refused():
         UncertaintyLR(optimizer(), None).load_state_dict(state)
 
 
+@pytest.mark.parametrize("foreign", [None, [0.1], "state"])
+def test_what_is_no_dict_is_refused_as_a_state(foreign):
+    with pytest.raises(ValueError, match="state of UncertaintyLR"):
+        UncertaintyLR(optimizer(), Threshold()).load_state_dict(foreign)
+
+
 @pytest.mark.parametrize("foreign", [LambdaLR(optimizer(), lambda step: 1.0).state_dict(), {}, {"rule": {}}])
 def test_a_foreign_state_is_refused_by_what_it_lacks(foreign):
     scheduler = UncertaintyLR(optimizer(), Threshold())

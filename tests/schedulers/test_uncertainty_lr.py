@@ -57,7 +57,7 @@ class TestRates:
             advance(ours)
             advance(theirs)
 
-    @pytest.mark.parametrize("schedule", [[warm_up], [warm_up] * 3, [warm_up, 0.5]])
+    @pytest.mark.parametrize("schedule", [[warm_up], [warm_up] * 3, [warm_up, 0.5], 0.5, ExponentialLR(optimizer(), 0.9)])
     def test_a_list_of_schedules_that_does_not_fit_the_groups_is_refused(self, schedule):
         with pytest.raises(ValueError, match="2"):
             UncertaintyLR(optimizer(), Threshold(), schedule=schedule)
@@ -71,6 +71,11 @@ class TestRates:
             scheduler.step()
         with pytest.raises(ValueError, match=rf"schedule\[1\].*{bad}"):
             UncertaintyLR(optimizer(), Threshold(), schedule=[warm_up, lambda step: bad])
+
+    @pytest.mark.parametrize("bad", [None, "0.5 of it", [0.5]])
+    def test_what_is_no_number_is_named_with_its_step(self, bad):
+        with pytest.raises(TypeError, match=r"step 0"):
+            UncertaintyLR(optimizer(), Threshold(), schedule=lambda step: bad)
 
     def test_a_schedule_may_end_at_zero(self):
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold(), schedule=cosine(2))

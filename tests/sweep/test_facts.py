@@ -5,7 +5,7 @@ import pytest
 from uncertlr.errors import ConfigError
 from uncertlr.sweep import read_sweep
 from uncertlr.sweep.facts import Facts
-from uncertlr.sweep.grid import read_study_facts
+from uncertlr.sweep.file import read_grid
 
 PLAIN = """experiment: digits
 profile: quick
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 def test_facts_are_read(path):
     path.write_text(STATED)
-    assert read_study_facts(path) == Facts(
+    assert read_grid(path).facts == Facts(
         "2026-11-23T19:09:11", True, ("constant",), {"report": "level"}, {"report": ("inverted",)}
     )
 
@@ -37,7 +37,7 @@ def test_facts_are_read(path):
 def test_facts_change_no_run(path):
     path.write_text(PLAIN)
     without_facts = [job.run_id for job in read_sweep(path)]
-    assert read_study_facts(path) == Facts()
+    assert read_grid(path).facts == Facts()
     path.write_text(STATED)
     assert [job.run_id for job in read_sweep(path)] == without_facts
 
@@ -45,7 +45,7 @@ def test_facts_change_no_run(path):
 @pytest.mark.parametrize("time", ["2026-11-23T19:09:11", "'2026-11-23T19:09:11'", "2026-11-23 19:09:11"])
 def test_a_time_may_be_written_as_yaml_allows(path, time):
     path.write_text(STATED.replace("2026-11-23T19:09:11", time))
-    assert read_study_facts(path).protocol_fixed == "2026-11-23T19:09:11"
+    assert read_grid(path).facts.protocol_fixed == "2026-11-23T19:09:11"
 
 
 @pytest.mark.parametrize(

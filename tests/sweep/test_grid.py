@@ -19,11 +19,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.notebook_cells import parameters_cell
 from uncertlr.analysis.study import study_of
 from uncertlr.cli import runs
 from uncertlr.cli.sweep import add_sweep_commands
 from uncertlr.cli.sweep_display import SweepDisplay, failures, plan, summary
-from uncertlr.config import parameter_cell, preset
+from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import publish
 from uncertlr.runs.paths import paths_of, project_folder
@@ -122,6 +123,9 @@ class TestReading:
             [runs["inverse", seed].run_id] for seed in (5, 7, 3)
         ]
         assert study_of(jobs).rotation("inverse_yoked") == 1
+        assert study_of(jobs).yoked_replay("inverse") == "inverse_yoked"
+        with pytest.raises(ConfigError, match="constant"):
+            study_of(jobs).yoked_replay("constant")
 
     def test_a_source_run_may_stand_any_number_of_seeds_further(self, sweep):
         grid = GRID.replace("seeds: 3", "seeds: 5") + "  inverse_yoked_3: {replay_of: inverse, source_runs: 3}\n"
@@ -410,10 +414,9 @@ def scheduler():
 def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, scheduler, tmp_path):
     jobs = sweep(HEAD + f"base: {SMALL}\narms: {{report: {{rule: threshold, learning_rate: 2e-3}}}}")
     cells = [
-        nbformat.v4.new_code_cell(parameter_cell(preset("digits"))),
+        parameters_cell(preset("digits")),
         nbformat.v4.new_code_cell("print(rule, learning_rate)"),
     ]
-    cells[0].metadata.tags = ["parameters"]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "study.ipynb")
     outcomes = run_sweep(jobs, scheduler=scheduler, notebook=tmp_path / "study.ipynb")
@@ -540,6 +543,13 @@ def test_merge_keys_of_yaml(sweep):
     assert {(config.epochs, config.train_examples) for config in found.values()} == {(1, 200)}
 
 
+def test_counts_may_be_written_with_an_exponent(sweep):
+    text = HEAD + "seeds: 1.2e1\narms: {a: {}, b: {rule: threshold, seeds: 1e1}, c: {replay_of: b}}\n"
+    assert {arm: sum(job.arm == arm for job in sweep(text)) for arm in "abc"} == {"a": 12, "b": 10, "c": 10}
+    with pytest.raises(ConfigError, match="seeds='1.5'"):
+        sweep(text.replace("1.2e1", "'1.5'"))
+
+
 @pytest.mark.parametrize(
     ("head", "arms", "words"),
     [
@@ -585,7 +595,7 @@ def test_failures_are_listed_and_the_command_fails(tmp_path, capsys, monkeypatch
     jobs = read_sweep(tmp_path / "grid.yaml")
     ended = [Outcome(jobs[0].run_id, 1.0, "out of memory"), Outcome(jobs[1].run_id, 1.0)]
     monkeypatch.setattr("uncertlr.sweep.run_sweep", lambda *arguments, **options: ended)
-    with pytest.raises(RunError, match="1 of 2 runs failed"):
+    with pytest.raises(RunError, match="1 of 15 "):
         command("sweep", tmp_path / "grid.yaml")
     captured = capsys.readouterr()
     assert captured.err == f"inverse_yoked seed 0 ({jobs[0].run_id}): out of memory\n"

@@ -10,7 +10,7 @@ import yaml
 from uncertlr.cli.sweep import add_sweep_commands
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.sweep import read_sweep, run_sweep, trials_table, tuned_sweep
-from uncertlr.sweep.grid import read_study_facts
+from uncertlr.sweep.file import read_grid
 from uncertlr.training.run import find
 
 TRIALS = """
@@ -73,7 +73,7 @@ def test_a_whole_number_stays_one(sweep):
         ("low: -2, high: 0", "low: 0, high: -2", "low below high"),
         ("low: -2, high: 0", "low: -2, high: 0, log: true", "low above 0"),
         ("low: -2, high: 0", "low: -2", "needs the numbers low and high"),
-        ("low: -2, high: 0", "low: -2, hi: 0", "a range has low, high, log, not 'hi'"),
+        ("low: -2, high: 0", "low: -2, hi: 0", "exponent: .*'hi': 0.* needs the numbers low and high"),
         ("low: -2, high: 0", "low: -2, high: 0, log: 1", "log true"),
         ("exponent: {low: -2, high: 0}", "batch_size: {low: 0, high: 1}", "batch_size"),
     ],
@@ -147,6 +147,6 @@ def test_the_facts_of_the_trials_go_along_with_what_was_chosen(sweep, tmp_path):
     run_sweep(read_sweep(path, root))
     chosen = tmp_path / "tuned.yaml"
     chosen.write_text(tuned_sweep(path, [], root), encoding="utf-8")
-    facts = read_study_facts(chosen)
-    assert facts == replace(read_study_facts(path), chosen_on_validation=True)
+    facts = read_grid(chosen).facts
+    assert facts == replace(read_grid(path).facts, chosen_on_validation=True)
     assert facts.baselines == ("constant",)

@@ -1,4 +1,4 @@
-"""What a run tells while it trains, to callbacks, as text, and in its folder."""
+"""What a run reports while it trains, to callbacks, as text or a bar, and in its folder."""
 
 import sys
 
@@ -7,11 +7,11 @@ import pytest
 
 from uncertlr.config import preset
 from uncertlr.errors import Interrupted
-from uncertlr.plots.progress import Bar, bar, shows_widgets
 from uncertlr.runs.paths import RunPaths, paths_of
 from uncertlr.runs.progress import Progress, read_progress
 from uncertlr.runs.store import read_run
-from uncertlr.training.progress import Callback, Text, display_of
+from uncertlr.training.display import Bar, Text, bar, display_of, shows_widgets
+from uncertlr.training.progress import Callback
 from uncertlr.training.run import run
 
 TINY = preset("digits", "quick", epochs=3, train_examples=200, channels=[4, 8], hidden_size=16, progress="quiet")
@@ -20,8 +20,8 @@ VAL = {"epoch": 1, "loss": 0.4, "accuracy": 0.9}
 PATHS = RunPaths(None, "digits-none-s0-0")
 
 
-class Told(Callback):
-    """Remembers what it is told; stops the run after an epoch."""
+class Recorder(Callback):
+    """Keeps what it receives; stops the run after an epoch."""
 
     def __init__(self, stop_after=0):
         self.events, self.states, self.stop_after = [], [], stop_after
@@ -45,10 +45,10 @@ class Told(Callback):
         self.events.append(("end", type(error)))
 
 
-def test_a_callback_is_told_phases_steps_and_epochs_and_the_numbers_do_not_change(tmp_path, monkeypatch):
+def test_a_callback_receives_phases_steps_and_epochs_and_the_numbers_do_not_change(tmp_path, monkeypatch):
     monkeypatch.setattr("uncertlr.training.progress.INTERVAL", 0.0)
-    told = Told()
-    watched = read_run(run(TINY.replace(root=str(tmp_path / "watched")), callbacks=[told]))
+    recorder = Recorder()
+    watched = read_run(run(TINY.replace(root=str(tmp_path / "watched")), callbacks=[recorder]))
     alone = read_run(run(TINY.replace(root=str(tmp_path / "alone"))))
     for name, values in alone.trace.items():
         np.testing.assert_array_equal(watched.trace[name], values)
@@ -56,31 +56,31 @@ def test_a_callback_is_told_phases_steps_and_epochs_and_the_numbers_do_not_chang
     assert {file.name for file in watched.paths.directory.iterdir()} == {
         file.name for file in alone.paths.directory.iterdir()
     }
-    assert told.events == [("begin", 0), *(("train", "val", epoch, 4) for epoch in (1, 2, 3)), ("end", type(None))]
-    phases = list(dict.fromkeys(state.phase for state in told.states))
+    assert recorder.events == [("begin", 0), *(("train", "val", epoch, 4) for epoch in (1, 2, 3)), ("end", type(None))]
+    phases = list(dict.fromkeys(state.phase for state in recorder.states))
     assert phases[:3] == ["loading data", "training", "validating"]
     assert phases[-1] == "testing the last epoch"
-    steps = [(state.epoch, state.step, state.steps) for state in told.states if state.phase == "training"]
+    steps = [(state.epoch, state.step, state.steps) for state in recorder.states if state.phase == "training"]
     assert steps == [(epoch, step, 4) for epoch in (1, 2, 3) for step in (1, 2, 3, 4)]
-    losses = [state.loss for state in told.states if state.phase == "training"]
+    losses = [state.loss for state in recorder.states if state.phase == "training"]
     assert losses == watched.trace["loss"].tolist()
-    assert all(state.left is not None and state.left >= 0 for state in told.states if state.phase == "training")
-    last = [state.left for state in told.states if state.phase.endswith("epoch")]
+    assert all(state.left is not None and state.left >= 0 for state in recorder.states if state.phase == "training")
+    last = [state.left for state in recorder.states if state.phase.endswith("epoch")]
     assert last == sorted(last, reverse=True)
     assert last[0] > last[-1] >= 0
 
 
 def test_where_a_run_is_lies_in_its_folder_only_while_it_trains():
-    told, after = Told(), Told()
+    recorder, after = Recorder(), Recorder()
     with pytest.raises(Interrupted, match="epoch 2 of 3") as caught:
-        run(TINY, callbacks=[told, Told(stop_after=2)])
+        run(TINY, callbacks=[recorder, Recorder(stop_after=2)])
     (line,) = caught.value._render_traceback_()
     assert "epoch 2 of 3" in line
-    assert not told.paths.progress.exists()
+    assert not recorder.paths.progress.exists()
     run(TINY, callbacks=[after])
     assert after.events[0] == ("begin", 2)
     assert not after.paths.progress.exists()
-    run(TINY, callbacks=[loaded := Told()])
+    run(TINY, callbacks=[loaded := Recorder()])
     assert loaded.events == ["loaded"]
 
 
@@ -96,7 +96,7 @@ def test_another_process_can_read_where_a_run_is():
     assert reads.seen[TINY.run_id].share > 0
 
 
-def test_text_is_a_line_an_epoch(capsys):
+def test_text_is_a_line_per_epoch(capsys):
     text = Text()
     text.begin(preset("digits", "quick"), PATHS, resumed=0)
     text.progress(Progress("r", "training", 1, 5, 3, 21, 0.5))
@@ -108,9 +108,9 @@ def test_text_is_a_line_an_epoch(capsys):
     assert captured.err == ""
 
 
-def test_text_tells_what_takes_long(capsys, monkeypatch):
+def test_text_has_a_line_for_what_takes_long(capsys, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("uncertlr.training.progress.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("uncertlr.training.display.time.perf_counter", lambda: now[0])
     text = Text()
     for seconds in (0.0, 1.0, 3.0, 4.0):
         now[0] = seconds
@@ -135,7 +135,7 @@ def test_a_bar_says_method_epoch_step_loss_and_time_left_in_the_terminals_width(
     monkeypatch.setenv("COLUMNS", str(columns))
     drawn = Bar()
     drawn.begin(TINY, PATHS, resumed=0)
-    drawn.progress(Progress("digits-proportional-s0-0", "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
+    drawn.progress(Progress("r", "training", 2, 5, 7, 21, 0.5, 10.0, 75.0, title="digits power_law s0"))
     drawn.end(None)
     lines = [line for line in capsys.readouterr().err.split("\r") if "|" in line]
     assert any(

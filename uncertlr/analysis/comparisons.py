@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
-from uncertlr.analysis.pairs import FRESH, mixed_pairs, rates_apart, sources_spread, without_pilot
+from uncertlr.analysis.pairs import FRESH, log_rate_distance, mixed_pairs, sources_spread, without_pilot
 from uncertlr.analysis.study import Study
 from uncertlr.errors import ConfigError
 
@@ -19,15 +19,15 @@ def named_family(study: Study) -> list[Pair]:
 
 
 def causal_family(study: Study) -> list[Pair]:
-    """Every feedback arm against each of its own controls: its kind of curve without feedback, or its level alone."""
-    controls = {arm: [*study.controls(arm), study.matched_rate(arm)] for arm in study.feedback}
+    """Every feedback arm against each of its controls: its kind of curve without feedback, or its matched mean rate."""
+    controls = {arm: [*study.controls(arm), study.matched_mean_rate(arm)] for arm in study.feedback}
     return [(arm, control) for arm, of_arm in controls.items() for control in of_arm if control]
 
 
 def schedule_family(study: Study) -> list[Pair]:
     """Schedules and other rates against the first baseline; arms with feedback against their own initial rate, constant."""
     fixed = [(arm, study.baseline) for arm in study.schedules if arm != study.baseline and study.baseline]
-    return fixed + [(arm, same) for arm in study.feedback if (same := study.same_rate(arm))]
+    return fixed + [(arm, constant) for arm in study.feedback if (constant := study.matched_constant_rate(arm))]
 
 
 def ablation_family(study: Study) -> list[Pair]:
@@ -66,7 +66,7 @@ def comparison(study: Study, arm: str, against: str) -> pd.Series:
 
 
 def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
-    """One row a comparison of a family, finished or not, in points of final accuracy.
+    """One row per comparison of a family, finished or not, in points of final accuracy.
 
     Args:
         study: whose runs are compared.
@@ -76,22 +76,23 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         Columns ``arm``, ``against``, ``pairs``, ``planned``, ``difference``, ``ci95_low``, ``ci95_high``, ``ci90_low``,
         ``ci90_high``, ``p``, ``p_holm``, ``p_equivalence``, and what else the two arms differ in: ``log_rate_distance`` (to
         a control), ``source_spread`` (between the log rates of its source runs), ``rate`` and ``rate_against`` (the initial
-        ones), ``same_rate`` (see `same_rate_outcome`), ``pilot_seeds``, ``mixed_pairs`` (trained on two kinds of processor),
-        the columns of `without_pilot`; then ``outcome``. With no pair it is ``missing`` and the numbers are NaN; one
-        pair has no interval; an adjusted p-value is given only where there are enough pairs for a claim.
+        ones), ``matched_constant_rate`` (see `matched_constant_rate_outcome`), ``pilot_seeds``, ``mixed_pairs`` (trained on
+        two kinds of processor), the columns of `without_pilot`; then ``outcome``. With no pair it is ``missing`` and the
+        numbers are NaN; one pair has no interval; an adjusted p-value is given only where there are enough pairs for a
+        claim.
     """
     scores = {arm: study.scores(arm) for pair in family for arm in pair}
-    apart = {pair: rates_apart(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
+    distances = {pair: log_rate_distance(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
     rotations = {pair: study.rotation(pair[1]) for pair in family}
     differences = {pair: paired_differences(scores[pair[0]], scores[pair[1]]) for pair in family}
-    found = compare(differences, apart, rotations)
+    found = compare(differences, distances, rotations)
     rows = []
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
         row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "outcome": "missing"}
         row |= (
             _numbers(found.get((arm, other)))
-            | {"log_rate_distance": apart.get((arm, other), float("nan"))}
+            | {"log_rate_distance": distances.get((arm, other), float("nan"))}
             | _beside(study, arm, other)
         )
         if pairs == 1:
@@ -116,10 +117,10 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     """
     baseline = baseline or study.baseline
     if baseline not in study.arms:
-        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     named = [pair for pair in named_family(study) if baseline in study.facts.baselines and pair[0] != baseline]
-    apart = {arm for arm, other in named if other == baseline}
-    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in apart]
+    in_named = {arm for arm, other in named if other == baseline}
+    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in in_named]
     table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
     table = table[table["against"] == baseline].set_index("arm")
     table.loc[table["pairs"] < 2, ["difference", "outcome"]] = [float("nan"), ""]
@@ -127,7 +128,7 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     means = {arm: [len(each), sum(each.values()) / len(each)] for arm, each in accuracies.items() if each}
     scores = pd.DataFrame.from_dict(means, orient="index", columns=["seeds", "accuracy"])
     table = scores.join(table[list(_VERDICT_COLUMNS)])
-    table[["outcome", "same_rate"]] = table[["outcome", "same_rate"]].fillna("")
+    table[["outcome", "matched_constant_rate"]] = table[["outcome", "matched_constant_rate"]].fillna("")
     return table
 
 
@@ -143,30 +144,40 @@ def _numbers(comparison: Comparison | None) -> dict[str, object]:
     }
 
 
-def same_rate_outcome(study: Study, arm: str, other: str) -> str:
+def matched_constant_rate_outcome(study: Study, arm: str, other: str) -> str:
     """The outcome against the constant rate that an arm with feedback starts from, where its baseline starts elsewhere.
 
     Returns:
         The outcome; ``not planned`` where the study has no such constant rate; empty where both arms start alike, or from
-        other rates by design: where the other is the arm's own level, or both rates were chosen on validation.
+        other rates by design: where the other is the arm's matched mean rate, or both rates were chosen on validation.
     """
     if (
         study.facts.chosen_on_validation
         or arm not in study.feedback
-        or other == study.matched_rate(arm)
+        or other == study.matched_mean_rate(arm)
         or study.initial_rate(arm) == study.initial_rate(other)
     ):
         return ""
-    if not (same := study.same_rate(arm)):
+    if not (constant := study.matched_constant_rate(arm)):
         return "not planned"
     table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
-    return str(table.loc[(arm, same), "outcome"])
+    return str(table.loc[(arm, constant), "outcome"])
 
 
-BESIDE = ("source_spread", "rate", "rate_against", "same_rate", "pilot_seeds", "mixed_pairs", *FRESH)
+BESIDE = ("source_spread", "rate", "rate_against", "matched_constant_rate", "pilot_seeds", "mixed_pairs", *FRESH)
 """Columns of `comparisons` that say what else the arms differ in."""
 
-_VERDICT_COLUMNS = ("pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "p_equivalence", "same_rate", "outcome")
+_VERDICT_COLUMNS = (
+    "pairs",
+    "difference",
+    "ci95_low",
+    "ci95_high",
+    "p",
+    "p_holm",
+    "p_equivalence",
+    "matched_constant_rate",
+    "outcome",
+)
 """Columns of `comparisons` that the table of `verdict_table` has."""
 
 
@@ -175,7 +186,7 @@ def _beside(study: Study, arm: str, other: str) -> dict[str, object]:
         "source_spread": sources_spread(study, other) if other in study.controls(arm) else float("nan"),
         "rate": study.initial_rate(arm),
         "rate_against": study.initial_rate(other),
-        "same_rate": same_rate_outcome(study, arm, other),
+        "matched_constant_rate": matched_constant_rate_outcome(study, arm, other),
         "mixed_pairs": mixed_pairs(study, arm, other),
         **without_pilot(study, arm, other),
     }

@@ -30,7 +30,7 @@ class Confusion:
 
     @property
     def by_class(self) -> pd.DataFrame:
-        """A row a label: ``examples``, ``error_rate``, and ``entropy``, the mean as a share of log C; NaN without any."""
+        """A row per label: ``examples``, ``error_rate``, and ``entropy``, the mean as a share of log C; NaN without any."""
         examples = self.counts.sum(axis=1)
         number = np.where(examples > 0, examples, np.nan)
         wrong = (examples - np.diag(self.counts)) / number
@@ -42,7 +42,7 @@ def tabulate(predictions: pd.DataFrame, classes: Sequence[str]) -> Confusion:
     """Count a run's predictions and average their entropies.
 
     Args:
-        predictions: a row an example, with ``label``, ``predicted`` (indices of classes) and ``predictive_entropy`` (nats).
+        predictions: a row per example, with ``label``, ``predicted`` (indices of classes) and ``predictive_entropy`` (nats).
         classes: names, by index.
     """
     counts, total = (np.zeros((len(classes), len(classes))) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Factorials of two levels a factor: main effects and interactions over paired seeds, and a sweep read as one."""
+"""Factorials of two levels per factor: main effects and interactions over paired seeds, and a sweep read as one."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ Factors = dict[str, tuple[Any, Any]]
 """A field's first and second value."""
 
 Cell = tuple[int, ...]
-"""A level a factor: 0 for the first, 1 for the second."""
+"""One level per factor: 0 for the first, 1 for the second."""
 
 EFFECT_COLUMNS = ("factors", "pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "outcome")
 """Of an effect: the fields that change, and its difference in points of accuracy with the 95 % interval over seeds."""
@@ -68,7 +68,7 @@ def complete_seeds(scores: Mapping[Cell, Mapping[int, float]]) -> list[int]:
 
 
 def factors_of(study: Study) -> Factors:
-    """The fields that the study varies, with their two values in the sweep's order.
+    """The fields that the study varies, with their two values in the sweep's order: the field that changes last comes first.
 
     Raises:
         ConfigError: a field has more than two values, or none varies.
@@ -81,9 +81,9 @@ def factors_of(study: Study) -> Factors:
     }
     varied = {name: both for name, both in values.items() if len(both) > 1}
     if not varied or any(len(both) != 2 for both in varied.values()):
-        raise ConfigError(f"{study.name} is no factorial of two values a field; it varies {varied or 'nothing'}")
-    names = [part.partition("=")[0] for part in study.jobs[0].arm.split()]
-    return {name: (varied[name][0], varied[name][1]) for name in sorted(varied, key=names.index)}
+        raise ConfigError(f"{study.name} is no factorial of two values per field; it varies {varied or 'nothing'}")
+    first_run = {name: [getattr(config, name) for config in configs].index(both[1]) for name, both in varied.items()}
+    return {name: (varied[name][0], varied[name][1]) for name in sorted(varied, key=first_run.__getitem__, reverse=True)}
 
 
 def cell_scores(study: Study, factors: Factors, measure: str = "accuracy") -> dict[Cell, dict[int, float]]:
@@ -103,7 +103,7 @@ def seeds_that_fill(study: Study) -> int:
 
 
 def effects_table(study: Study) -> pd.DataFrame:
-    """One row an effect, main effects first; empty where fewer than two seeds fill every cell.
+    """One row per effect, main effects first; empty where fewer than two seeds fill every cell.
 
     Returns:
         The effect's name as index, and `EFFECT_COLUMNS`.

@@ -1,8 +1,12 @@
-"""Intervals of single samples. Quantiles come from SciPy's `special`, which, unlike its `stats`, is quick to import."""
+"""Intervals of single samples.
+
+Figures need the intervals of thousands of places at once, so those are computed on arrays, with quantiles of SciPy's
+`special`, which, unlike its `stats`, is quick to import.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,7 +51,7 @@ def wilson_interval(successes: ArrayLike, counts: ArrayLike, level: float = 0.95
 
 
 def exact_interval(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact binomial interval of a share (Clopper & Pearson 1934), from the quantiles of the beta distribution.
+    """The exact binomial interval of a share (Clopper & Pearson 1934).
 
     Args:
         successes: 0 to ``count``.
@@ -66,7 +70,7 @@ def exact_interval(successes: int, count: int, level: float = 0.95) -> tuple[flo
     """
     if not 0 <= successes <= count or count < 1:
         raise ValueError(f"expected 0 to {count} successes of at least one, got {successes} of {count}")
-    tail, failures = (1 - level) / 2, count - successes
-    low = betaincinv(successes, failures + 1, tail) if successes else 0.0
-    high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    from scipy.stats import binomtest
+
+    low, high = binomtest(successes, count).proportion_ci(level, "exact")
     return float(low), float(high)

@@ -10,22 +10,7 @@ from uncertlr.errors import ConfigError
 from uncertlr.runs.naming import arm_name
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep import read_sweep
-
-SHOWN = {
-    "high_floor": "high_lower_bound",
-    "regulating_level": "regulating_matched_rate",
-    "one_cycle_over_uncertainty_level": "one_cycle_over_uncertainty_matched_rate",
-}
-"""Arms of published studies, whose names cannot change, and what is shown instead."""
-
-
-def shown_arm(arm: str) -> str:
-    """The name under which tables and figures show an arm of a sweep.
-
-    >>> shown_arm("regulating_level"), shown_arm("report")
-    ('regulating_matched_rate', 'report')
-    """
-    return SHOWN.get(arm, arm)
+from uncertlr.sweep.file import read_grid
 
 
 def method_name(config: RunConfig) -> str:
@@ -49,13 +34,13 @@ def _of_row(row: dict[Any, Any]) -> str:
 
 @cache
 def _arms() -> dict[str, str]:
-    """Arms of all studies by their runs; neither trials nor ranges, whose arms have no names of their own."""
+    """Arms of all studies by their runs; neither trials nor products, whose arms have no names of their own."""
     arms: dict[str, str] = {}
     for path in sorted((project_folder() / "sweeps").glob("*.yaml")):
-        if "\ntrials:" not in path.read_text(encoding="utf-8"):
+        grid = read_grid(path)
+        if not grid.trials and not grid.product:
             for job in read_sweep(path):
-                if " " not in job.arm:
-                    arms.setdefault(_identity(job.config), shown_arm(job.arm))
+                arms.setdefault(_identity(job.config), job.arm)
     return arms
 
 

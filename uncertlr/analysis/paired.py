@@ -13,8 +13,8 @@ MARGIN = 0.005
 
 ALPHA = 0.05
 SEEDS_FOR_A_CLAIM = 10
-LEAST_APART = 0.05
-"""Distance of the log rates of an arm and of its control below which the control cannot tell feedback from shape."""
+LEAST_LOG_RATE_DISTANCE = 0.05
+"""Distance of the log rates of an arm and of its control below which the two are too similar for a contrast."""
 
 Values = Sequence[float] | np.ndarray
 Name = TypeVar("Name", bound=Hashable)
@@ -62,7 +62,7 @@ def paired_interval(differences: Values, level: float = 0.95, rotation: int = 0)
     """The mean of paired differences with Student's t interval.
 
     Args:
-        differences: one a seed; at least two, and none missing.
+        differences: one per seed; at least two, and none missing.
         level: of the interval.
         rotation: of the source runs; see `standard_error`.
     """
@@ -80,7 +80,7 @@ def standard_error(differences: Values, rotation: int = 0) -> float:
     the variance.
 
     Args:
-        differences: one a seed in the order in which source runs rotate; at least two.
+        differences: one per seed in the order in which source runs rotate; at least two.
         rotation: how many places further in this order, in a ring, a pair's source run is; 0 where no pairs share runs.
     """
     values = _checked(differences, 2)
@@ -95,7 +95,7 @@ def sign_flip_p_value(differences: Values) -> float:
     """Two-sided p-value of the exact sign-flip test (Fisher 1935): the share of sign assignments at least as extreme.
 
     Args:
-        differences: one a seed, at most 20; all 2**n assignments are enumerated.
+        differences: one per seed, at most 20; all 2**n assignments are enumerated.
 
     >>> sign_flip_p_value([1.0, 1.0, 1.0])
     0.25
@@ -133,7 +133,7 @@ def equivalence_p_value(differences: Values, margin: float = MARGIN, rotation: i
     """The larger p-value of two one-sided t tests that the mean lies within the margin (Schuirmann 1987).
 
     Args:
-        differences: one a seed; at least two.
+        differences: one per seed; at least two.
         margin: largest difference that counts as none.
         rotation: of the source runs; see `standard_error`.
     """
@@ -159,7 +159,7 @@ def paired_differences(arm: Mapping[int, float], baseline: Mapping[int, float]) 
 
 def compare(
     family: Mapping[Name, Values],
-    apart: Mapping[Name, float] | None = None,
+    log_rate_distances: Mapping[Name, float] | None = None,
     rotations: Mapping[Name, int] | None = None,
 ) -> dict[Name, Comparison]:
     """Judge a family of comparisons.
@@ -169,7 +169,7 @@ def compare(
 
     Args:
         family: for each comparison its paired differences of final accuracy.
-        apart: for comparisons with a control, how far the log rates of the two lie apart.
+        log_rate_distances: of the comparisons with a control, the distance of the two arms' log rates.
         rotations: of the source runs, for comparisons whose pairs share them; of two tests the more cautious counts.
 
     Returns:
@@ -183,7 +183,7 @@ def compare(
     for name in p_values:
         interval, inner = (paired_interval(family[name], level, turned[name]) for level in (0.95, 1 - 2 * ALPHA))
         equivalence = equivalence_p_value(family[name], rotation=turned[name])
-        outcome = outcome_of(interval, adjusted[name], equivalence, (apart or {}).get(name))
+        outcome = outcome_of(interval, adjusted[name], equivalence, (log_rate_distances or {}).get(name))
         results[name] = Comparison(interval, inner, p_values[name], adjusted[name], equivalence, outcome)
     return results
 
@@ -193,16 +193,16 @@ def _p_value(values: Values, rotation: int) -> float:
     return max(exact, t_p_value(values, rotation)) if rotation else exact
 
 
-def outcome_of(difference: Interval, adjusted: float, equivalence: float, apart: float | None = None) -> str:
+def outcome_of(difference: Interval, adjusted: float, equivalence: float, log_rate_distance: float | None = None) -> str:
     """The outcome of a comparison by the protocol's rules.
 
     Args:
         difference: arm minus baseline.
         adjusted: p-value within the family.
         equivalence: p-value of the two one-sided tests.
-        apart: distance of the two arms' log rates, if one is the control of the other.
+        log_rate_distance: distance of the two arms' log rates, if one is the control of the other.
     """
-    if apart is not None and apart < LEAST_APART:
+    if log_rate_distance is not None and log_rate_distance < LEAST_LOG_RATE_DISTANCE:
         return "no contrast"
     if difference.count < SEEDS_FOR_A_CLAIM:
         return "descriptive"

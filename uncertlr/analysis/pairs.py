@@ -13,8 +13,8 @@ def shared_seeds(study: Study, arm: str, other: str) -> list[int]:
     return sorted(set(study.arms[arm]) & set(study.arms[other]))
 
 
-def rates_apart(study: Study, arm: str, other: str) -> float:
-    """How far the learning rates of two arms lie apart: the distance of their logarithms, averaged over the pairs.
+def log_rate_distance(study: Study, arm: str, other: str) -> float:
+    """The distance of the logarithms of two arms' learning rates, averaged over the pairs.
 
     Returns:
         Root mean square over the steps of a pair's difference of log rates, averaged over the pairs; NaN without one.
@@ -53,8 +53,8 @@ def pilot_seeds(study: Study, arm: str, other: str) -> list[int]:
     ]
 
 
-def seeds_apart(study: Study, arm: str) -> float:
-    """How far the learning rates of an arm's runs lie from those of the next seed's, as `rates_apart` measures it.
+def log_rate_distance_between_seeds(study: Study, arm: str) -> float:
+    """How far the learning rates of an arm's runs lie from those of the next seed's, as `log_rate_distance` measures it.
 
     Returns:
         What a yoked replay's rates would lie from the arm's; NaN with fewer than two runs.

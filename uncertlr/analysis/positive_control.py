@@ -204,15 +204,17 @@ def repeat_once(design: Design, seeds: Sequence[int], constant_rate: float) -> R
     scores["constant"] = {seed: train(design, seed, None, constant_rate).accuracy for seed in seeds}
     own = {seed: run.factors for seed, run in rule.items()}
     pairs = {name: paired_differences(scores["rule"], scores[name]) for name in ("yoked", "mean_curve")}
-    feedback = compare(pairs, {name: _apart(own, curves[name]) for name in pairs}, {"yoked": 1})
+    feedback = compare(pairs, {name: _log_rate_distance(own, curves[name]) for name in pairs}, {"yoked": 1})
     planted = paired_differences(scores["other_signal"], scores["yoked"])
-    apart = _apart(curves["other_signal"], curves["yoked"])
-    null = compare({"null": planted}, {"null": apart}, {"null": 2})  # two pairs share a curve where they are two seeds apart
+    distance = _log_rate_distance(curves["other_signal"], curves["yoked"])
+    null = compare(
+        {"null": planted}, {"null": distance}, {"null": 2}
+    )  # two pairs share a curve where they are two seeds apart
     constant = compare({"constant": paired_differences(scores["rule"], scores["constant"])})
     return Repetition(tuple(seeds), feedback, null["null"], constant["constant"])
 
 
-def _apart(one: Mapping[int, Sequence[float]], other: Mapping[int, Sequence[float]]) -> float:
+def _log_rate_distance(one: Mapping[int, Sequence[float]], other: Mapping[int, Sequence[float]]) -> float:
     """Root mean square distance of the log factors of a pair, averaged over the pairs."""
     distances = [np.log(one[seed]) - np.log(other[seed]) for seed in one]
     return float(np.mean([np.sqrt(np.mean(each**2)) for each in distances]))

@@ -1,11 +1,11 @@
 """How many pairs would show equivalence: what an inconclusive comparison lacked. Pure functions, from SciPy."""
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 from scipy.integrate import quad
-from scipy.special import gammaln, ndtr, stdtrit
-from scipy.stats import chi2
+from scipy.special import chdtri, gammaln, ndtr, stdtrit
 
 from uncertlr.analysis.paired import ALPHA, MARGIN, Values
 
@@ -20,7 +20,7 @@ def upper_standard_deviation(differences: Values, confidence: float = CONFIDENCE
     """The upper confidence limit of the standard deviation of paired differences, supposed to be normal.
 
     Args:
-        differences: one a seed; at least two.
+        differences: one per seed; at least two.
         confidence: that the limit is not below the true value.
 
     Raises:
@@ -30,7 +30,7 @@ def upper_standard_deviation(differences: Values, confidence: float = CONFIDENCE
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"expected at least 2 finite differences, got {differences!r}")
     freedom = len(values) - 1
-    return float(values.std(ddof=1) * math.sqrt(freedom / chi2.ppf(1 - confidence, freedom)))
+    return float(values.std(ddof=1) * math.sqrt(freedom / chdtri(freedom, confidence)))
 
 
 def equivalence_power(pairs: int, deviation: float, margin: float = MARGIN, alpha: float = ALPHA) -> float:
@@ -82,14 +82,8 @@ def pairs_for_equivalence(deviation: float, power: float = POWER, margin: float 
         raise ValueError(f"power={power} must be above 0 and below 1")
     if deviation == 0:
         return 2
-    high = 2
-    while equivalence_power(high, deviation, margin, alpha) < power:
-        if high >= MOST_PAIRS:
-            raise ValueError(f"deviation={deviation} needs more than {MOST_PAIRS:,} pairs at a margin of {margin}")
-        high *= 2
-    low = high // 2  # not enough, or the least there can be
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = equivalence_power(middle, deviation, margin, alpha) >= power
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+    counts = range(2, MOST_PAIRS + 1)  # the power grows with the number of pairs
+    place = bisect_left(counts, power, key=lambda pairs: equivalence_power(pairs, deviation, margin, alpha))
+    if place == len(counts):
+        raise ValueError(f"deviation={deviation} needs more than {MOST_PAIRS:,} pairs at a margin of {margin}")
+    return counts[place]

@@ -1,7 +1,5 @@
-"""Tables of results: finished runs in, tidy pandas frames out."""
+"""The final scores of a run."""
 
-from uncertlr.runs.naming import arm_name as arm_name
-from uncertlr.runs.naming import format_rate as format_rate
 from uncertlr.runs.store import Run
 
 

@@ -12,7 +12,7 @@ from uncertlr.runs.paths import project_folder
 from uncertlr.runs.store import Run
 from uncertlr.sweep import Job, read_sweep
 from uncertlr.sweep.facts import Facts
-from uncertlr.sweep.grid import read_study_facts
+from uncertlr.sweep.file import read_grid
 from uncertlr.training.run import find
 
 REPLAYS = ("replay", "shuffled")
@@ -66,7 +66,18 @@ class Study:
         """The arms that replay this arm's runs, or shuffle the signal that they observed."""
         return [other for other in self.arms if self._rule(other) in REPLAYS and arm in self._source_arms(other)]
 
-    def same_rate(self, arm: str) -> str:
+    def yoked_replay(self, arm: str) -> str:
+        """The control that replays the next seed's run of an arm.
+
+        Raises:
+            ConfigError: the study has none.
+        """
+        for control in self.controls(arm):
+            if self.rotation(control) == 1:
+                return control
+        raise ConfigError(f"study {self.name!r} has no arm that replays the next seed's run of {arm!r}")
+
+    def matched_constant_rate(self, arm: str) -> str:
         """The arm with this arm's initial rate and nothing else, where that is not the baseline; else an empty name."""
         rate = self.initial_rate(arm)
         alike = [other for other in self.schedules if self.fixed_rate(other) and self.initial_rate(other) == rate]
@@ -76,7 +87,7 @@ class Study:
         """Whether an arm's rate stays where it starts."""
         return self._rule(arm) == "none" and self._jobs(arm)[0].config.schedule == "constant"
 
-    def matched_rate(self, arm: str) -> str:
+    def matched_mean_rate(self, arm: str) -> str:
         """The arm without feedback at this arm's mean learning rate, as the sweep states it; else an empty name."""
         return self.facts.matched_rates.get(arm, "")
 
@@ -150,7 +161,7 @@ def read_study(sweep: str, root: str = "", profile: str = "") -> Study:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in named.parent.glob("*.yaml")))
         raise ConfigError(f"no sweep {sweep!r}; name one of {known}, or a YAML file")
-    return study_of(read_sweep(path, root, profile), path.stem, read_study_facts(path))
+    return study_of(read_sweep(path, root, profile), path.stem, read_grid(path).facts)
 
 
 def source_runs_of(study: Study, arm: str) -> list[Run]:

@@ -26,7 +26,17 @@ NOTEBOOKS = (
 )
 """In the order in which they are executed: the slowest come first, so that both workers end at about the same time."""
 
-SOURCES = ("book", "notebooks", "uncertlr", "benchmarks", "results", "sweeps", "_config.yml", "_toc.yml", "pyproject.toml")
+SITE_SOURCES = (
+    "book",
+    "notebooks",
+    "uncertlr",
+    "benchmarks",
+    "results",
+    "sweeps",
+    "_config.yml",
+    "_toc.yml",
+    "pyproject.toml",
+)
 """What the site is made from, beside the installed packages."""
 
 FULL: dict[str, dict[str, Any]] = {"cifar10": {"profile": "full"}, "imdb": {"profile": "full"}}
@@ -70,7 +80,7 @@ def build_book(profile: str = "quick") -> Path:
 def _sources(project: Path, profile: str) -> str:
     """A digest of everything that the site is made from: the project's files and the installed packages."""
     made = {project / "book" / name for name in ("_build", "_generated", "executed")}
-    files = [path for name in SOURCES for path in _files(project / name) if not made.intersection(path.parents)]
+    files = [path for name in SITE_SOURCES for path in _files(project / name) if not made.intersection(path.parents)]
     packages = sorted(f"{each.name} {each.version}" for each in importlib.metadata.distributions())
     digest = hashlib.sha256(json.dumps([profile, sys.version, packages]).encode())
     for path in _sorted(files):

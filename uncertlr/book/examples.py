@@ -109,7 +109,7 @@ def choose(predictions: pd.DataFrame, count: int) -> dict[str, list[int]]:
     """Which examples belong to each group, the clearest case first.
 
     Args:
-        predictions: a row an example, with ``label``, ``predicted`` and ``predictive_entropy``.
+        predictions: a row per example, with ``label``, ``predicted`` and ``predictive_entropy``.
         count: most to take for each group.
     """
     ranked = predictions["predictive_entropy"].sort_values(kind="stable").index

@@ -20,9 +20,9 @@ class Method:
     """A row of the figure.
 
     Attributes:
-        name: as the figure shows it.
+        name: of its arm.
         colour: of its line and dots.
-        runs: the finished runs, one a seed.
+        runs: the finished runs, one per seed.
     """
 
     name: str
@@ -39,15 +39,15 @@ def front_page_methods(advance: str = plots.INK) -> dict[str, Method]:
     standard, found = read_study("cifar10-standard"), read_study("cifar10-found-controls")
     uncertainty, report = plots.COLOURS[:2]
     rows = {
-        "report": ("report's rule", report, standard),
-        "report_epoch": ("report's rule\nonce per epoch", report, standard),
-        "constant": ("constant 1e-3", advance, standard),
-        "inverse": ("rate divided by\nuncertainty", uncertainty, standard),
-        "constant_low": ("constant 3e-4", advance, standard),
-        "one_cycle": ("one-cycle, tuned", advance, found),
-        "one_cycle_over_uncertainty": ("one-cycle over\nuncertainty", uncertainty, found),
+        "report": (report, standard),
+        "report_epoch": (report, standard),
+        "constant": (advance, standard),
+        "inverse": (uncertainty, standard),
+        "constant_low": (advance, standard),
+        "one_cycle": (advance, found),
+        "one_cycle_over_uncertainty": (uncertainty, found),
     }
-    return {arm: Method(name, colour, list(study.arms[arm].values())) for arm, (name, colour, study) in rows.items()}
+    return {arm: Method(arm, colour, list(study.arms[arm].values())) for arm, (colour, study) in rows.items()}
 
 
 RATES = ("report", "constant", "inverse", "one_cycle", "one_cycle_over_uncertainty")
@@ -55,8 +55,12 @@ RATES = ("report", "constant", "inverse", "one_cycle", "one_cycle_over_uncertain
 
 
 def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
-    """Learning rate against epoch of each method's first run, on a logarithmic axis; names at the lines' ends."""
-    ends, last = [], 1
+    """Learning rate against epoch of each method's first run, on a logarithmic axis.
+
+    A line that rises and falls again is named at its peak, the highest above its line and the others below; any other line
+    at its end.
+    """
+    peaks, ends, last = [], [], 1
     for method in methods:
         if not method.runs:
             continue
@@ -64,22 +68,44 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
         epochs = run.trace["step"] / (run.trace["step"][-1] + 1) * run.config.epochs
         rates = np.maximum(run.trace["learning_rate"], 1e-6)
         ax.plot(epochs, rates, color=method.colour, linewidth=1.8, label=method.name)
-        ends.append((float(np.log10(rates[-1])), method))
+        peak = int(rates.argmax())
+        if peak > 0 and rates[-1] < 0.1 * rates[peak]:
+            peaks.append((float(rates[peak]), float(epochs[peak]), method))
+        else:
+            ends.append((float(np.log10(rates[-1])), method))
         last = run.config.epochs
-    ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last))
-    for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.24), ends, strict=True):
-        ax.annotate(method.name, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)
+    highest = max((height for height, _, _ in peaks), default=0.0)
+    for height, epoch, method in peaks:
+        offset, align = (4, "bottom") if height == highest else (-13, "top")
+        ax.annotate(
+            method.name, (epoch, height), (0, offset), textcoords="offset points", ha="center", va=align, color=method.colour
+        )
+    ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last), ylim=(1e-6, 2e-2))
+    ax.grid(axis="x", visible=False)  # no grid line behind the names at the peaks
+    for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.34), ends, strict=True):
+        label = in_lines(method.name)
+        ax.annotate(label, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)
     return ax
 
 
 def accuracies_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
-    """Final test accuracies: a dot a seed and a line at the mean, a row a method, names in the margin."""
+    """Final test accuracies: a dot per seed and a line at the mean, a row per method, names in the margin."""
     for row, method in enumerate(reversed(methods)):
         values = [100 * final_scores(run)["accuracy"] for run in method.runs] or [np.nan]
         offsets = np.linspace(-0.18, 0.18, len(values))
         ax.plot(values, row + offsets, "o", color=method.colour, markersize=4, alpha=0.8, linewidth=0, label=method.name)
         ax.plot([np.mean(values)] * 2, [row - 0.34, row + 0.34], color=method.colour, linewidth=2.2)
-    ax.set_yticks(range(len(methods)), [method.name for method in reversed(methods)])
+    ax.set_yticks(range(len(methods)), [in_lines(method.name) for method in reversed(methods)])
     ax.set(xlabel="test accuracy (%)", ylim=(-0.6, len(methods) - 0.4))
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def in_lines(name: str, width: int = 16) -> str:
+    r"""A method's name for a narrow margin: broken after an underscore where it is wider than so many letters.
+
+    >>> in_lines("constant_low"), in_lines("one_cycle_over_uncertainty")
+    ('constant_low', 'one_cycle_over_\nuncertainty')
+    """
+    cut = name.rfind("_", 0, width) + 1
+    return name if len(name) <= width or not cut else f"{name[:cut]}\n{in_lines(name[cut:], width)}"

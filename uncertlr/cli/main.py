@@ -1,4 +1,4 @@
-"""The command line: ``uncertlr run | runs | show | compare | sweep | notebook | tune | evidence`` and others.
+"""The command line: ``uncertlr run | runs | show | compare | sweep | challenge | notebook | tune | evidence`` and others.
 
 Flags and help come from RunConfig.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
 
 from uncertlr import __version__
-from uncertlr.cli import lab, notebook, runs, sweep
+from uncertlr.cli import challenge, lab, notebook, runs, sweep
 from uncertlr.cli.text import counted
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    Whatever goes wrong is told in one line on stderr; ``--debug`` shows the traceback before it.
+    Whatever goes wrong is printed in one line on stderr; ``--debug`` shows the traceback before it.
 
     Returns:
         0 when it succeeded, 1 when who read the output went away, such as ``head``, or when something failed that nobody
@@ -123,7 +123,7 @@ def _terminable() -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that raises what it finds wrong, to be told as any other error, and whose commands all know ``--debug``."""
+    """One that raises what it finds wrong, to be printed as any other error, and whose commands all know ``--debug``."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -157,6 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     record.set_defaults(command=_record, parser=record)
 
     sweep.add_sweep_commands(commands)
+    challenge.add_challenge_command(commands)
     runs.add_run_commands(commands)
     notebook.add_command(commands)
     lab.add_lab_command(commands)
@@ -218,7 +219,7 @@ def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> ConfigError:
     given = flag.partition("=")[0]
     asked = "--" + given.lstrip("-").replace("_", "-")
     flags = re.findall(r"--[a-z0-9][a-z0-9-]*", parser.format_usage())
-    from uncertlr.sweep.grid import SETTLED
+    from uncertlr.sweep.file import SETTLED
 
     command, name = parser.prog.removeprefix("uncertlr "), asked[2:].replace("-", "_")
     if asked in flags:
@@ -238,7 +239,6 @@ def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in values.items() if value is not None and name != "dataset"}
     config = preset(options.dataset, options.profile, **given)
 
-    import uncertlr.plots.progress  # noqa: F401  # draws the bar
     from uncertlr.runs.store import read_run
     from uncertlr.training.run import run
 

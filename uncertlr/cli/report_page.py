@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from uncertlr.cli.curves_figure import curves_svg
 from uncertlr.cli.text import counted, refuse_unwritable
 from uncertlr.errors import ConfigError
+from uncertlr.plots.run_curves import curves_svg
 from uncertlr.runs.files import write_atomically
 from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.states import run_states

@@ -9,14 +9,14 @@ with warnings.catch_warnings():  # in a notebook without ipywidgets it warns; `d
 from uncertlr.data.augment import draw_flips_and_crops, flip_and_crop
 from uncertlr.data.batches import Batch, eval_batches, image_batch, image_order, steps_per_epoch, train_batches
 from uncertlr.data.loading import check_data, folder_fingerprint, known_kind, load_data
-from uncertlr.data.types import DataSet, Source, Split, Tell, silent
+from uncertlr.data.types import DataSet, OnProgress, Source, Split, ignore_progress
 
 __all__ = [
     "Batch",
     "DataSet",
     "Source",
     "Split",
-    "Tell",
+    "OnProgress",
     "check_data",
     "draw_flips_and_crops",
     "eval_batches",
@@ -26,7 +26,7 @@ __all__ = [
     "image_order",
     "known_kind",
     "load_data",
-    "silent",
+    "ignore_progress",
     "steps_per_epoch",
     "train_batches",
 ]

@@ -80,7 +80,7 @@ def image_batch(data: DataSet, split: Split, indices: Tensor, stream: torch.Gene
 
 
 def eval_batches(data: DataSet, split: Split, batch_size: int) -> Iterator[Batch]:
-    """A whole split once: images in their order, texts by length. `Batch.indices` tells where each example belongs."""
+    """A whole split once: images in their order, texts by length. `Batch.indices` says where each example belongs."""
     if data.kind == "text":
         lengths = _lengths(split)
         for indices in torch.split(torch.argsort(lengths, stable=True), batch_size):

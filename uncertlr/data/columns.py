@@ -75,23 +75,23 @@ def choose_columns(
         schema: of the training split.
         name: of the set, for errors.
         kind: ``"image"``, ``"text"`` or ``"auto"``.
-        input_column: empty to tell it from the types.
+        input_column: empty to find it by the types.
         label_column: empty to take the only one with declared classes, else the only categorical one.
         named: columns whose classes the dataset card names.
 
     Raises:
-        DataError: a column is missing, of no usable type, or cannot be told.
+        DataError: a column is missing, of no usable type, or ambiguous.
     """
     if len(set(schema.names)) < len(schema.names):
-        raise DataError(f"{name} has two columns of one name, among {', '.join(schema.names)}; rename one")
+        raise DataError(f"{name} has two columns of one name, among {'; '.join(schema.names)}; rename one")
     for column in filter(None, (input_column, label_column)):
         if column not in schema.names:
-            raise DataError(f"{name} has no column {column!r}; it has {', '.join(schema.names)}")
+            raise DataError(f"{name} has no column {column!r}; it has {'; '.join(schema.names)}")
     labelled = [each for each in schema.names if each in named or declared_classes(schema, each)]
     labelled = labelled or _categories(schema, input_column)
     kinds = {each: _kind(schema, each) for each in schema.names if each != label_column and each not in labelled}
     wanted = [each for each, found in kinds.items() if found and kind in ("auto", found)]
-    wanted = wanted or [each for each, found in kinds.items() if found]  # the one of another kind is told by its name
+    wanted = wanted or [each for each, found in kinds.items() if found]  # the one of another kind is found by its name
     if not input_column and not wanted:
         raise DataError(
             f"{name} has no column of images or texts among {_listed(schema)}; write images as datasets.Image() or as "
@@ -147,7 +147,7 @@ def refuse_other_columns(schemas: Mapping[str, pa.Schema], columns: Columns, nam
         for file, schema in schemas.items():
             if column not in schema.names:
                 raise DataError(
-                    f"{name}: {file} has no column {column!r}, which {first} has; it has {', '.join(schema.names)}"
+                    f"{name}: {file} has no column {column!r}, which {first} has; it has {'; '.join(schema.names)}"
                 )
             if arrow_type(schema, column) != arrow_type(schemas[first], column):
                 types = [str(each.field(column).type) for each in (schemas[first], schema)]
@@ -199,9 +199,9 @@ def _is_image_struct(found: pa.DataType) -> bool:
 
 def _only(candidates: list[str], schema: pa.Schema, name: str, parameter: str) -> str:
     if len(candidates) != 1:
-        raise DataError(f"{name}: set {parameter}, which cannot be told from the columns: {_listed(schema)}")
+        raise DataError(f"{name}: set {parameter}, which cannot be found by the columns: {_listed(schema)}")
     return candidates[0]
 
 
 def _listed(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+    return "; ".join(f"{field.name} ({field.type})" for field in schema)

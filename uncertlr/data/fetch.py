@@ -150,7 +150,7 @@ def _silence() -> None:
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is told once, by the error
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is reported once, by the error
 
 
 def _root_cause(error: BaseException) -> BaseException:

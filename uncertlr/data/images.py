@@ -46,7 +46,7 @@ def _refuse_other_depths(image: Image.Image) -> None:
 
 
 def _rounds_to_eight_bits(image: Image.Image) -> bool:
-    """Whether Pillow's decoder would drop bits: it is told by the packing (``RGB;16B``), or a PPM file's largest value."""
+    """Whether Pillow's decoder would drop bits: it shows in the packing (``RGB;16B``), or a PPM file's largest value."""
     for tile in getattr(image, "tile", []):
         packing, *others = tile.args if isinstance(tile.args, tuple) else (tile.args,)
         if ";16" in str(packing) or (tile.codec_name.startswith("ppm") and others[0] > 255):

@@ -12,11 +12,11 @@ from uncertlr.errors import DataError
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of one file, or of one split where files cannot be told.
+    """The labels of one file, or of one split where the files are unknown.
 
     Attributes:
         where: the file or split.
-        values: one a row, as stored.
+        values: one per row, as stored.
         names: of the classes that the values number, or None where they are not named.
     """
 
@@ -150,4 +150,4 @@ def _names_of_numbers(labels: np.ndarray, column: str, name: str) -> tuple[str, 
 
 def _shown(values: Any) -> str:
     listed = [str(value) for value in values]
-    return ", ".join(listed[:20]) + (", ..." if len(listed) > 20 else "")
+    return "; ".join(listed[:20]) + ("; ..." if len(listed) > 20 else "")

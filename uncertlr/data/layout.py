@@ -1,4 +1,4 @@
-"""Which files of a folder are read, and as which split: told from the dataset card, else from the files' names."""
+"""Which files of a folder are read, and as which split: by the dataset card, else from the files' names."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ class Layout:
         test: those of the test split; none where a part of train is to be held out.
         unread: files of other splits, of no split, or of other formats.
         cards: files that hold the dataset card.
-        unnamed: whether several files are taken for one set, of whose splits their names tell nothing.
+        unnamed: whether several files are taken for one set, whose names say nothing of splits.
         class_names: names of classes that the card declares, by column.
     """
 
@@ -62,12 +62,12 @@ class Layout:
         return path.relative_to(self.folder).as_posix()
 
     def notes(self) -> list[str]:
-        """What to say of the files: those that are not read, and those whose names tell no split."""
+        """What to say of the files: those that are not read, and those whose names name no split."""
         held_out = "" if self.test else ", and a fifth of train is held out as test"
         if self.unread:
             return [f"not read: {self._listed(self.unread)}; validation is cut from train, by the seed{held_out}"]
         if self.unnamed:
-            return [f"the names of {self._listed(self.train)} tell no split, so they are one set{held_out}"]
+            return [f"the names of {self._listed(self.train)} name no split, so they are one set{held_out}"]
         return []
 
     def _listed(self, paths: Sequence[Path]) -> str:
@@ -109,11 +109,11 @@ def find_layout(folder: Path) -> Layout:
     """Assign the files of a folder to splits.
 
     The card's ``configs`` decide; without them the words train, validation and test (and what the hub takes for them) in
-    the names of files and folders, whatever their case. Files whose names tell no split are the whole set if no other
+    the names of files and folders, whatever their case. Files whose names name no split are the whole set if no other
     file's name does.
 
     Raises:
-        DataError: there is no Parquet file, or its split cannot be told; says how to mend it.
+        DataError: there is no Parquet file, or its split is unknown; says how to mend it.
     """
     if not folder.is_dir():
         kind = "a file: name the folder that holds it" if folder.exists() else "no folder"
@@ -220,7 +220,7 @@ def _refuse_glued_words(files: Sequence[Path]) -> None:
     held_out = [name for name in names if any(word in name for word in ("test", "valid", "eval"))]
     if held_out and any("train" in name for name in names):
         raise DataError(
-            f"the split of {held_out[0]}.parquet cannot be told in {files[0].parent}; name the files train.parquet and "
+            f"the split of {held_out[0]}.parquet is unknown in {files[0].parent}; name the files train.parquet and "
             "test.parquet, or train-0.parquet, train-1.parquet and so on"
         )
 

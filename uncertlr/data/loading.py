@@ -14,7 +14,7 @@ from uncertlr.data.embedded import digits, toy_reviews
 from uncertlr.data.packing import pack_texts, unpack_texts
 from uncertlr.data.sources import HUB, Preview, folder_stamp, preview_source, read_source
 from uncertlr.data.text import UNKNOWN_TOKEN, Corpus, build_tokenizer, choose_vocabulary, encode, split_words
-from uncertlr.data.types import DataSet, Source, Split, Tell, silent
+from uncertlr.data.types import DataSet, OnProgress, Source, Split, ignore_progress
 from uncertlr.errors import DataError
 from uncertlr.seeding import generator
 
@@ -37,7 +37,7 @@ def load_data(
     max_tokens: int = 400,
     seed: int = 0,
     device: str = "cpu",
-    tell: Tell = silent,
+    on_progress: OnProgress = ignore_progress,
 ) -> DataSet:
     """Load a data set and split its training part into train and validation.
 
@@ -58,19 +58,19 @@ def load_data(
         max_tokens: words of a text that are kept.
         seed: of the split.
         device: where the tensors go.
-        tell: called where reading takes long.
+        on_progress: called where reading takes long.
 
     Raises:
         DataError: no such set, no network, damaged files, unusable columns, or more examples asked for than there are.
     """
     _check_sizes(name, train_examples, test_examples, val_fraction, vocab_size, max_tokens)
-    source = _source(name, kind, input_column, label_column, tell)
+    source = _source(name, kind, input_column, label_column, on_progress)
     chosen, held_out = _split(name, len(source.train[1]), train_examples, val_fraction, seed)
     tested = _tested(name, len(source.test[1]), test_examples)
     fingerprint = _fingerprint(source)
     vocabulary: tuple[str, ...] = ()
     if isinstance(source.train[0], list):
-        corpus = _corpus(source, "" if name in EMBEDDED else fingerprint, tell)
+        corpus = _corpus(source, "" if name in EMBEDDED else fingerprint, on_progress)
         vocabulary = choose_vocabulary(corpus, chosen, vocab_size)
         parts = (chosen, held_out, len(source.train[1]) + tested)
         inputs = [encode(corpus, examples, vocabulary, max_tokens) for examples in parts]
@@ -125,9 +125,9 @@ def _tell_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.nd
         )
     shares = {split: _unknown_share(tokens) for split, tokens in scored.items()}
     if max(shares.values()) > UNKNOWN_SHARE:
-        told = " and ".join(f"{share:.0%} in {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
+        listed = " and ".join(f"{share:.0%} in {split}" for split, share in shares.items() if share > UNKNOWN_SHARE)
         warnings.warn(
-            f"{name}: share of unknown words, in no training text or too rare: {told}; put spaces "
+            f"{name}: share of unknown words, in no training text or too rare: {listed}; put spaces "
             "between the words of a script without spaces, else take more training texts or a larger vocab_size",
             UserWarning,
             stacklevel=3,
@@ -155,7 +155,7 @@ def _check_sizes(
 
 @lru_cache
 def known_kind(name: str, kind: str = "auto") -> str:
-    """What a data set holds as far as it can be told before it is read: image, text, or `kind` where only its files tell.
+    """What a data set holds as far as it is known before it is read: image, text, or `kind` where only its files say so.
 
     Raises:
         DataError: no data set has this name.
@@ -184,7 +184,7 @@ def check_data(
     test_examples: int = 0,
     val_fraction: float = 0.1,
 ) -> Preview | None:
-    """Find what `load_data` would refuse, as far as it can be told before the set is decoded.
+    """Find what `load_data` would refuse, as far as it can be known before the set is decoded.
 
     Args:
         name: and the rest: as for `load_data`.
@@ -239,27 +239,27 @@ def _fingerprint_at(stamp: tuple[object, ...], name: str, kind: str, input_colum
     return _fingerprint(_source(name, kind, input_column, label_column))
 
 
-def _source(name: str, kind: str, input_column: str, label_column: str, tell: Tell = silent) -> Source:
+def _source(name: str, kind: str, input_column: str, label_column: str, on_progress: OnProgress = ignore_progress) -> Source:
     known_kind(name)
     if name in EMBEDDED:
         source = EMBEDDED[name]()
         if input_column or label_column:
             raise DataError(f"{name} is embedded and has no columns; leave input_column and label_column empty")
     else:
-        source = read_source(name, kind, input_column, label_column, tell)
+        source = read_source(name, kind, input_column, label_column, on_progress)
     if kind not in ("auto", source.kind):
         raise DataError(f"{name} holds {source.kind}s, but data_kind={kind!r}; use data_kind='auto'")
     return source
 
 
-def _corpus(source: Source, fingerprint: str, tell: Tell) -> Corpus:
+def _corpus(source: Source, fingerprint: str, on_progress: OnProgress) -> Corpus:
     """The words of training and test texts; kept in the cache where there is a fingerprint to keep them under."""
     texts = (*source.train[0], *source.test[0])
     if not fingerprint:
         return _words_of_embedded(texts)
 
     def make() -> dict[str, np.ndarray]:
-        tell("splitting texts into words", len(texts), 0)
+        on_progress("splitting texts into words", len(texts), 0)
         corpus = split_words(texts)
         return {"words": pack_texts(corpus.words), "ids": corpus.ids, "lengths": corpus.lengths}
 

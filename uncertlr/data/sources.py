@@ -21,7 +21,7 @@ from uncertlr.data.images import decode_all, stack
 from uncertlr.data.labels import Labels, class_indices, refuse_no_label
 from uncertlr.data.layout import Layout, find_layout, holds_parquet
 from uncertlr.data.packing import pack_texts, unpack_texts
-from uncertlr.data.types import Inputs, Source, Tell, silent
+from uncertlr.data.types import Inputs, OnProgress, Source, ignore_progress
 from uncertlr.errors import DataError
 
 HUB: dict[str, tuple[str, str, str, str]] = {
@@ -44,7 +44,7 @@ class Request:
     Attributes:
         name: as it was asked for.
         kind: ``"image"``, ``"text"`` or ``"auto"``.
-        inputs: name of the column of inputs; empty to tell it from the types.
+        inputs: name of the column of inputs; empty to find it by the types.
         labels: name of the column of labels, likewise.
     """
 
@@ -69,7 +69,9 @@ class Tables:
     files: dict[str, list[tuple[str, tuple[str, ...] | None, int]]]
 
 
-def read_source(name: str, kind: str, input_column: str, label_column: str, tell: Tell = silent) -> Source:
+def read_source(
+    name: str, kind: str, input_column: str, label_column: str, on_progress: OnProgress = ignore_progress
+) -> Source:
     """A named set of the hub, or a folder, decoded; from the cache when it was decoded before.
 
     With ``UNCERTLR_DATA`` set, named sets are read from that folder instead of the hub.
@@ -79,11 +81,12 @@ def read_source(name: str, kind: str, input_column: str, label_column: str, tell
     """
     request, layout = _requested(name, kind, input_column, label_column)
     if layout:
-        arrays = cached(_key(request, layout.content_hash()), lambda: _decode(_load_folder(layout, request), request, tell))
+        key = _key(request, layout.content_hash())
+        arrays = cached(key, lambda: _decode(_load_folder(layout, request), request, on_progress))
     else:
         repository = HUB[name][0]
         key = _key(request, hashlib.sha256(repository.encode()).hexdigest())
-        arrays = cached(key, lambda: _decode(_load_hub(repository, request), request, tell))
+        arrays = cached(key, lambda: _decode(_load_hub(repository, request), request, on_progress))
     notes = [*(layout.notes() if layout else []), *arrays["notes"].tolist()]
     for note in notes:
         warnings.warn(f"{name}: {note}", UserWarning, stacklevel=2)
@@ -92,7 +95,7 @@ def read_source(name: str, kind: str, input_column: str, label_column: str, tell
 
 @dataclass(frozen=True)
 class Preview:
-    """What can be told of a set before it is decoded.
+    """What is known of a set before it is decoded.
 
     Attributes:
         kind: ``"image"`` or ``"text"``.
@@ -108,7 +111,7 @@ class Preview:
 
 
 def preview_source(name: str, kind: str, input_column: str, label_column: str) -> Preview | None:
-    """What the footers of a set's files tell; None for a set of the hub that is not in ``UNCERTLR_DATA``.
+    """What the footers of a set's files say; None for a set of the hub that is not in ``UNCERTLR_DATA``.
 
     Raises:
         DataError: files are missing or damaged, or columns cannot be used.
@@ -198,12 +201,12 @@ def _load_hub(repository: str, request: Request) -> Tables:
     return Tables(columns, splits, {split: [(split, names[split], len(rows))] for split, rows in splits.items()})
 
 
-def _decode(tables: Tables, request: Request, tell: Tell) -> Decoded:
+def _decode(tables: Tables, request: Request, on_progress: OnProgress) -> Decoded:
     columns, name = tables.columns, request.name
     class_names, labels = _labels_of_splits(tables, name)  # first, since images take long
     read = _images if columns.kind == "image" else _texts
     inputs: dict[str, list[Any]] = {
-        split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}", tell)
+        split: read(rows, columns.inputs, f"{name}: column {columns.inputs!r} of {split}", on_progress)
         for split, rows in tables.splits.items()
     }
     if "test" not in inputs:
@@ -257,33 +260,33 @@ def _hold_out_test(inputs: list[Any], labels: np.ndarray, name: str) -> tuple[di
 def _notes_on_classes(class_names: tuple[str, ...], labels: dict[str, np.ndarray], name: str) -> list[str]:
     """What to say of classes that only the test split has."""
     learned, tested = (np.unique(labels[split]) for split in ("train", "test"))
-    shown = [", ".join(class_names[index] for index in each) for each in (learned, tested)]
+    shown = ["; ".join(class_names[index] for index in each) for each in (learned, tested)]
     if not np.isin(tested, learned).any():
         raise DataError(f"{name}: train holds the classes {shown[0]}, and test {shown[1]}: none in common; name them alike")
     missing = [class_names[index] for index in np.setdiff1d(tested, learned)]
     if not missing:
         return []
-    return [f"{', '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
+    return [f"{'; '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
 
 
-def _images(rows: Any, column: str, where: str, tell: Tell) -> list[np.ndarray]:
+def _images(rows: Any, column: str, where: str, on_progress: OnProgress) -> list[np.ndarray]:
     import datasets
 
     rows = rows.select_columns([column])
     if isinstance(rows.features[column], datasets.Image):
         rows = rows.cast_column(column, datasets.Image(decode=False))
-    return decode_all(_told((row[column] for row in rows), len(rows), tell), where)
+    return decode_all(_reported((row[column] for row in rows), len(rows), on_progress), where)
 
 
-def _told(values: Iterator[Any], total: int, tell: Tell) -> Iterator[Any]:
+def _reported(values: Iterator[Any], total: int, on_progress: OnProgress) -> Iterator[Any]:
     for done, value in enumerate(values):
         if done % 500 == 0:
-            tell("decoding", total, done)
+            on_progress("decoding", total, done)
         yield value
 
 
-def _texts(rows: Any, column: str, where: str, tell: Tell) -> list[str]:
-    tell("decoding", len(rows), 0)
+def _texts(rows: Any, column: str, where: str, on_progress: OnProgress) -> list[str]:
+    on_progress("decoding", len(rows), 0)
     texts: list[str] = rows[column][:]
     if any(text is None for text in texts):
         raise DataError(f"{where} has rows without a text; remove them")

@@ -9,12 +9,12 @@ from torch import Tensor
 
 Inputs = np.ndarray | list[str]
 
-Tell = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Is called where reading a set takes long: with what is done, of how many, and how many are done."""
 
 
-def silent(phase: str, total: int, done: int) -> None:
-    """Tell nobody."""
+def ignore_progress(phase: str, total: int, done: int) -> None:
+    """The default: nothing is reported."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class DataSet:
     Attributes:
         name: as it was asked for.
         kind: ``"image"`` or ``"text"``.
-        class_names: one a class.
+        class_names: one per class.
         train: what the network learns from.
         val: what every curve and every choice is made on.
         test: evaluated once, at the end.
@@ -92,7 +92,7 @@ class Source:
 
     Attributes:
         kind: ``"image"`` or ``"text"``.
-        class_names: one a class.
+        class_names: one per class.
         train: inputs (uint8 [N, C, H, W], or a list of texts) and labels (int64 [N]).
         test: likewise.
         true_probs: of train and test, [N, C] each, where they are known.

@@ -110,6 +110,8 @@ def fit_laplace(
     curvature = torch.zeros(num_weights, num_weights, dtype=torch.float64, device=head.weight.device)
     loss, count = 0.0, 0
     for inputs, targets in batches:
+        if not len(targets):
+            continue
         features = _features(model, inputs)
         with torch.no_grad():
             logits = head(features)

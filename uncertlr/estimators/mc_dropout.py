@@ -180,7 +180,7 @@ class _Samples:
 def layers_agree(head: nn.Module, features: Tensor) -> bool:
     """Whether the dense layer alone gives what the head gives without dropout; True for heads that are run as they are."""
     fast = dropout_and_linear(head)
-    if not fast:
+    if not fast or not features.numel():
         return True
     with sampling_modes(head, sample=False):
         whole, alone = head(features), fast[1](features) if features.ndim == 2 else None

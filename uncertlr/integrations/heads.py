@@ -42,7 +42,7 @@ class PassRecorder:
     Args:
         model: that is about to run.
         layers: only dense layers inside this module count; None for all.
-        watch_streams: whether to compare the global random streams, which tells what drew from them.
+        watch_streams: whether to compare the global random streams, which shows what drew from them.
     """
 
     def __init__(self, model: nn.Module, layers: nn.Module | None = None, watch_streams: bool = False) -> None:
@@ -81,7 +81,8 @@ class PassRecorder:
         if type(module) is nn.Dropout and module.training and 0.0 < module.p < 1.0:
             if module.inplace or self._start is not None:
                 self._handles.append(module.register_forward_pre_hook(Hook(self._before_dropout)))
-            self._handles.append(module.register_forward_hook(Hook(self._after_dropout)))
+            # Before any other hook, so that what another one makes of the output is not taken for the dropout's own.
+            self._handles.append(module.register_forward_hook(Hook(self._after_dropout), prepend=True))
         elif type(module) in (nn.Linear, nn.LazyLinear) and (allowed is None or module in allowed):
             self._handles.append(module.register_forward_hook(Hook(self._after_linear)))
 
@@ -93,16 +94,18 @@ class PassRecorder:
         copied, entry = self._entry
         self._entry, self._dropout = (None, None), None
         given = copied if module.inplace else (args[0] if args else None)
-        if _is_plain(given) and _is_plain(output) and given.shape == output.shape and given.dtype == output.dtype:
+        if not _is_plain(given) or not _is_plain(output) or output.is_inference():  # the last has no version
+            return
+        if given.shape == output.shape and given.dtype == output.dtype:
             after = StreamStates() if self._start is not None else None
-            self._dropout = _DropoutCall(module, module.p, given.detach(), output.detach(), entry, after)
+            self._dropout = _DropoutCall(module, module.p, given.detach(), output.detach(), output._version, entry, after)
 
     def _after_linear(self, module: nn.Linear, args: tuple[Any, ...], output: Any) -> None:
         call = self._dropout
         if call is None or not args or not _is_plain(args[0]) or not _is_plain(output):
             return
         same_memory = args[0].untyped_storage().data_ptr() == call.output.untyped_storage().data_ptr()
-        if same_memory and args[0].numel() == call.output.numel():
+        if same_memory and args[0].numel() == call.output.numel() and args[0]._version == call.version:
             self._pair = (call, module, args[0].detach(), output.dtype)
 
 
@@ -112,6 +115,7 @@ class _DropoutCall:
     p: float
     given: Tensor
     output: Tensor
+    version: int  # of the output; a change in place raises it
     entry: StreamStates | None
     exit: StreamStates | None
 
@@ -148,7 +152,8 @@ def _as_head(
     start: StreamStates | None,
     end: StreamStates | None,
 ) -> Head | None:
-    untouched = not (linear._forward_hooks or linear._forward_pre_hooks or "forward" in vars(linear))
+    untouched = not (linear._forward_hooks or linear._forward_pre_hooks)
+    untouched = untouched and not any("forward" in vars(layer) for layer in (call.dropout, linear))
     plain = all(type(each) is nn.Parameter for each in (linear.weight, linear.bias) if each is not None)
     if type(linear) is not nn.Linear or not (untouched and plain):
         return None

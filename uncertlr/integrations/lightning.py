@@ -16,8 +16,9 @@ class UncertaintyLRCallback(Callback):
     Where several optimizers have an `UncertaintyLR`, all of them receive it.
 
     The module's `configure_optimizers` gives the scheduler, alone or in a `SequentialLR`, with ``"interval": "step"`` for a
-    decision at every step; Lightning's own default steps it once an epoch, which then decides on the epoch's mean. Lightning
-    saves and restores the scheduler, and an observation depends on nothing else, so a resumed run goes on as the whole one.
+    decision at every step; Lightning's own default steps it once per epoch, which then decides on the epoch's mean.
+    Lightning saves and restores the scheduler, and an observation depends on nothing else, so a resumed run goes on as the
+    whole one.
 
     Args:
         module: name of the submodule that `training_step` calls, such as ``"net"``; empty where it calls ``self(inputs)``.

@@ -1,10 +1,11 @@
 """Observe a model's uncertainty in the training passes that it makes anyway, and give it to the scheduler."""
 
+import copy
 import math
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType, TracebackType
@@ -342,7 +343,8 @@ class UncertaintyMonitor:
         own, probabilities, *from_head = torch.stack([number.float() for number in numbers]).tolist()
         if probabilities:
             refuse_probabilities()
-        if not math.isfinite(own):
+        in_use = from_head[0] if from_head and from_head[1] else own
+        if not (math.isfinite(own) and math.isfinite(in_use)):  # a mask of ours may overflow where the pass's own did not
             self._skip("the logits are not finite")
             return None
         if from_head and from_head[1]:
@@ -404,9 +406,11 @@ class UncertaintyMonitor:
     def _warn_of_lost_head(self) -> None:
         if self._head_in_use and not self._warned_of_lost_head:
             self._warned_of_lost_head = True
+            same_mean = "the same mean, with a higher variance"
+            why = same_mean if self.signal == "expected_entropy" else "exact where a pass draws no random number"
             warnings.warn(
                 f"{self._head_in_use} no longer give the model's logits, so {self.signal} now comes from the pass's own "
-                "logits: the same mean, with a higher variance",
+                f"logits: {why}",
                 UserWarning,
                 stacklevel=2,
             )
@@ -529,7 +533,14 @@ def _plain(logits: Tensor) -> Tensor:
 
 
 def _copied(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, Tensor) else value
+    """A copy of what `torch.utils._pytree` takes for a leaf: tensors, and mappings such as a tokenizer's batch."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, MutableMapping):
+        copied = copy.copy(value)
+        copied.update({key: tree_map(_copied, each) for key, each in value.items()})
+        return copied
+    return value
 
 
 @contextmanager

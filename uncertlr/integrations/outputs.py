@@ -53,7 +53,7 @@ def find_logits(output: Any) -> Tensor:
 def check_logits(logits: object) -> Tensor:
     """What the user's function gave, if it can be logits [..., C].
 
-    A shape does not tell which axis is that of the classes. Where a convolution or an interpolation made the tensor, it is
+    A shape does not say which axis is that of the classes. Where a convolution or an interpolation made the tensor, it is
     the second one.
 
     Raises:
@@ -92,7 +92,7 @@ def refuse_other_problems(model: nn.Module) -> None:
 def looks_like_probabilities(logits: Tensor) -> Tensor:
     """Whether [N, C] are probabilities instead of logits: none negative, every row sums to 1; 0-dim Boolean on the device.
 
-    One column is known by the sigmoid that made it; see `made_by_sigmoid`.
+    Those of a sigmoid are known by it; see `made_by_sigmoid`.
     """
     if logits.shape[1] < 2:
         return torch.zeros((), dtype=torch.bool, device=logits.device)
@@ -102,8 +102,10 @@ def looks_like_probabilities(logits: Tensor) -> Tensor:
 
 
 def made_by_sigmoid(logits: Tensor) -> bool:
-    """Whether one column was computed by a sigmoid, as autograd recorded it, also behind views."""
-    return logits.shape[-1] == 1 and _last_operation(logits, _CASTS + _VIEWS).startswith("SigmoidBackward")
+    """Whether they are the output of a sigmoid, as autograd recorded it, also behind views."""
+    whole = logits._base  # autograd records no view that was taken with gradients off
+    sources = (logits,) if whole is None else (logits, whole)
+    return any(_last_operation(each, _CASTS + _VIEWS).startswith("SigmoidBackward") for each in sources)
 
 
 def refuse_probabilities() -> None:
@@ -114,7 +116,8 @@ def refuse_probabilities() -> None:
     """
     raise ValueError(
         "the model returns probabilities, not logits, and a second softmax would make every value nearly 1: leave out the "
-        "softmax or sigmoid, or pass logits=lambda p: p.clamp(min=1e-12).log(), for one sigmoid column torch.logit"
+        "softmax or sigmoid, or pass logits=lambda p: p.clamp(min=1e-12).log() for a softmax, logits=lambda p: "
+        "torch.logit(p, 1e-6).reshape(-1, 1) for sigmoids"
     )
 
 
@@ -143,7 +146,18 @@ def _refuse_other_numbers(logits: Tensor) -> None:
 
 
 _CASTS = ("ToCopyBackward", "AliasBackward")
-_VIEWS = ("ViewBackward", "ReshapeAliasBackward", "SqueezeBackward", "UnsqueezeBackward")
+_VIEWS = (
+    "ViewBackward",
+    "ReshapeAliasBackward",
+    "SqueezeBackward",
+    "UnsqueezeBackward",
+    "PermuteBackward",
+    "TransposeBackward",
+    "SliceBackward",
+    "SelectBackward",
+    "IndexBackward",
+    "CloneBackward",
+)
 
 
 def _has_channels_second(tensor: Tensor) -> bool:
@@ -170,7 +184,9 @@ def _place_of_logits(output: Any) -> tuple[str, Tensor]:
     tensors = [(place, each) for place, each in _members(output) if isinstance(each, Tensor)]
     candidates = [(place, each) for place, each in tensors if each.ndim >= 2 and each.is_floating_point()]
     if len(candidates) != 1:
-        example = f"such as lambda output: {candidates[0][0]}" if candidates else "from the output to the logits"
+        example = "from the output to the logits"
+        if candidates:
+            example = f"such as lambda output: {_classes_last(*candidates[0])}"
         found = ", ".join(f"{place} {tuple(each.shape)}" for place, each in candidates) or "none"
         raise TypeError(
             f"the model's output, a {type(output).__name__}, has no `logits` and not exactly one tensor of two or more "
@@ -189,6 +205,10 @@ def _members(output: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"output[{index}]", value) for index, value in enumerate(output))
     elif is_dataclass(output):
         yield from ((f"output.{field.name}", getattr(output, field.name)) for field in fields(output))
+
+
+def _classes_last(place: str, found: Tensor) -> str:
+    return f"{place}.movedim(1, -1)" if found.ndim > 2 and _has_channels_second(found) else place
 
 
 def _remedy(place: str, found: Tensor) -> str:

@@ -75,7 +75,7 @@ def _call_first(callback: TrainerCallback) -> None:
     """Move a callback to the front of the list that the trainer is going through.
 
     The trainer puts its loggers before the user's callbacks and gives all the same row in turn, so what is added to the row
-    reaches them only from the front. A callback is not told its trainer; the handler that calls it has the list.
+    reaches them only from the front. A callback does not receive its trainer; the handler that calls it has the list.
     """
     handler = sys._getframe(2).f_locals.get("self")
     callbacks = getattr(handler, "callbacks", None)

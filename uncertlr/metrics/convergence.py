@@ -25,7 +25,7 @@ def time_to_target(
 
     Args:
         values: the curve, such as validation accuracy after each epoch.
-        times: epochs or seconds, one a value, rising.
+        times: epochs or seconds, one per value, rising.
         target: level to reach.
         higher_is_better: False for a loss.
 
@@ -53,7 +53,7 @@ def time_to_minimum(values: Sequence[float], times: Sequence[float]) -> Censored
 
     Args:
         values: the curve, such as validation loss after each epoch.
-        times: epochs or seconds, one a value, rising.
+        times: epochs or seconds, one per value, rising.
 
     Raises:
         ValueError: no values, not as many times, or times that fall or are not finite.

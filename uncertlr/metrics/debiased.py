@@ -9,7 +9,7 @@ from torch import Tensor
 from uncertlr.metrics.checks import ArrayLike, checked
 
 EXAMPLES_PER_BIN = 20
-"""Of fewer, the noise of a bin cannot be told: the correction itself would be mostly noise."""
+"""Of fewer, the noise of a bin cannot be estimated: the correction itself would be mostly noise."""
 
 
 def debiased_calibration_error(

@@ -1,4 +1,4 @@
-"""Does uncertainty tell wrong predictions from right ones?"""
+"""Does uncertainty separate wrong predictions from right ones?"""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ def error_auroc(uncertainty: ArrayLike, probs: ArrayLike, targets: ArrayLike) ->
     """The chance that a wrong prediction is more uncertain than a right one, ties counted half; 0-dim.
 
     This is the area under the ROC curve of uncertainty as a detector of errors (Mann & Whitney 1947; Hendrycks & Gimpel
-    2017): 0.5 for an uncertainty that tells nothing, 1 where every error is more uncertain than every success.
+    2017): 0.5 for an uncertainty that carries no information, 1 where every error is more uncertain than every success.
 
     Args:
         uncertainty: [B], in any unit; infinities are ordered as any other value.

@@ -1,19 +1,17 @@
 """Figures: arrays in, Axes out. Nothing here computes a result."""
 
 from uncertlr.plots.calibration import calibration_gap
+from uncertlr.plots.cell_output import figure_table, show
 from uncertlr.plots.comparisons import differences, points_axis, profile, survival
 from uncertlr.plots.curves import Series, curves, label_ends, over_seeds, rate, spaced, uncertainty
-from uncertlr.plots.figure_data import figure_table, show
 from uncertlr.plots.images import gallery, picture_rows
 from uncertlr.plots.live import LivePlot
-from uncertlr.plots.progress import Bar
 from uncertlr.plots.style import COLOURS, INK, STYLE, WIDTH, use_style
 
 __all__ = [
     "COLOURS",
     "INK",
     "STYLE",
-    "Bar",
     "LivePlot",
     "WIDTH",
     "Series",

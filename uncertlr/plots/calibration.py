@@ -22,7 +22,7 @@ def calibration_gap(
     bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     looks: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Accuracy minus confidence against confidence, a line a method, and below it the share of the examples in each bin.
+    """Accuracy minus confidence against confidence, a line per method, and below it the share of the examples in each bin.
 
     Above 0 a network is underconfident, below it overconfident. Bars are 95 % intervals: of one run Wilson's over the
     examples of a bin, of five or more Student's over the runs. Bins with less than `LEAST_SHARE` of

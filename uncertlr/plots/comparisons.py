@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "") -> "Axes":
-    """Differences in points with their intervals, and over each its name and its outcome.
+    """Differences in points with their intervals, and over each its name, its outcome and its number of pairs.
 
     Args:
         ax: where to draw.
-        table: a row a comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
+        table: a row per comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
             ``outcome``; where the difference is NaN only the outcome is written. Hollow marks carry no claim: descriptive or
             no contrast.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
@@ -38,8 +38,18 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
             )
             fill = "none" if hollow else COLOURS[0]
             ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
-        text = f"{name}\n{row['outcome']} (n = {row['pairs']:.0f})"
-        ax.annotate(text, (0.01, height + 0.12), xycoords=("axes fraction", "data"), va="bottom", color=INK)
+        texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", f"n = {row['pairs']:.0f}"))
+        for across, points_up, side, text in texts:
+            ax.annotate(
+                text,
+                (across, height + 0.12),
+                (0, points_up),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha=side,
+                va="bottom",
+                color=INK,
+            )
     ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
     ax.grid(visible=False)  # it would run through the names
     ax.spines["left"].set_visible(False)
@@ -91,7 +101,7 @@ def profile(ax: "Axes", scores: Sequence[float], colour: str) -> "Axes":
 
     Args:
         ax: where to draw.
-        scores: one a run.
+        scores: one per run.
         colour: of the curve.
     """
     ordered = np.sort(np.asarray(scores, dtype=float))

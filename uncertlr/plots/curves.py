@@ -28,7 +28,7 @@ def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequen
         series: name to (x [N], y [N] or [seeds, N]).
         xlabel: with the unit.
         ylabel: with the unit.
-        colours: one a series; the book's, in their order, if there is none.
+        colours: one per series; the book's, in their order, if there is none.
     """
     for (name, (x, y)), colour in zip(series.items(), colours or cycle(COLOURS), strict=False):
         label = name

@@ -16,9 +16,9 @@ def gallery(axes: Sequence["Axes"], images: Sequence[np.ndarray] | np.ndarray, t
     """Small pictures with a title each.
 
     Args:
-        axes: one a picture.
+        axes: one per picture.
         images: uint8 [N, C, H, W], grey or colour.
-        titles: one a picture; plain text, in which a dollar sign or an underscore has no meaning.
+        titles: one per picture; plain text, in which a dollar sign or an underscore has no meaning.
     """
     for ax, image, title in zip(axes, images, titles, strict=True):
         ax.imshow(np.transpose(image, (1, 2, 0)).squeeze(), cmap="gray", interpolation="none")

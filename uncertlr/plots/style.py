@@ -21,7 +21,7 @@ WIDTH = 4.5
 
 STYLE: dict[str, Any] = {
     "figure.figsize": (WIDTH, 2.8),
-    "font.size": 9,  # points, of all text: at `WIDTH` no less than 9 pixels on a phone
+    "font.size": 9,  # points, of all text: at `WIDTH` no less than 10 pixels on a phone
     "axes.titlesize": "medium",
     "figure.labelsize": "medium",
     "svg.hashsalt": "uncertlr",

@@ -42,7 +42,7 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
     Args:
         runs: what to publish; of one `RESULT_VERSION`.
         name: the file's name without its ending.
-        with_predictions: run ids whose predictions (a row an example) go along.
+        with_predictions: run ids whose predictions (a row per example) go along.
 
     Raises:
         RunError: the name is none, the file exists (it is immutable), there is no run, a run is of another version or is

@@ -66,12 +66,12 @@ class RunPaths:
 
     @property
     def metrics(self) -> Path:
-        """One JSON object an epoch and split."""
+        """One JSON object per epoch and split."""
         return self.directory / "metrics.jsonl"
 
     @property
     def predictions(self) -> Path:
-        """One row an example of validation and test."""
+        """One row per example of validation and test."""
         return self.directory / "predictions.parquet"
 
     @property

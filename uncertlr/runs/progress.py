@@ -24,6 +24,7 @@ class Progress:
         loss: of the training step; None before the first.
         seconds: since the run began or was resumed.
         left: estimated seconds until its end; None before there is anything to go by.
+        title: data set, rule and seed, as a display shows them.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Progress:
     loss: float | None = None
     seconds: float = 0.0
     left: float | None = None
+    title: str = ""
 
     @property
     def share(self) -> float:

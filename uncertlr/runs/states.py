@@ -1,4 +1,4 @@
-"""Which runs are done, told without reading them."""
+"""Which runs are done, found without reading them."""
 
 from collections.abc import Sequence
 

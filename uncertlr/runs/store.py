@@ -50,7 +50,7 @@ class Run:
 
     @property
     def predictions(self) -> "pd.DataFrame | None":
-        """A row an example of validation and test; None in a published run that carries none."""
+        """A row per example of validation and test; None in a published run that carries none."""
         return read_predictions(self.paths) if self.paths.predictions.is_file() else None
 
 
@@ -120,7 +120,7 @@ def read_metrics(paths: RunPaths) -> "pd.DataFrame":
 
 
 def read_predictions(paths: RunPaths) -> "pd.DataFrame":
-    """A row an example of validation and test.
+    """A row per example of validation and test.
 
     Raises:
         RunError: the file is damaged.

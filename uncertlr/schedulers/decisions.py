@@ -45,6 +45,25 @@ def check_decisions(rule: Multiplicative) -> None:
     )
 
 
+class WithThreshold(Multiplicative, Protocol):
+    """The settings of such a rule that compares the signal with a threshold."""
+
+    @property
+    def dead_band(self) -> float:
+        """Half-width of the band round the threshold in which nothing is changed, in [0, 1]."""
+        ...
+
+
+def check_threshold_decisions(rule: WithThreshold) -> None:
+    """Refuse settings that are out of range, as `check_decisions`, and such a dead band.
+
+    Raises:
+        ValueError: names the setting and its value.
+    """
+    check_decisions(rule)
+    check_ranges(rule, dead_band=(0.0 <= rule.dead_band <= 1.0, "in [0, 1]"))
+
+
 def start() -> State:
     """The state before the first observation: factor 1."""
     return {"factor": 1.0, "total": 0.0, "count": 0}

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from uncertlr.schedulers.decisions import check_decisions, decide, mean_when_due, start
+from uncertlr.schedulers.decisions import check_threshold_decisions, decide, mean_when_due, start
 from uncertlr.schedulers.rules import Bounds, State, check_ranges
 
 
@@ -49,14 +49,13 @@ class RelativeThreshold:
 
     def __post_init__(self) -> None:
         """Refuse settings that are out of range."""
-        check_decisions(self)
+        check_threshold_decisions(self)
         check_ranges(
             self,
             relative_to=(self.relative_to in ("mean", "quantile"), "'mean' or 'quantile'"),
             scale=(0.0 < self.scale < math.inf, "a finite number above 0"),
             quantile=(0.0 < self.quantile < 1.0, "in (0, 1)"),
             memory=(1.0 <= self.memory < math.inf, "a finite number of at least 1"),
-            dead_band=(0.0 <= self.dead_band <= 1.0, "in [0, 1]"),
         )
 
     def init(self) -> State:

@@ -72,7 +72,7 @@ def stretched(factors: Sequence[float], steps: int) -> tuple[float, ...]:
     is returned as it is, bit for bit.
 
     Args:
-        factors: one a step, all above 0.
+        factors: one per step, all above 0.
         steps: of the run that shall follow the curve.
 
     Raises:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from uncertlr.schedulers.decisions import check_decisions, decide, mean_when_due, start
+from uncertlr.schedulers.decisions import check_threshold_decisions, decide, mean_when_due, start
 from uncertlr.schedulers.rules import Bounds, State, check_ranges
 
 
@@ -50,12 +50,8 @@ class Threshold:
 
     def __post_init__(self) -> None:
         """Refuse settings that are out of range."""
-        check_decisions(self)
-        check_ranges(
-            self,
-            threshold=(0.0 <= self.threshold <= 1.0, "in [0, 1]"),
-            dead_band=(0.0 <= self.dead_band <= 1.0, "in [0, 1]"),
-        )
+        check_threshold_decisions(self)
+        check_ranges(self, threshold=(0.0 <= self.threshold <= 1.0, "in [0, 1]"))
 
     def init(self) -> State:
         """Factor 1, nothing observed."""

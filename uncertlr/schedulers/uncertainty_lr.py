@@ -338,6 +338,8 @@ class UncertaintyLR(LRScheduler):
         self.base_lrs[index] = group["initial_lr"] = rate
 
     def _refuse_another_state(self, state_dict: dict[str, Any]) -> None:
+        if not isinstance(state_dict, dict):
+            raise ValueError(f"this is not a state of UncertaintyLR, which is a dict: {state_dict!r}")
         missing = [key for key in STATE_KEYS if key not in state_dict]
         if missing:
             raise ValueError(
@@ -362,7 +364,10 @@ class UncertaintyLR(LRScheduler):
 
 
 def _checked_multiplier(value: float, name: str) -> float:
-    multiplier = float(value)
+    try:
+        multiplier = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}, but what multiplies a rate must be a number") from None
     if not (math.isfinite(multiplier) and multiplier >= 0.0):
         raise ValueError(f"{name} is {multiplier:.6g}, but what multiplies a rate must be a finite number of at least 0")
     return multiplier
@@ -386,7 +391,7 @@ def _queued(state_dict: dict[str, Any]) -> tuple[float, float]:
 def _refuse_another_number_of_schedules(schedule: Schedule | Sequence[Schedule] | None, groups: int) -> None:
     if schedule is None or callable(schedule):
         return
-    if len(schedule) != groups or not all(callable(each) for each in schedule):
+    if not isinstance(schedule, Sequence) or len(schedule) != groups or not all(callable(each) for each in schedule):
         raise ValueError(f"schedule must be one function or a list of {groups}, one per parameter group; got {schedule!r}")
 
 

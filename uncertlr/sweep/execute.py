@@ -107,7 +107,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
 
 
 def _check_data(config: RunConfig) -> None:
-    """See that a run's data are there and fit its network, as far as that can be told without decoding them."""
+    """See that a run's data are there and fit its network, as far as that can be known without decoding them."""
     if paths_of(config).complete:
         return  # a finished run needs no data
     asked = ("input_column", "label_column", "train_examples", "test_examples", "val_fraction")

@@ -1,4 +1,4 @@
-"""Which runs of a sweep are still to be carried out; told without loading what trains them."""
+"""Which runs of a sweep are still to be carried out, found without loading what trains them."""
 
 from collections.abc import Sequence
 from pathlib import Path

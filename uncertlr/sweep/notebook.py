@@ -1,13 +1,12 @@
 """Notebooks executed with papermill."""
 
-import difflib
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from uncertlr.config import SHOWN_NAMES, RunConfig
-from uncertlr.errors import ConfigError, RunError, StaleResults
+from uncertlr.errors import ConfigError, RunError, StaleResults, hint
 from uncertlr.runs.paths import paths_of
 
 _LONGEST_FOLDER = 70
@@ -38,14 +37,14 @@ def execute_notebook(
     import papermill
     from traitlets.config import Config
 
+    from uncertlr.sweep.kernel import QuietKernelManager
+
     known = papermill.inspect_notebook(str(source))
     if "overrides" in known:
         parameters = _other_fields_in_overrides(parameters, set(known))
     unknown = sorted(set(parameters) - set(known))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint}")
+        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint(unknown[0], known)}")
     _refuse_others_for_lists(source, parameters, known)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".part.ipynb")
@@ -62,6 +61,7 @@ def execute_notebook(
                 request_save_on_cell_execute=save_every_cell,
                 cwd=str(source.parent),
                 config=transport,
+                kernel_manager_class=QuietKernelManager,
             )
         except papermill.PapermillExecutionError as error:
             kind = StaleResults if error.ename == "StaleResults" else RunError

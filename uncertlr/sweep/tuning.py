@@ -13,9 +13,9 @@ from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.store import read_record
-from uncertlr.sweep.facts import Facts
-from uncertlr.sweep.grid import Job, read_grid, read_sweep
-from uncertlr.sweep.trials import trials_of, tried_arms
+from uncertlr.sweep.file import read_grid
+from uncertlr.sweep.grid import Job, read_sweep
+from uncertlr.sweep.trials import trials_of
 from uncertlr.training.run import find
 
 
@@ -28,7 +28,7 @@ def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataF
         partial: show what there is while trials are missing, in place of refusing.
 
     Returns:
-        One row a trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
+        One row per trial, in the file's order. Columns ``arm``, ``trial`` (from 1), ``settings`` (a dict of what the ranges
         gave), ``seeds`` (finished), ``done`` (whether each of its runs is finished or diverged), ``accuracy`` and ``loss``
         (means over the seeds; NaN where a run diverged or is missing), ``chosen``.
 
@@ -37,7 +37,7 @@ def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataF
         RunError: a trial has not been carried out, and `partial` is false.
     """
     grid, jobs = read_grid(sweep), read_sweep(sweep, root)
-    tried = tried_arms(grid["arms"])
+    tried = {name: arm.ranges for name, arm in grid.arms.items() if arm.ranges}
     if not tried:
         raise ConfigError(f"{sweep}: no arm names a range, so there is nothing to choose")
     if any(job.config.evaluate_test for job in jobs):
@@ -45,8 +45,7 @@ def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataF
     runs_of = {name: [job for job in jobs if job.arm == name] for name in {job.arm for job in jobs}}
     rows = []
     for arm, ranges in tried.items():
-        for number, (name, fields) in enumerate(trials_of(arm, grid["arms"][arm], ranges, grid["trials"]).items(), 1):
-            settings = {field: fields[field] for field in ranges}
+        for number, (name, settings) in enumerate(trials_of(arm, ranges, grid.trials).items(), 1):
             rows.append({"arm": arm, "trial": number, "settings": settings, **_scores(sweep, runs_of[name], partial)})
     table = pd.DataFrame(rows)
     best = table.index.isin(_best(trials) for _, trials in table.groupby("arm", sort=False))
@@ -67,22 +66,20 @@ def tuned_sweep(sweep: Path, seeds: Sequence[int], root: str = "") -> str:
         RunError: as `trials_table`; or every trial of an arm diverged.
     """
     grid, table = read_grid(sweep), trials_table(sweep, root)
-    seeds = seeds or range(max(grid["seeds"]) + 1, max(grid["seeds"]) + 11)
-    if seen := sorted(set(seeds) & set(grid["seeds"])):
+    seeds = seeds or range(max(grid.seeds) + 1, max(grid.seeds) + 11)
+    if seen := sorted(set(seeds) & set(grid.seeds)):
         raise ConfigError(f"seed {seen[0]} is one of the trials' ({sweep}); what was chosen must be judged on others")
     chosen = table[table["chosen"]].set_index("arm")
     arms: dict[str, dict[str, Any]] = {}
-    for name, fields in grid["arms"].items():
+    for name, arm in grid.arms.items():
         if name in chosen.index and pd.isna(chosen.loc[name, "accuracy"]):
             raise RunError(f"every trial of arm {name!r} diverged, so none can be chosen; lower its ranges")
-        arms[name] = {**fields, **(chosen.loc[name, "settings"] if name in chosen.index else {})}
-    base = {field: value for field, value in grid["base"].items() if field != "evaluate_test"}
-    facts: Facts = grid["facts"]
-    kept = {"experiment": grid["experiment"], "profile": grid["profile"], "chosen_on_validation": True}
-    kept |= {"protocol_fixed": facts.protocol_fixed} if facts.protocol_fixed else {}
-    kept |= {"baselines": list(facts.baselines)} if facts.baselines else {}
+        arms[name] = {**arm.written(), **(chosen.loc[name, "settings"] if name in chosen.index else {})}
+    base = {field: value for field, value in grid.base.items() if field != "evaluate_test"}
+    kept = {"experiment": grid.experiment, "profile": grid.profile, "chosen_on_validation": True}
+    kept |= grid.model_dump(include={"protocol_fixed", "baselines"}, exclude_defaults=True)
     kept |= {"seeds": list(seeds), "base": base}
-    header = f"# Of each arm the best of {grid['trials']} trials on validation, written by: uncertlr tune {sweep}\n"
+    header = f"# Of each arm the best of {grid.trials} trials on validation, written by: uncertlr tune {sweep}\n"
     return header + yaml.safe_dump({**kept, "arms": arms}, sort_keys=False, default_flow_style=None, width=120)
 
 

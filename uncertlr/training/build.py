@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from uncertlr.config import RunConfig
-from uncertlr.data import DataSet, Tell, eval_batches, load_data, silent, steps_per_epoch
+from uncertlr.data import DataSet, OnProgress, eval_batches, ignore_progress, load_data, steps_per_epoch
 from uncertlr.errors import ConfigError
 from uncertlr.estimators import AnalyticDropout, Deterministic, Estimator, MCDropout, Variational
 from uncertlr.models import CNN, MLP, LSTMClassifier, MeanField, ResNet
@@ -110,12 +110,12 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def load_config_data(config: RunConfig, tell: Tell | None = None) -> DataSet:
+def load_config_data(config: RunConfig, on_progress: OnProgress | None = None) -> DataSet:
     """The data set a configuration names, split and on its device.
 
     Args:
         config: names it.
-        tell: called where reading takes long: what is done, of how many, and how many are done.
+        on_progress: called where reading takes long: what is done, of how many, and how many are done.
     """
     return load_data(
         config.dataset,
@@ -129,5 +129,5 @@ def load_config_data(config: RunConfig, tell: Tell | None = None) -> DataSet:
         max_tokens=config.max_tokens,
         seed=config.seed,
         device=str(resolve_device(config.device)),
-        tell=tell or silent,
+        on_progress=on_progress or ignore_progress,
     )

@@ -61,7 +61,7 @@ def fit(experiment: Experiment, paths: RunPaths, reporter: Reporter | None = Non
     Args:
         experiment: what is trained; its model holds the last epoch's weights afterwards.
         paths: where each epoch's metrics, trace and checkpoint are written.
-        reporter: tells what is done; None for nobody.
+        reporter: reports what is done; None for no report.
 
     Returns:
         SHA-256 of the best epoch's weights, for `load_weights`.
@@ -86,7 +86,7 @@ def fit(experiment: Experiment, paths: RunPaths, reporter: Reporter | None = Non
         try:
             trace, train_row = train_epoch(experiment, epoch, reporter)
             started = time.perf_counter()
-            scored = evaluate(experiment, data.val, epoch, "val", telling(reporter, "validating", data.val)).row()
+            scored = evaluate(experiment, data.val, epoch, "val", phase_progress(reporter, "validating", data.val)).row()
             val_row = {"epoch": epoch, "split": "val", **scored, "seconds": time.perf_counter() - started}
         except RunError as error:
             kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
@@ -113,8 +113,8 @@ def fit(experiment: Experiment, paths: RunPaths, reporter: Reporter | None = Non
     return str(best.get("sha256", ""))  # a checkpoint of an older version has none
 
 
-def telling(reporter: Reporter, phase: str, split: Split) -> Callable[[int], None]:
-    """What `evaluate` calls with the number of examples done: tells it as progress of a phase."""
+def phase_progress(reporter: Reporter, phase: str, split: Split) -> Callable[[int], None]:
+    """What `evaluate` calls with the number of examples done: reports it as progress of a phase."""
     return lambda done: reporter.phase(phase, len(split), done)
 
 
@@ -142,7 +142,7 @@ def train_epoch(experiment: Experiment, epoch: int, reporter: Reporter | None = 
     Args:
         experiment: whose model is trained.
         epoch: from 1.
-        reporter: tells of the steps; None for nobody.
+        reporter: reports the steps; None for no report.
 
     Returns:
         The trace (an array per quantity, a number per step; NaN where nothing was observed) and the epoch's row of metrics.
@@ -189,7 +189,7 @@ def train_epoch(experiment: Experiment, epoch: int, reporter: Reporter | None = 
 
 
 def evaluate(
-    experiment: Experiment, split: Split, epoch: int, purpose: str, tell: Callable[[int], None] = lambda done: None
+    experiment: Experiment, split: Split, epoch: int, purpose: str, on_progress: Callable[[int], None] = lambda done: None
 ) -> Evaluation:
     """Predict a whole split; one pass through a point network's trunk serves both predictions.
 
@@ -198,13 +198,13 @@ def evaluate(
         split: validation or test.
         epoch: and `purpose`: name the random stream of the samples.
         purpose: what the evaluation is for.
-        tell: called with how many examples are done, before each batch.
+        on_progress: called with how many examples are done, before each batch.
     """
     samples = generator(experiment.config.seed, epoch, f"evaluate-{purpose}", experiment.device)
     plain, averaged, indices = [], [], []
     done = 0
     for batch in eval_batches(experiment.data, split, 256):
-        tell(done)
+        on_progress(done)
         done += len(batch.indices)
         certain, sampled = _predict(experiment, batch.inputs, samples)
         plain.append(certain)

@@ -19,9 +19,10 @@ from uncertlr.schedulers import Rule
 from uncertlr.training.allocator import keep_freed_memory
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.checkpoint import drop_checkpoints
-from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights, telling
+from uncertlr.training.display import display_of
+from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights, phase_progress
 from uncertlr.training.own import Factory, canonical, own, sources
-from uncertlr.training.progress import Callback, ProgressFile, Reporter, display_of
+from uncertlr.training.progress import Callback, ProgressFile, Reporter
 from uncertlr.training.step import Experiment
 from uncertlr.training.summary import prediction_table, report_keys, summarize
 
@@ -43,7 +44,7 @@ def run(
     Args:
         config: what to run.
         wait: for another process that trains the same run, instead of refusing.
-        callbacks: told what is done, beside the display that ``config.progress`` asks for.
+        callbacks: receive what is done, beside the display that ``config.progress`` asks for.
         rule: one of your own, in place of the configuration's; see `uncertlr.own`.
         model: makes a network of your own from the data set.
         name: of your own network or rule, in place of that of its class or function.
@@ -58,7 +59,7 @@ def run(
     if _found(config, paths):
         reporter.loaded(paths)
         return paths
-    with _numerics(config.threads), _told_the_end(reporter):
+    with _numerics(config.threads), _reporting_the_end(reporter):
         reporter.phase("loading data")
         experiment = build(config, load_config_data(config, reporter.phase))
         with claimed(paths, wait=wait), disk_errors(paths):
@@ -70,7 +71,7 @@ def run(
 
 
 @contextmanager
-def _told_the_end(reporter: Reporter) -> Iterator[None]:
+def _reporting_the_end(reporter: Reporter) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
@@ -182,16 +183,16 @@ def _finish(experiment: Experiment, paths: RunPaths, best: str, reporter: Report
     evaluations: dict[str, Evaluation] = {}
     if config.evaluate_test:
         load_weights(experiment, paths, "best", best)
-        tell = telling(reporter, "testing the best epoch", data.test)
-        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test", tell)
+        on_progress = phase_progress(reporter, "testing the best epoch", data.test)
+        evaluations["test_best"] = evaluate(experiment, data.test, config.epochs, "test", on_progress)
         load_weights(experiment, paths, "last")
         # the stream of the last epoch's row, so the same numbers
-        tell = telling(reporter, "validating the last epoch", data.val)
-        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val", tell)
+        on_progress = phase_progress(reporter, "validating the last epoch", data.val)
+        evaluations["val"] = evaluate(experiment, data.val, config.epochs, "val", on_progress)
     split, what = (data.test, "testing") if config.evaluate_test else (data.val, "validating")
-    tell = telling(reporter, f"{what} the last epoch", split)
+    on_progress = phase_progress(reporter, f"{what} the last epoch", split)
     started = time.perf_counter()
-    evaluations[final] = evaluate(experiment, split, config.epochs, final, tell)
+    evaluations[final] = evaluate(experiment, split, config.epochs, final, on_progress)
     seconds = time.perf_counter() - started
     write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
     summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)

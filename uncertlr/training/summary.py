@@ -94,7 +94,7 @@ def report_keys(config: RunConfig, evaluation: Evaluation, seconds: float) -> Ro
 
 
 def prediction_table(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
-    """A row an example of validation and test: label, prediction, confidence and uncertainty (averaged over samples)."""
+    """A row per example of validation and test: label, prediction, confidence and uncertainty (averaged over samples)."""
     frames = []
     for split in ("val", "test"):
         if split not in evaluations:

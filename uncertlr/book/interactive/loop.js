@@ -123,8 +123,17 @@
     sliders.forEach((restore) => restore());
     answer();
   });
-  const summary = make("p", "sum", root);
+  const summary = make("dl", "sum", root);
   summary.ariaLive = "polite";
+  const shares = [
+    "steps at the lower bound",
+    "steps at the upper bound",
+    "steps above the threshold",
+    "above the threshold, last third",
+  ].map((text) => {
+    make("dt", "", summary, text);
+    return make("dd", "", summary);
+  });
 
   const answer = () => {
     const { signals, factors } = train(settings);
@@ -133,11 +142,9 @@
     Object.entries(limits).forEach(([name, move]) => move(settings[name]));
     const percent = (holds) => `${Math.round((100 * holds.filter(Boolean).length) / holds.length)} %`;
     const above = signals.map((u) => u > settings.threshold);
-    summary.textContent =
-      `At the lower bound in ${percent(factors.map((f) => f <= settings.low))} of the steps, ` +
-      `at the upper bound in ${percent(factors.map((f) => f >= settings.high))}. ` +
-      `Uncertainty is above the threshold in ${percent(above)} of all steps, ` +
-      `and in ${percent(above.slice(-Math.floor(data.steps / 3)))} of the last third.`;
+    const low = factors.map((f) => f <= settings.low), high = factors.map((f) => f >= settings.high);
+    const lastThird = above.slice(-Math.floor(data.steps / 3));
+    [low, high, above, lastThird].forEach((holds, row) => (shares[row].textContent = percent(holds)));
     Object.assign(root, { signals, factors });
   };
   sliders.forEach((restore) => restore());

@@ -1,18 +1,10 @@
+"""Names of methods."""
+
 import pytest
 
-from uncertlr.analysis.scores import arm_name
-from uncertlr.config import preset
+from uncertlr.runs.naming import arm_name
 from uncertlr.runs.paths import project_folder
-from uncertlr.runs.store import read_run
 from uncertlr.sweep import read_sweep
-from uncertlr.training.run import run
-
-
-@pytest.fixture(scope="module")
-def arms(tmp_path_factory):
-    root = str(tmp_path_factory.mktemp("arms"))
-    base = preset("toy_reviews", "quick", epochs=2, progress="quiet", root=root)
-    return {name: read_run(run(base.replace(rule=rule))) for name, rule in (("fixed", "none"), ("rule", "threshold"))}
 
 
 @pytest.mark.parametrize("sweep", ["cifar10-standard", "imdb-standard", "cifar10-full", "cifar10-found"])

@@ -1,18 +1,81 @@
-"""A bar for one run: in a terminal, or in a notebook whose front end shows widgets."""
+"""What shows a run while it is carried out: lines of text, or a bar in a terminal or in a notebook that shows widgets."""
 
 import importlib.util
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 from tqdm import tqdm
 
-from uncertlr.config import RunConfig, shown_name
+from uncertlr.config import RunConfig
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.progress import Progress, clock, progress_line
 from uncertlr.runs.schema import Row
-from uncertlr.training.progress import Callback, begin_line, register_display, run_line
+from uncertlr.training.progress import Callback
+
+
+def run_line(config: RunConfig) -> str:
+    """A run's name, and the settings in which it differs from the usual run on its data.
+
+    >>> run_line(RunConfig(dataset="cifar10", augment=True, rule="threshold", threshold=0.9))
+    'cifar10-threshold-s0-75e6d0b1da16 (threshold=0.9)'
+    """
+    settings = listed(differing(config))
+    return f"{config.run_id} ({settings})" if settings else config.run_id
+
+
+def begin_line(config: RunConfig, resumed: int) -> str:
+    """What is trained, and from where."""
+    where = f", continues after epoch {resumed} of {config.epochs}" if resumed else ""
+    return f"training {run_line(config)}{where}"
+
+
+class Text(Callback):
+    """A printed line for each epoch, and for anything else that takes long."""
+
+    PATIENCE = 2.0
+    """Seconds after which a phase other than training gets a line."""
+
+    LONGEST_PAUSE = 30.0
+    """Seconds between two lines after which another says that the run still goes on."""
+
+    def __init__(self, write: Callable[[str], None] = lambda line: print(line, flush=True)) -> None:
+        self.write = write
+        self.phase, self.since, self.last = "", time.perf_counter(), time.perf_counter()
+
+    def loaded(self, config: RunConfig, paths: RunPaths) -> None:
+        """A line."""
+        self.write(f"loaded {run_line(config)}")
+
+    def begin(self, config: RunConfig, paths: RunPaths, resumed: int) -> None:
+        """A line that says what is trained, and from where it goes on."""
+        self.epochs = config.epochs
+        self._line(begin_line(config, resumed))
+
+    def progress(self, progress: Progress) -> None:
+        """A line if it takes long."""
+        now = time.perf_counter()
+        if progress.phase != self.phase:
+            self.phase, self.since = progress.phase, now
+        slow = progress.phase != "training" and self.last <= self.since and now - self.since > self.PATIENCE
+        if slow or now - self.last > self.LONGEST_PAUSE:
+            self._line(progress_line(progress))
+
+    def epoch(self, train: Row, val: Row, trace: Arrays) -> None:
+        """Its scores."""
+        width = len(str(self.epochs))
+        self._line(
+            f"epoch {val['epoch']:{width}d}/{self.epochs}  loss {train['loss']:.4f}  val loss {val['loss']:.4f}  "
+            f"val accuracy {val['accuracy']:.4f}  rate {train['learning_rate']:.2e}  {train['seconds']:.1f} s"
+        )
+
+    def _line(self, line: str) -> None:
+        self.last = time.perf_counter()
+        self.write(line)
 
 
 class Bar(Callback):
@@ -57,10 +120,10 @@ class Bar(Callback):
             self.bar.close()
 
     def _new(self, progress: Progress) -> Any:
-        options: Any = {"total": 1, "desc": _label(progress.run_id)}
+        options: Any = {"total": 1, "desc": progress.title}
         if not self.notebook:
             width = shutil.get_terminal_size().columns - 1
-            # without a number of rows tqdm draws nothing in a terminal that does not tell its size
+            # without a number of rows tqdm draws nothing in a terminal of unknown size
             return tqdm(**options, ncols=width, nrows=20, bar_format="{desc} |{bar:12}|")
         from tqdm.notebook import tqdm as widget
 
@@ -94,11 +157,6 @@ def shows_widgets() -> bool:
     return "google.colab" in sys.modules or "cellId" in kernel.get_parent("shell").get("metadata", {})
 
 
-def _label(run_id: str) -> str:
-    dataset, rule, seed, _ = run_id.rsplit("-", 3)
-    return f"{dataset} {shown_name(rule)} {seed}"
-
-
 def bar() -> Bar | None:
     """A bar where one can be drawn."""
     if shows_widgets():
@@ -106,4 +164,9 @@ def bar() -> Bar | None:
     return Bar() if sys.stderr.isatty() else None
 
 
-register_display("bar", bar)
+def display_of(config: RunConfig) -> list[Callback]:
+    """The callback that ``config.progress`` asks for: ``auto`` is a bar where one can be drawn, else text."""
+    if config.progress == "quiet":
+        return []
+    drawn = bar() if config.progress in ("auto", "bar") else None
+    return [drawn or Text()]

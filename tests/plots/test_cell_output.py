@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from uncertlr.plots import figure_table, show
-from uncertlr.plots.figure_data import FigureData
+from uncertlr.plots.cell_output import FigureData
 
 
 @pytest.fixture(autouse=True)

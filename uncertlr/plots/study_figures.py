@@ -1,20 +1,19 @@
 """What the finished runs of a study look like: differences, and small panels of one arm each before a common reference."""
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from uncertlr import plots
 from uncertlr.analysis.comparisons import verdict_table
-from uncertlr.analysis.methods import shown_arm
 from uncertlr.analysis.paired import MARGIN
-from uncertlr.analysis.scores import format_rate
 from uncertlr.analysis.study import Study
 from uncertlr.analysis.survival import share_not_yet_there
 from uncertlr.analysis.times import target_accuracy, times_to_target
@@ -43,16 +42,13 @@ def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
     """
     baseline = baseline or study.baseline
     if baseline not in study.arms:
-        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     if not study.arms[baseline]:
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()
     table = verdict_table(study, baseline)
-    label = "difference of test accuracy (percentage points)"
     return {
-        "differences": differences_figure(
-            {f"baseline: {shown_arm(baseline)}": table[table["outcome"] != ""].rename(index=shown_arm)}, label
-        ),
+        "differences": differences_figure(table[table["outcome"] != ""], baseline),
         "time_to_target": time_to_target_figure(study, baseline),
         "curves": curves_figure(study, baseline),
         "profiles": profiles_figure(study, baseline),
@@ -75,41 +71,18 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def differences_figure(
-    tables: Mapping[str, pd.DataFrame], xlabel: str, near: Mapping[str, pd.DataFrame] | None = None
-) -> Figure:
-    """One panel a table, its key the title; see `plots.differences`.
+def differences_figure(table: pd.DataFrame, baseline: str) -> Figure:
+    """Differences from the baseline, which the legend names; see `plots.differences`.
 
     Args:
-        tables: with the comparisons' names as index, such as `by_arm` gives; their panels share one axis.
-        xlabel: with the unit, below the last panel.
-        near: further tables whose panels share an axis of their own, since their differences are of another size.
+        table: of `verdict_table`, without arms that have no outcome.
+        baseline: the arm that the table compares with.
     """
-    nothing = {"": pd.DataFrame(columns=["difference", "ci95_low", "ci95_high", "pairs", "outcome"], dtype=float)}
-    groups = [group for group in (tables, near) if group] or [nothing]
-    heights = [max(1, len(table)) + 0.7 for group in groups for table in group.values()]
-    figure = Figure(figsize=(plots.WIDTH, 0.6 + 0.5 * sum(heights)))
-    axes = iter(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
-    for group in groups:
-        panels = [next(axes) for _ in group]
-        ends = pd.concat([table[["difference", "ci95_low", "ci95_high"]] for table in group.values()]).to_numpy(dtype=float)
-        for ax, (title, table) in zip(panels, group.items(), strict=True):
-            plots.differences(ax, table, 100 * MARGIN)
-            plots.points_axis(ax, ends, 100 * MARGIN)
-            ax.set_title(title, loc="left")
-            ax.xaxis.set_tick_params(labelbottom=ax is panels[-1])
-    panels[-1].set_xlabel(xlabel)
+    figure = Figure(figsize=(plots.WIDTH, 0.9 + 0.5 * max(1, len(table))))
+    ax = figure.subplots()
+    plots.differences(ax, table, 100 * MARGIN, "difference of test accuracy (percentage points)")
+    figure.legend(handles=[Line2D([], [], color=plots.INK, linewidth=1, label=baseline)], loc="outside upper left")
     return figure
-
-
-def by_arm(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `comparisons` under the arm's name, for a panel whose title names what it is compared with.
-
-    An arm with feedback that starts from another rate than its baseline has its own behind its name.
-    """
-    starts = [f", {format_rate(row['rate'])}" if row["same_rate"] else "" for _, row in table.iterrows()]
-    names = [shown_arm(arm) + start for arm, start in zip(table["arm"], starts, strict=True)]
-    return table.set_index(pd.Index(names))
 
 
 def curves_figure(study: Study, baseline: str) -> Figure:
@@ -180,10 +153,11 @@ def small_panels(
         if reference and study.arms[reference]:
             draw(ax, reference, plots.INK)
         draw(ax, arm, plots.COLOURS[index % len(plots.COLOURS)])
-        lines = (shown_arm(arm), f"n = {len(study.arms[arm])}")
+        lines = (arm, f"n = {len(study.arms[arm])}")
         ax.set_title("\n".join(part for line in lines for part in textwrap.wrap(line, TITLE, break_long_words=False)))
         ax.xaxis.set_tick_params(labelbottom=index + 2 >= len(shown))
-    grey = f" (grey: {shown_arm(reference)})" if reference and study.arms[reference] else ""
-    figure.supxlabel(xlabel + grey, color=plots.INK)
+    if reference and study.arms[reference]:
+        figure.legend(handles=[Line2D([], [], color=plots.INK, label=reference)], loc="outside upper left")
+    figure.supxlabel(xlabel, color=plots.INK)
     figure.supylabel(ylabel, color=plots.INK)
     return figure

@@ -6,10 +6,10 @@ import pytest
 
 from uncertlr.analysis.study import study_of
 from uncertlr.analysis.times import target_accuracy
-from uncertlr.book.study_figures import evidence_figures, save_figures
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
+from uncertlr.plots.study_figures import evidence_figures, save_figures
 from uncertlr.runs.store import read_run
 from uncertlr.sweep import Job
 from uncertlr.sweep.facts import Facts
@@ -36,11 +36,11 @@ def of(jobs):
 def test_every_arm_with_runs_is_drawn(jobs):
     figures = evidence_figures(of(jobs))
     assert set(figures) == {"differences", "time_to_target", "curves", "profiles"}
-    (text,) = figures["differences"].axes[0].texts
-    assert text.get_text().splitlines()[0] == "report"
+    assert figures["differences"].axes[0].texts[0].get_text() == "report"
     shown = [ax for ax in figures["curves"].axes if ax.get_visible()]
     assert [ax.get_title() for ax in shown] == ["report\nn = 2"]
-    assert "(grey: constant)" in figures["curves"].get_supxlabel()
+    for name in ("curves", "differences"):
+        assert [text.get_text() for text in figures[name].legends[0].get_texts()] == ["constant"]
     accuracies = read_run(run(jobs[1].config)).validation["accuracy"].tolist()
     assert accuracies in [line.get_ydata().tolist() for line in shown[0].get_lines()]
 

@@ -1,4 +1,4 @@
-"""What stands beside a figure: the runs that it is drawn from, and its numbers as CSV. Works offline."""
+"""What a notebook's cell shows with its figure: the runs that it is drawn from, and its numbers as CSV. Works offline."""
 
 import base64
 import html

@@ -1,0 +1,172 @@
+"""The page of all results: a table of the runs and one of the comparisons, made searchable by DataTables (from itables).
+
+The tables are whole in the page's HTML; where no script runs they are plain.
+"""
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import itables.options
+import numpy as np
+import pandas as pd
+from provenance_page import all_runs, drawn_figures, write_if_changed
+
+from uncertlr.analysis.every_comparison import every_comparison
+from uncertlr.analysis.methods import method_column, shown_arm
+from uncertlr.plots.cell_output import csv_of
+
+RUN_COLUMNS = {
+    "data": "dataset",
+    "method": "method",
+    "seed": "seed",
+    "epochs": "epochs",
+    "validation accuracy": "val_accuracy",
+    "test accuracy": "test_accuracy",
+    "validation loss": "val_loss",
+    "test loss": "test_loss",
+    "test ECE": "test_ece",
+    "test Brier score": "test_brier",
+    "test accuracy, Monte Carlo": "test_mc_accuracy",
+    "test ECE, Monte Carlo": "test_mc_ece",
+    "test mutual information": "test_mutual_information",
+    "initial learning rate": "learning_rate",
+    "final learning rate": "final_rate",
+    "seconds of training": "seconds",
+    "other settings": "differs",
+    "published in": "source",
+    "processor": "processor",
+    "data fingerprint": "data_short",
+    "ended": "ended_minute",
+    "run": "run_id",
+}
+"""Head of a column in the page, and its name in `uncertlr.runs.index.list_runs`."""
+
+COMPARISON_COLUMNS = {
+    "study": "study",
+    "method": "method",
+    "compared with": "baseline",
+    "difference (points)": "difference",
+    "pairs": "pairs",
+    "outcome": "outcome",
+    "95 % interval from": "ci95_low",
+    "95 % interval to": "ci95_high",
+    "90 % interval from": "ci90_low",
+    "90 % interval to": "ci90_high",
+    "p": "p",
+    "p, Holm": "p_holm",
+    "p, equivalence": "p_equivalence",
+    "pairs planned": "planned",
+    "family": "family",
+    "pilot seeds": "pilot_seeds",
+    "pairs on two processors": "mixed_pairs",
+    "distance of log rates": "log_rate_distance",
+    "initial rate": "rate",
+    "initial rate compared with": "rate_against",
+}
+"""Head of a column in the page, and its name in `every_comparison`."""
+
+SHOWN = 6
+"""Columns that are seen before a reader asks for more."""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """A table of the page.
+
+    Attributes:
+        name: of the table and of its CSV file.
+        label: for screen readers.
+        rows: under the heads that a reader sees.
+        anchors: of the rows; none where nothing leads to them.
+    """
+
+    name: str
+    label: str
+    rows: pd.DataFrame
+    anchors: tuple[str, ...] = ()
+
+    def markup(self) -> Iterator[str]:
+        """HTML, a line a row."""
+        heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in self.rows)
+        yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" data-shown="{SHOWN}">'
+        yield f"<thead><tr>{heads}</tr></thead><tbody>"
+        for index, row in enumerate(self.rows.itertuples(index=False)):
+            anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
+            yield f"<tr{anchor}>{''.join(f'<td>{html.escape(text(cell))}</td>' for cell in row)}</tr>"
+        yield "</tbody></table></div>"
+
+
+def text(value: object) -> str:
+    """A cell: numbers to four digits, nothing for what is missing.
+
+    >>> text(0.58812), text(0.0003), text(float("nan")), text(12)
+    ('0.5881', '0.0003', '', '12')
+    """
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str]:
+    """The table of the published runs, and of those that the pages show and the build trained itself.
+
+    Args:
+        project: root of the sources.
+        executed: folder of the executed notebooks in it.
+        data: folder of the CSV files in it.
+    """
+    table = all_runs()
+    local = {run for figure in drawn_figures(project / executed) for run in figure.runs}
+    table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
+    table = table.assign(
+        method=method_column(table).map(shown_arm),
+        source=table["source"].where(table["status"] == "published", "trained for a page"),
+        data_short=table["data"].str[:12],
+        ended_minute=table["ended"].str[:16],
+    )
+    rows = _columns(table, RUN_COLUMNS)
+    write_if_changed(project / data / "all-runs.csv", csv_of(rows))
+    yield from _raw(ResultTable("all-runs", "All runs", rows, tuple(table["run_id"])).markup())
+
+
+def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
+    """The table of every comparison of the published studies.
+
+    Args:
+        project: root of the sources.
+        data: folder of the CSV files in it.
+    """
+    table = every_comparison()
+    table = table.assign(method=table["arm"].map(shown_arm), baseline=table["against"].map(shown_arm))
+    rows = _columns(table, COMPARISON_COLUMNS)
+    write_if_changed(project / data / "all-comparisons.csv", csv_of(rows))
+    yield from _raw(ResultTable("all-comparisons", "All comparisons", rows).markup())
+
+
+def datatables_markdown() -> Iterator[str]:
+    """DataTables itself, as text that the page's script imports: a page from a folder may load no module from a file."""
+    script = Path(itables.options.dt_bundle)
+    style = script.with_suffix(".css").read_text(encoding="utf-8")
+    code = script.read_text(encoding="utf-8")
+    if "</script" in code or "</style" in style:
+        raise ValueError(f"{script} cannot stand in a page: it holds an end tag")
+    yield from _raw(
+        [
+            f"<style>{style}</style>",
+            f'<script type="text/plain" id="datatables">{code}</script>',
+            '<script defer src="../_static/result_tables.js"></script>',
+        ]
+    )
+
+
+def _columns(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    return table[list(columns.values())].set_axis(list(columns), axis="columns")
+
+
+def _raw(lines: Iterator[str] | list[str]) -> Iterator[str]:
+    yield "````{raw} html"
+    for line in lines:
+        yield from line.splitlines()
+    yield "````"

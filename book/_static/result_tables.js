@@ -1,0 +1,35 @@
+"use strict";
+
+// The page of all results: each of its tables can be searched, sorted and paged, and shows six columns until asked for more.
+
+const find = (id) => document.getElementById(id);
+
+// The row that an address leads to may lie on another of the table's pages.
+const goToRow = (table) => {
+  const asked = decodeURIComponent(location.hash.slice(1));
+  const row = table.row((index, data, node) => asked && node.id === asked);
+  if (!row.any()) return;
+  table.search("");
+  const place = table.rows({ order: "current" }).indexes().indexOf(row.index());
+  table.page(Math.floor(place / table.page.len())).draw("page");
+  row.node().scrollIntoView({ block: "center" });
+};
+
+const source = new Blob([find("datatables").textContent], { type: "text/javascript" });
+import(URL.createObjectURL(source)).then(({ default: DataTable, set_or_remove_dark_class: followTheme }) => {
+  followTheme();
+  document.querySelectorAll(".result-table > table").forEach((element) => {
+    const shown = Number(element.dataset.shown);
+    const more = [...element.tHead.rows[0].cells].map((_, index) => index).slice(shown);
+    const table = new DataTable(element, {
+      autoWidth: false,
+      columnDefs: [{ targets: more, visible: false }],
+      layout: { topStart: "search", topEnd: { buttons: [{ extend: "colvis", text: "Columns" }, "pageLength"] } },
+      order: [],
+      pageLength: 10,
+    });
+    table.table().container().querySelector("nav").ariaLabel = `Pages of ${element.ariaLabel}`; // two tables, two names
+    goToRow(table);
+    addEventListener("hashchange", () => goToRow(table));
+  });
+});
