@@ -19,8 +19,8 @@ test: $(READY)  ## the tests that people run all day
 torture: $(READY)  ## 200 kills at random moments, each run compared with its reference
 	CI=true UNCERTLR_KILLS=200 $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
 
-lab: $(READY)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)  # root, as in a container, must say so
+lab: $(READY)  ## open working copies of the notebooks, in lab/, in JupyterLab; REFRESH=quickstart copies one anew, REFRESH=all all
+	$(BIN)/uncertlr lab $(if $(REFRESH),--refresh $(REFRESH))
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -165,7 +165,7 @@ class RunConfig(BaseModel):
     def __init__(self, **values: Any) -> None:
         values = stored_names(values)
         for name in _whole_number_fields() & values.keys():
-            values[name] = _whole_number(values[name])
+            values[name] = whole_number(values[name])
         fields = RunConfig.model_fields
         for name in values:
             if name not in fields:
@@ -301,7 +301,8 @@ def preset(dataset: str, profile: str = "exact", **changes: Any) -> RunConfig:
     """
     if profile not in PROFILES:
         raise ConfigError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    values = {"dataset": dataset, **PRESETS.get(dataset, {}), **PROFILES[profile].get(dataset, {})}
+    named = dataset if isinstance(dataset, str) else ""  # RunConfig refuses anything else
+    values = {"dataset": dataset, **PRESETS.get(named, {}), **PROFILES[profile].get(named, {})}
     return RunConfig(**{**values, **changes})
 
 
@@ -341,12 +342,16 @@ def _whole_number_fields() -> frozenset[str]:
     return frozenset(name for name, field in fields if type_name(field.annotation) in ("int", "list[int]"))
 
 
-def _whole_number(value: Any) -> Any:
-    """Text such as ``1e3``, as YAML and the command line give it, as the whole number that it stands for."""
+def whole_number(value: Any) -> Any:
+    """The whole number that text such as ``1e3`` stands for, as YAML and the command line give it; else the value itself.
+
+    >>> whole_number("1e3"), whole_number(2.0), whole_number("1.5"), whole_number(True)
+    (1000, 2, '1.5', True)
+    """
     if isinstance(value, list):
-        return [_whole_number(each) for each in value]
+        return [whole_number(each) for each in value]
     try:
-        number = float(value) if isinstance(value, str) else math.nan
+        number = float(value) if isinstance(value, str | float) else math.nan
     except ValueError:
         return value
     return int(number) if number.is_integer() else value

@@ -9,11 +9,18 @@ class UncertlrError(Exception):
     """Base of every error that uncertlr raises on purpose."""
 
 
-class ConfigError(UncertlrError, ValueError):
+class InputError(UncertlrError, ValueError):
+    """Something that was given is wrong; a notebook shows it in one line, since the code that found it is not at fault."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ConfigError(InputError):
     """A parameter has an unknown name or a value that makes no sense."""
 
 
-class DataError(UncertlrError, ValueError):
+class DataError(InputError):
     """A data set is missing, unreachable or malformed."""
 
 
@@ -30,10 +37,19 @@ class ClaimError(UncertlrError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was interrupted; says where, and that it can go on. A notebook shows it in one line."""
+    """A run was interrupted; says where, and that it can go on. A notebook shows it in one line.
+
+    Args:
+        run_id: the run.
+        where: such as ``"at epoch 2 of 4"``.
+    """
+
+    def __init__(self, run_id: str, where: str) -> None:
+        super().__init__(f"run {run_id} was interrupted {where}; run it again to continue")
+        self.where = where
 
     def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+        return [f"interrupted {self.where}; run the cell again to continue"]
 
 
 def hint(name: object, known: Iterable[str], otherwise: str = "") -> str:

@@ -108,12 +108,12 @@ def test_a_truncated_parquet(write_set, text_features, keep):
 @pytest.mark.parametrize("columns", [{"input_column": "review"}, {"label_column": "stars"}])
 def test_a_wrong_column_names_those_there_are(write_set, text_features, columns):
     folder = write_set("reviews", text_features, train=TEXTS)
-    assert f"has no column '{next(iter(columns.values()))}'; it has text, label" in refusal(folder, **columns)
+    assert f"has no column '{next(iter(columns.values()))}'; it has text; label" in refusal(folder, **columns)
 
 
 def test_columns_that_cannot_be_told_apart(write_set):
     folder = write_set("two", train={"title": ["a", "b"] * 10, "body": ["c", "d"] * 10, "label": [0, 1] * 10})
-    assert "title (string), body (string)" in refusal(folder)
+    assert "title (string); body (string)" in refusal(folder)
     assert "set label_column" in refusal(folder, input_column="body")
     data = load_data(str(folder), input_column="body", label_column="label")
     assert {data.decode(tokens) for tokens in data.train.inputs} == {"c", "d"}

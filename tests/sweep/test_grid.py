@@ -543,6 +543,13 @@ def test_merge_keys_of_yaml(sweep):
     assert {(config.epochs, config.train_examples) for config in found.values()} == {(1, 200)}
 
 
+def test_counts_may_be_written_with_an_exponent(sweep):
+    text = HEAD + "seeds: 1.2e1\narms: {a: {}, b: {rule: threshold, seeds: 1e1}, c: {replay_of: b}}\n"
+    assert {arm: sum(job.arm == arm for job in sweep(text)) for arm in "abc"} == {"a": 12, "b": 10, "c": 10}
+    with pytest.raises(ConfigError, match="seeds='1.5'"):
+        sweep(text.replace("1.2e1", "'1.5'"))
+
+
 @pytest.mark.parametrize(
     ("head", "arms", "words"),
     [
@@ -588,7 +595,7 @@ def test_failures_are_listed_and_the_command_fails(tmp_path, capsys, monkeypatch
     jobs = read_sweep(tmp_path / "grid.yaml")
     ended = [Outcome(jobs[0].run_id, 1.0, "out of memory"), Outcome(jobs[1].run_id, 1.0)]
     monkeypatch.setattr("uncertlr.sweep.run_sweep", lambda *arguments, **options: ended)
-    with pytest.raises(RunError, match="1 of 2 runs failed"):
+    with pytest.raises(RunError, match="1 of 15 "):
         command("sweep", tmp_path / "grid.yaml")
     captured = capsys.readouterr()
     assert captured.err == f"inverse_yoked seed 0 ({jobs[0].run_id}): out of memory\n"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM, Comparison, compare, paired_differences
@@ -81,25 +82,44 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         numbers are NaN; one pair has no interval; an adjusted p-value is given only where there are enough pairs for a
         claim.
     """
-    scores = {arm: study.scores(arm) for pair in family for arm in pair}
-    distances = {pair: log_rate_distance(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
-    rotations = {pair: study.rotation(pair[1]) for pair in family}
-    differences = {pair: paired_differences(scores[pair[0]], scores[pair[1]]) for pair in family}
-    found = compare(differences, distances, rotations)
+    distances, differences = _log_rate_distances(study, family), _differences(study, family)
+    found = _judged(study, family)
     rows = []
     for arm, other in family:
         pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
-        row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned, "outcome": "missing"}
+        row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned}
         row |= (
             _numbers(found.get((arm, other)))
             | {"log_rate_distance": distances.get((arm, other), float("nan"))}
             | _beside(study, arm, other)
+            | {"outcome": _outcome(found.get((arm, other)), pairs)}
         )
         if pairs == 1:
-            row |= {"difference": 100 * differences[arm, other][0], "outcome": "descriptive"}
+            row |= {"difference": 100 * differences[arm, other][0]}
         rows.append(row)
     columns = ["arm", "against", "pairs", "planned", *_numbers(None), "log_rate_distance", *BESIDE, "outcome"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _judged(study: Study, family: Sequence[Pair]) -> dict[Pair, Comparison]:
+    """The comparisons of a family that have at least two pairs."""
+    rotations = {pair: study.rotation(pair[1]) for pair in family}
+    return compare(_differences(study, family), _log_rate_distances(study, family), rotations)
+
+
+def _differences(study: Study, family: Sequence[Pair]) -> dict[Pair, np.ndarray]:
+    return {(arm, other): paired_differences(study.scores(arm), study.scores(other)) for arm, other in family}
+
+
+def _log_rate_distances(study: Study, family: Sequence[Pair]) -> dict[Pair, float]:
+    """Of the comparisons with a control."""
+    return {pair: log_rate_distance(study, *pair) for pair in family if pair[1] in study.controls(pair[0])}
+
+
+def _outcome(comparison: Comparison | None, pairs: int) -> str:
+    if comparison is not None:
+        return comparison.outcome
+    return "descriptive" if pairs else "missing"
 
 
 def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
@@ -117,7 +137,7 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     """
     baseline = baseline or study.baseline
     if baseline not in study.arms:
-        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     named = [pair for pair in named_family(study) if baseline in study.facts.baselines and pair[0] != baseline]
     in_named = {arm for arm, other in named if other == baseline}
     rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in in_named]
@@ -139,9 +159,7 @@ def _numbers(comparison: Comparison | None) -> dict[str, object]:
     difference, inner = comparison.difference, comparison.inner
     adjusted = float("nan") if difference.count < SEEDS_FOR_A_CLAIM else comparison.adjusted
     points = (100 * value for value in (difference.estimate, difference.low, difference.high, inner.low, inner.high))
-    return dict(zip(names, (*points, comparison.p_value, adjusted, comparison.equivalence), strict=True)) | {
-        "outcome": comparison.outcome
-    }
+    return dict(zip(names, (*points, comparison.p_value, adjusted, comparison.equivalence), strict=True))
 
 
 def matched_constant_rate_outcome(study: Study, arm: str, other: str) -> str:
@@ -160,8 +178,8 @@ def matched_constant_rate_outcome(study: Study, arm: str, other: str) -> str:
         return ""
     if not (constant := study.matched_constant_rate(arm)):
         return "not planned"
-    table = comparisons(study, schedule_family(study)).set_index(["arm", "against"])
-    return str(table.loc[(arm, constant), "outcome"])
+    pair, family = (arm, constant), schedule_family(study)
+    return _outcome(_judged(study, family).get(pair), len(_differences(study, [pair])[pair]))
 
 
 BESIDE = ("source_spread", "rate", "rate_against", "matched_constant_rate", "pilot_seeds", "mixed_pairs", *FRESH)

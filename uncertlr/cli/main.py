@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
 
 from uncertlr import __version__
-from uncertlr.cli import challenge, notebook, runs, sweep
+from uncertlr.cli import challenge, lab, notebook, runs, sweep
 from uncertlr.cli.text import counted
 from uncertlr.config import PRESETS, PROFILES, RunConfig, describe_field, preset, shown_name, type_name
 from uncertlr.errors import ConfigError, UncertlrError
@@ -159,7 +159,8 @@ def build_parser() -> argparse.ArgumentParser:
     sweep.add_sweep_commands(commands)
     challenge.add_challenge_command(commands)
     runs.add_run_commands(commands)
-    notebook.add_command(commands)
+    notebook.add_notebook_command(commands)
+    lab.add_lab_command(commands)
 
     book = commands.add_parser("book", help="execute the notebooks and build the site", allow_abbrev=False)
     book.add_argument(

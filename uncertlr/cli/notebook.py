@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uncertlr.sweep import Job
 
 
-def add_command(commands: Any) -> None:
+def add_notebook_command(commands: Any) -> None:
     """Add the command to a parser's subparsers."""
     notebook = commands.add_parser("notebook", help="execute a notebook with other parameters", allow_abbrev=False)
     notebook.add_argument("name", help="a notebook of notebooks/, such as quickstart, or the path of one")

@@ -4,13 +4,12 @@ import argparse
 import difflib
 import math
 import sys
-import textwrap
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from uncertlr.cli.text import counted, terminal_width
+from uncertlr.cli.text import counted, folded, refuse_unwritable, terminal_width
 from uncertlr.config import RunConfig, describe_field, shown_name, stored_names
 from uncertlr.errors import ConfigError
 
@@ -57,6 +56,8 @@ def _runs(options: argparse.Namespace) -> None:
     rules = [shown_name(rule) for rule in get_args(RunConfig.model_fields["rule"].annotation)]
     _refuse_unknown("status", options.status, STATUSES)
     _refuse_unknown("rule", shown_name(options.rule), rules)
+    if options.csv:
+        refuse_unwritable("--csv", options.csv)
     root = Path(options.root) if options.root else None
     if options.watch:
         _watch(root)
@@ -106,14 +107,10 @@ def runs_text(table: "pd.DataFrame") -> str:
     """Runs as lines: id, state, score, beginning (UTC), method and seed, settings that differ; folded to the terminal."""
     rows = [_COLUMNS, *(_cells(row) for row in table.to_dict("records"))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
-    lines = []
+    lines: list[str] = []
     for *cells, differs in rows:
-        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-        lines.append("  ".join([*padded, differs]).rstrip())
-    if not sys.stdout.isatty():
-        return "\n".join(lines)
-    fold = textwrap.TextWrapper(width=max(40, terminal_width()), subsequent_indent="    ", break_on_hyphens=False)
-    return "\n".join("\n".join(fold.wrap(line)) if len(line) > fold.width else line for line in lines)
+        lines += folded([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)), differs])
+    return "\n".join(lines)
 
 
 def _is_empty(value: object) -> bool:
@@ -165,6 +162,8 @@ def _show(options: argparse.Namespace) -> None:
     from uncertlr.plots.run_curves import save_curves
     from uncertlr.runs.naming import differing, listed
 
+    if options.figure:
+        refuse_unwritable("--figure", options.figure)
     run = load_named(options.run_id, options.root)
     record = run.record
     print(f"{run.config.run_id}  {method_name(run.config)}, seed {run.config.seed}, on {run.config.dataset}")

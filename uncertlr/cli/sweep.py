@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uncertlr.cli.text import counted, refuse_unwritable
+from uncertlr.cli.text import counted, frame_text, refuse_unwritable
 from uncertlr.config import PRESETS, PROFILES, describe_field
 from uncertlr.errors import ConfigError, RunError
 
@@ -75,12 +75,12 @@ def _evidence(options: argparse.Namespace) -> None:
     if not (options.baseline or study.baseline):
         raise ConfigError(f"{options.grid} states no baselines; name an arm with --baseline: {'; '.join(study.arms)}")
     if not study.finished:
-        again = shlex.join(["uncertlr", "sweep", str(options.grid), *(["--root", options.root] if options.root else [])])
+        again = _command(options.grid, root=options.root, profile=options.profile)
         raise ConfigError(
             f"{options.grid}: none of its {counted(len(study.jobs), 'run')} is finished; carry them out with: {again}"
         )
     table = verdict_table(study, options.baseline)
-    print(table.to_string(na_rep="", float_format=lambda value: f"{value:.4g}"))
+    print(frame_text(table, digits="4g"))
     if causal := causal_family(study):
         columns = [
             "arm",
@@ -94,7 +94,7 @@ def _evidence(options: argparse.Namespace) -> None:
             "outcome",
         ]
         controls = comparisons(study, causal)[columns]
-        print(controls.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+        print(frame_text(controls, digits="4g", index=False))
     if options.csv:
         try:
             table.to_csv(options.csv, index_label="arm")
@@ -151,8 +151,8 @@ def _sweep(options: argparse.Namespace) -> None:
         print(f"compared in {write_report(jobs, options.grid.stem, options.report)}")
     if failed := sum(bool(outcome.error) for outcome in outcomes):
         print(failures(jobs, outcomes), file=sys.stderr)
-        others = "all" if failed == len(outcomes) else f"{failed} of {len(outcomes)}"
-        raise RunError(f"{others} runs failed, as listed" + ("" if failed == len(outcomes) else "; the others are done"))
+        others = "; the others are done" if failed < len(jobs) else ""
+        raise RunError(f"{failed} of {counted(len(jobs), 'run')} failed, as listed{others}")
 
 
 def _check(grid: Path, jobs: "Sequence[Job]", missing: "Sequence[Job]") -> None:
@@ -172,7 +172,7 @@ def _tune(options: argparse.Namespace) -> None:
         refuse_unwritable("--output", options.output)
     from uncertlr.sweep import trials_table, tuned_sweep
 
-    print(trials_table(options.grid, options.root).to_string(float_format=lambda value: f"{value:.4f}"), file=sys.stderr)
+    print(frame_text(trials_table(options.grid, options.root), digits="4f"), file=sys.stderr)
     text = tuned_sweep(options.grid, options.seeds, options.root)
     if options.output is None:
         print(text, end="")
@@ -181,12 +181,13 @@ def _tune(options: argparse.Namespace) -> None:
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--output {options.output}: {error.strerror or error}") from None
-    print(_carry_out(options.output, options.root))
+    print(f"carry it out with: {_command(options.output, root=options.root)}")
 
 
-def _carry_out(grid: Path, root: str) -> str:
-    words = ["uncertlr", "sweep", str(grid), *(["--root", root] if root else [])]
-    return f"carry it out with: {shlex.join(words)}"
+def _command(grid: Path, **flags: str) -> str:
+    """The command that carries out a sweep, with those flags that are given."""
+    given = [word for name, value in flags.items() if value for word in (f"--{name}", value)]
+    return shlex.join(["uncertlr", "sweep", str(grid), *given])
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -198,7 +199,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     runs = [load_named(run_id, options.root) for run_id in options.run_ids]
     found = compare_estimators(runs)
-    print(estimators_table(found).to_string(na_rep="", float_format=lambda value: f"{value:.4f}"))
+    print(frame_text(estimators_table(found), digits="4f"))
     if options.json:
         try:
             write_json(options.json, found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from uncertlr.cli.text import counted, terminal_width
+from uncertlr.cli.text import counted, folded, terminal_width
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.progress import Progress, clock, read_progress
 from uncertlr.runs.states import run_states
@@ -38,7 +38,8 @@ def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:
     rows += [(job.arm, str(job.config.seed), job.run_id, state) for job, state in zip(jobs, states, strict=True)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
-    return "\n".join([*lines, "", f"{len(missing)} of {counted(len(jobs), 'run')} to do; {_estimate(missing, workers)}"])
+    to_do = f"{len(missing)} of {counted(len(jobs), 'run')} to do; {_estimate(missing, workers)}"
+    return "\n".join([*lines, "", *folded([to_do])])
 
 
 def _estimate(missing: Sequence[Job], workers: int) -> str:

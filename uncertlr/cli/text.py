@@ -2,9 +2,19 @@
 
 import os
 import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uncertlr.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INDENT = "    "
+"""Of a line that goes on with the row before."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -19,6 +29,36 @@ def counted(count: int, noun: str) -> str:
 def terminal_width() -> int:
     """Characters that a line may have, one less than the terminal's; 79 where that is unknown."""
     return shutil.get_terminal_size().columns - 1
+
+
+def folded(cells: Sequence[str]) -> list[str]:
+    """A row of a table, or a sentence, as the lines that a terminal has room for; one line where the output is no terminal.
+
+    Rows whose cells are padded to columns are folded at the same columns. Only the last cell is folded between its words.
+    """
+    if not sys.stdout.isatty():
+        return ["  ".join(cells).rstrip()]
+    width, lines = max(40, terminal_width()), [cells[0]]
+    for cell in cells[1:-1]:
+        if len(lines[-1]) + 2 + len(cell) <= width:
+            lines[-1] += f"  {cell}"
+        else:
+            lines.append(INDENT + cell)
+    last = "  ".join([lines.pop(), *cells[1:][-1:]])
+    lines += textwrap.wrap(last, width, subsequent_indent=INDENT, break_on_hyphens=False)
+    return [line.rstrip() for line in lines]
+
+
+def frame_text(frame: "pd.DataFrame", *, digits: str, index: bool = True) -> str:
+    """A table as text, in a terminal broken into blocks of columns that it has room for.
+
+    Args:
+        frame: the table.
+        digits: how numbers are formatted, such as ``4g``.
+        index: show the names of its rows.
+    """
+    width = terminal_width() if sys.stdout.isatty() else None
+    return str(frame.to_string(index=index, na_rep="", float_format=f"{{:.{digits}}}".format, line_width=width))
 
 
 def refuse_unwritable(flag: str, path: Path) -> None:

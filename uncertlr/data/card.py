@@ -57,7 +57,7 @@ def configuration(card: dict[str, Any], folder: Path) -> dict[str, Any]:
         each for each in found if _name(each) == "default"
     ]
     if len(found) > 1 and len(chosen) != 1:
-        names = ", ".join(_name(each) for each in found)
+        names = "; ".join(_name(each) for each in found)
         raise DataError(
             f"the card of {folder} has the configurations {names}; mark one with 'default: true', or name a folder that "
             "holds the files of one"

@@ -83,10 +83,10 @@ def choose_columns(
         DataError: a column is missing, of no usable type, or ambiguous.
     """
     if len(set(schema.names)) < len(schema.names):
-        raise DataError(f"{name} has two columns of one name, among {', '.join(schema.names)}; rename one")
+        raise DataError(f"{name} has two columns of one name, among {'; '.join(schema.names)}; rename one")
     for column in filter(None, (input_column, label_column)):
         if column not in schema.names:
-            raise DataError(f"{name} has no column {column!r}; it has {', '.join(schema.names)}")
+            raise DataError(f"{name} has no column {column!r}; it has {'; '.join(schema.names)}")
     labelled = [each for each in schema.names if each in named or declared_classes(schema, each)]
     labelled = labelled or _categories(schema, input_column)
     kinds = {each: _kind(schema, each) for each in schema.names if each != label_column and each not in labelled}
@@ -147,7 +147,7 @@ def refuse_other_columns(schemas: Mapping[str, pa.Schema], columns: Columns, nam
         for file, schema in schemas.items():
             if column not in schema.names:
                 raise DataError(
-                    f"{name}: {file} has no column {column!r}, which {first} has; it has {', '.join(schema.names)}"
+                    f"{name}: {file} has no column {column!r}, which {first} has; it has {'; '.join(schema.names)}"
                 )
             if arrow_type(schema, column) != arrow_type(schemas[first], column):
                 types = [str(each.field(column).type) for each in (schemas[first], schema)]
@@ -204,4 +204,4 @@ def _only(candidates: list[str], schema: pa.Schema, name: str, parameter: str) -
 
 
 def _listed(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+    return "; ".join(f"{field.name} ({field.type})" for field in schema)

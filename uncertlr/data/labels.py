@@ -150,4 +150,4 @@ def _names_of_numbers(labels: np.ndarray, column: str, name: str) -> tuple[str, 
 
 def _shown(values: Any) -> str:
     listed = [str(value) for value in values]
-    return ", ".join(listed[:20]) + (", ..." if len(listed) > 20 else "")
+    return "; ".join(listed[:20]) + ("; ..." if len(listed) > 20 else "")

@@ -260,13 +260,13 @@ def _hold_out_test(inputs: list[Any], labels: np.ndarray, name: str) -> tuple[di
 def _notes_on_classes(class_names: tuple[str, ...], labels: dict[str, np.ndarray], name: str) -> list[str]:
     """What to say of classes that only the test split has."""
     learned, tested = (np.unique(labels[split]) for split in ("train", "test"))
-    shown = [", ".join(class_names[index] for index in each) for each in (learned, tested)]
+    shown = ["; ".join(class_names[index] for index in each) for each in (learned, tested)]
     if not np.isin(tested, learned).any():
         raise DataError(f"{name}: train holds the classes {shown[0]}, and test {shown[1]}: none in common; name them alike")
     missing = [class_names[index] for index in np.setdiff1d(tested, learned)]
     if not missing:
         return []
-    return [f"{', '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
+    return [f"{'; '.join(missing[:5])} of the test split is in no training row, so no network can learn it"]
 
 
 def _images(rows: Any, column: str, where: str, on_progress: OnProgress) -> list[np.ndarray]:

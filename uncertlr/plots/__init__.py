@@ -5,12 +5,14 @@ from uncertlr.plots.cell_output import figure_table, show
 from uncertlr.plots.comparisons import differences, points_axis, profile, survival
 from uncertlr.plots.curves import Series, curves, label_ends, over_seeds, rate, spaced, uncertainty
 from uncertlr.plots.images import gallery, picture_rows
+from uncertlr.plots.live import LivePlot
 from uncertlr.plots.style import COLOURS, INK, STYLE, WIDTH, use_style
 
 __all__ = [
     "COLOURS",
     "INK",
     "STYLE",
+    "LivePlot",
     "WIDTH",
     "Series",
     "calibration_gap",

@@ -42,7 +42,7 @@ def evidence_figures(study: Study, baseline: str = "") -> dict[str, Figure]:
     """
     baseline = baseline or study.baseline
     if baseline not in study.arms:
-        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {', '.join(study.arms)}")
+        raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     if not study.arms[baseline]:
         raise ConfigError(f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with")
     plots.use_style()

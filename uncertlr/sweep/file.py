@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, Count, stored_names
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, Count, stored_names, whole_number
 from uncertlr.errors import ConfigError, hint, located
 from uncertlr.sweep.facts import ARM_FACTS, Facts, require_arm
 
@@ -90,7 +90,9 @@ class Arm(_Part):
     """One arm: fields of RunConfig, by the names that are stored, and what the sweep does with them."""
 
     settings: dict[str, Any] = {}
-    seeds: Annotated[int, Ge(1)] = Field(0, description="a count from 1 on, of the first seeds of the sweep")
+    seeds: Annotated[int, Ge(1), BeforeValidator(whole_number)] = Field(
+        0, description="a count from 1 on, of the first seeds of the sweep"
+    )
     replay_of: Any = None
     source_runs: Literal["next", "others", "own"] | Annotated[int, Ge(1)] | list[Any] | None = Field(
         None,
@@ -139,7 +141,7 @@ class SweepFile(_Part):
     )
     base: dict[str, Any] = {}
     product: dict[str, list[Any]] = {}
-    trials: Annotated[int, Ge(1)] = Field(0, description="a count of at least 1")
+    trials: Annotated[int, Ge(1), BeforeValidator(whole_number)] = Field(0, description="a count of at least 1")
     arms: dict[str, Arm]
 
     @field_validator("experiment", mode="before")
@@ -170,7 +172,8 @@ class SweepFile(_Part):
     @field_validator("seeds", mode="before")
     @classmethod
     def _counted_from_zero(cls, value: object) -> object:
-        return list(range(value)) if type(value) is int else value
+        count = whole_number(value)
+        return list(range(count)) if type(count) is int else value
 
     @field_validator("seeds")
     @classmethod

@@ -37,6 +37,8 @@ def execute_notebook(
     import papermill
     from traitlets.config import Config
 
+    from uncertlr.sweep.kernel import QuietKernelManager
+
     known = papermill.inspect_notebook(str(source))
     if "overrides" in known:
         parameters = _other_fields_in_overrides(parameters, set(known))
@@ -59,6 +61,7 @@ def execute_notebook(
                 request_save_on_cell_execute=save_every_cell,
                 cwd=str(source.parent),
                 config=transport,
+                kernel_manager_class=QuietKernelManager,
             )
         except papermill.PapermillExecutionError as error:
             kind = StaleResults if error.ename == "StaleResults" else RunError
@@ -76,7 +79,11 @@ def _short_folder() -> str | None:
 
 def _refuse_others_for_lists(source: Path, parameters: dict[str, Any], known: dict[str, Any]) -> None:
     for name, value in parameters.items():
-        if not isinstance(value, list) and str(known.get(name, {}).get("inferred_type_name", "")).startswith("list"):
+        parameter = known.get(name, {})
+        is_list = str(parameter.get("inferred_type_name")).startswith("list") or str(parameter.get("default")).startswith(
+            "["
+        )
+        if is_list and not isinstance(value, list):
             raise ConfigError(f"{source.name}: {name}={value!r} must be a list; write -y '{name}: [{value}]'")
 
 

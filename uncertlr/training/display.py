@@ -11,10 +11,27 @@ from tqdm import tqdm
 
 from uncertlr.config import RunConfig
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.progress import Progress, clock, progress_line
 from uncertlr.runs.schema import Row
 from uncertlr.training.progress import Callback
+
+
+def run_line(config: RunConfig) -> str:
+    """A run's name, and the settings in which it differs from the usual run on its data.
+
+    >>> run_line(RunConfig(dataset="cifar10", augment=True, rule="threshold", threshold=0.9))
+    'cifar10-threshold-s0-75e6d0b1da16 (threshold=0.9)'
+    """
+    settings = listed(differing(config))
+    return f"{config.run_id} ({settings})" if settings else config.run_id
+
+
+def begin_line(config: RunConfig, resumed: int) -> str:
+    """What is trained, and from where."""
+    where = f", continues after epoch {resumed} of {config.epochs}" if resumed else ""
+    return f"training {run_line(config)}{where}"
 
 
 class Text(Callback):
@@ -32,13 +49,12 @@ class Text(Callback):
 
     def loaded(self, config: RunConfig, paths: RunPaths) -> None:
         """A line."""
-        self.write(f"loaded {config.run_id}")
+        self.write(f"loaded {run_line(config)}")
 
     def begin(self, config: RunConfig, paths: RunPaths, resumed: int) -> None:
-        """A line that says from where it goes on."""
+        """A line that says what is trained, and from where it goes on."""
         self.epochs = config.epochs
-        if resumed:
-            self._line(f"continues after epoch {resumed} of {config.epochs}")
+        self._line(begin_line(config, resumed))
 
     def progress(self, progress: Progress) -> None:
         """A line if it takes long."""
@@ -75,19 +91,18 @@ class Bar(Callback):
 
     def loaded(self, config: RunConfig, paths: RunPaths) -> None:
         """A line, no bar."""
-        self._write(f"loaded {config.run_id}")
+        self._write(f"loaded {run_line(config)}")
 
     def begin(self, config: RunConfig, paths: RunPaths, resumed: int) -> None:
-        """An empty bar, or one filled up to where the run goes on."""
-        if resumed:
-            self._write(f"continues after epoch {resumed} of {config.epochs}")
+        """A line that says what is trained, and from where it goes on."""
+        self._write(begin_line(config, resumed))
 
     def progress(self, progress: Progress) -> None:
         """Where the run is."""
         if self.bar is None:
             self.bar = self._new(progress)
         if progress.phase == "training":
-            self.bar.total = progress.epochs * progress.steps
+            self._set_total(progress.epochs * progress.steps)
             self.bar.n = (progress.epoch - 1) * progress.steps + progress.step
         self._draw(progress_line(progress))
 
@@ -114,11 +129,19 @@ class Bar(Callback):
 
         return widget(**options)
 
+    def _set_total(self, total: int) -> None:
+        self.bar.total = total
+        if self.notebook:
+            _, drawn, _ = self.bar.container.children
+            drawn.max = total
+
     def _draw(self, text: str) -> None:
-        if not self.notebook:
-            self.bar.ncols = shutil.get_terminal_size().columns - 1
         escaped = text.replace("{", "{{").replace("}", "}}")
-        self.bar.bar_format = f"{{desc}} |{{bar:12}}| {escaped}"
+        if self.notebook:
+            self.bar.bar_format = f"{{desc}} {{bar}} {escaped}"
+        else:
+            self.bar.ncols = shutil.get_terminal_size().columns - 1
+            self.bar.bar_format = f"{{desc}} |{{bar:12}}| {escaped}"
         self.bar.refresh()
 
     def _write(self, line: str) -> None:

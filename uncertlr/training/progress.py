@@ -60,6 +60,11 @@ class Reporter:
         self.training_began, self.steps_before = 0.0, 0
         self.seconds_per_example, self.examples_to_evaluate, self.trained = 0.0, 0, False
 
+    @property
+    def where(self) -> str:
+        """How far the run has come, to be said when it is interrupted."""
+        return f"at epoch {self.state.epoch} of {self.state.epochs}" if self.state.epoch else f"while {self.state.phase}"
+
     def loaded(self, paths: RunPaths) -> None:
         """The run was finished before."""
         for callback in self.callbacks:

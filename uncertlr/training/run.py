@@ -76,6 +76,8 @@ def _reporting_the_end(reporter: Reporter) -> Iterator[None]:
         yield
     except BaseException as error:
         reporter.end(error)
+        if type(error) is KeyboardInterrupt:  # not a signal that a command answers in its own way
+            raise Interrupted(reporter.config.run_id, reporter.where) from None
         raise
     reporter.end()
 
@@ -140,9 +142,6 @@ def _carry_out(experiment: Experiment, paths: RunPaths, reporter: Reporter) -> N
         record |= {"status": status, "ended": provenance.now(), "error": f"{type(error).__name__}: {error}"}
         with suppress(OSError):  # on a full disk the first error is the one to report
             write_json(paths.record, record)
-        if type(error) is KeyboardInterrupt:
-            where = f"at epoch {reporter.state.epoch} of {reporter.config.epochs}"
-            raise Interrupted(f"run {paths.run_id} was interrupted {where}; run it again to continue") from None
         raise
     write_json(paths.record, record | {"status": "COMPLETED", "ended": provenance.now()})
 

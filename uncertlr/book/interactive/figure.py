@@ -25,6 +25,8 @@ class InteractiveFigure:
         data = json.dumps(self.data).replace("<", "\\u003c")
         identifier = f"{self.script}-{hashlib.sha256(data.encode()).hexdigest()[:8]}"
         return (
-            f'<style>{style}</style><div class="interactive" id="{identifier}" role="group" aria-label="{self.label}">'
+            f'<style>{style}</style><div class="interactive" id="{identifier}" role="group" aria-label="{self.label}" '
+            # in JupyterLab an arrow would otherwise fold a section and move no slider
+            'data-lm-suppress-shortcuts="true">'
             f"{self.static}</div><script>(\n{code}\n)(document.getElementById({json.dumps(identifier)}), {data});</script>"
         )

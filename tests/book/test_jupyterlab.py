@@ -1,0 +1,128 @@
+"""Working copies of the notebooks in JupyterLab, in a browser: all cells run, and everything is shown.
+
+Three notebooks are run; ``UNCERTLR_NOTEBOOKS=all``, or some names, runs others.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from uncertlr.book.build import NOTEBOOKS
+from uncertlr.cli.lab import copy_notebooks, jupyter_options
+from uncertlr.runs.paths import project_folder
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+ASKED = os.environ.get("UNCERTLR_NOTEBOOKS", "quickstart entropy feedback")
+CHOSEN = sorted(NOTEBOOKS) if ASKED == "all" else ASKED.split()
+PATIENCE = 900
+"""Seconds for all cells of one notebook, on a machine that is busy."""
+
+ADDRESS = r"(http://127\.0\.0\.1:\d+)/lab\S*\?(token=\w+)"
+
+PAGE = "[...jupyterapp.shell.widgets('main')][0]"
+NOTEBOOK = f"{PAGE}.content"
+IDLE = f"Boolean(window.jupyterapp) && {PAGE}?.sessionContext?.session?.kernel?.status === 'idle'"
+RAN = f"""
+[...{NOTEBOOK}.widgets].filter(cell => cell.model.type === 'code').map(cell => ({{
+  source: cell.model.sharedModel.source,
+  count: cell.model.executionCount,
+  outputs: cell.model.outputs.toJSON(),
+}}))
+"""
+MARKDOWN = f"[...{NOTEBOOK}.node.querySelectorAll('.jp-MarkdownCell .jp-RenderedMarkdown')].map(each => each.innerText)"
+PICTURES = f"""
+[...{NOTEBOOK}.node.querySelectorAll('.jp-RenderedSVG img, .jp-RenderedSVG svg')].map(
+  picture => [picture.getBoundingClientRect().width, picture.getBoundingClientRect().height])
+"""
+RAW = re.compile(r"\$\$|\\frac|:::|\{[a-z:]+\}`|\*\*\w|</?details")
+"""What a reader sees where Markdown or mathematics is not rendered."""
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Address and token of a JupyterLab with working copies in a folder of its own."""
+    pytest.importorskip("jupyterlab", reason="install jupyterlab")
+    monkeypatch.delenv("UNCERTLR_RESULTS")  # the pages show what is published
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTERLAB_SETTINGS_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    list(copy_notebooks(project_folder() / "notebooks", tmp_path / "lab"))
+    with serving(tmp_path) as address:
+        yield address
+
+
+class serving:
+    """A JupyterLab that is started as ``uncertlr lab`` starts it, in another folder; gives its address and its token."""
+
+    def __init__(self, folder: Path) -> None:
+        options = [*jupyter_options(folder), "--no-browser", "--ip=127.0.0.1", "--port=0"]
+        self.command = [sys.executable, "-m", "jupyterlab", *options, "--LabApp.expose_app_in_browser=True"]
+        self.log = folder / "jupyter.log"
+
+    def __enter__(self) -> tuple[str, str]:
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        try:
+            return until(lambda: re.search(ADDRESS, self.log.read_text()), 120).groups()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def until(condition, seconds):
+    """Wait for something to become true; its value."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.25)
+    return value
+
+
+def opened(tab, server, name):
+    """Show a working copy, with its kernel started."""
+    tab.resize(1400)
+    address, token = server
+    tab.call("Emulation.setFocusEmulationEnabled", enabled=True)  # commands are for the notebook that has the focus
+    tab.load(f"{address}/lab/tree/lab/{name}.ipynb?reset&{token}")
+    until(lambda: tab.evaluate(IDLE), 180)
+    tab.evaluate(f"jupyterapp.shell.activateById({PAGE}.id)")
+
+
+def ran(tab):
+    """The code cells after *Run All Cells*, once the last one has ended."""
+    tab.evaluate("window.allRan = null; void jupyterapp.commands.execute('notebook:run-all-cells').then(_ => allRan = true)")
+    until(lambda: tab.evaluate("allRan"), PATIENCE)
+    return tab.evaluate(RAN)
+
+
+def shown(cells):
+    """Source of the cells that failed, and how many pictures the others show."""
+    outputs = [(cell["source"], output) for cell in cells for output in cell["outputs"]]
+    failed = [(source, output["evalue"]) for source, output in outputs if output["output_type"] == "error"]
+    return failed, sum("image/svg+xml" in output.get("data", {}) for _, output in outputs)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_all_cells_run_and_all_is_shown(name, server, tab):
+    opened(tab, server, name)
+    cells = ran(tab)
+    failed, pictures = shown(cells)
+    assert failed == []
+    assert all(cell["count"] for cell in cells)
+    assert pictures == sum("plots.show(" in cell["source"] for cell in cells)
+    printed = "".join("".join(output.get("text", "")) for cell in cells for output in cell["outputs"])
+    assert "IProgress" not in printed
+    sizes = tab.evaluate(PICTURES)
+    assert len(sizes) == pictures
+    assert all(width > 200 and height > 50 for width, height in sizes)
+    texts = tab.evaluate(MARKDOWN)
+    assert texts
+    assert [found[0] for text in texts if (found := RAW.search(text))] == []
