@@ -138,5 +138,7 @@ def test_every_claim_states_something_that_is_computed(name):
     calls = [node for source in claims_cells(name) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     for call in calls:
         if getattr(call.func, "attr", "") == "check":
-            computed = [node for word in call.keywords for node in ast.walk(word.value) if isinstance(node, ast.Name)]
+            computed = [
+                node for word in call.keywords for node in ast.walk(word.value) if isinstance(node, ast.Name | ast.BinOp)
+            ]
             assert computed, ast.unparse(call)
