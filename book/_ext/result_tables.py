@@ -45,8 +45,8 @@ RUN_COLUMNS = {
 
 COMPARISON_COLUMNS = {
     "study": "study",
-    "method": "method",
-    "compared with": "baseline",
+    "method": "arm",
+    "compared with": "against",
     "difference (points)": "difference",
     "pairs": "pairs",
     "outcome": "outcome",
@@ -138,9 +138,7 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
         project: root of the sources.
         data: folder of the CSV files in it.
     """
-    table = every_comparison()
-    table = table.assign(method=table["arm"], baseline=table["against"])
-    rows = _columns(table, COMPARISON_COLUMNS)
+    rows = _columns(every_comparison(), COMPARISON_COLUMNS)
     write_if_changed(project / data / "all-comparisons.csv", csv_of(rows))
     yield from _raw(ResultTable("all-comparisons", "All comparisons", rows).markup())
 
