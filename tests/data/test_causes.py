@@ -18,7 +18,7 @@ NOTHING = "---\nconfigs:\n- config_name: default\n  data_files: nowhere/*\n---\n
 BROKEN = "---\nconfigs: [a: {\n---\n"
 STRINGS = pa.table({"text": ["a"] * 4, "label": ["x", "y"] * 2})
 CAUSES = {
-    "several configurations": ({"small/train.parquet": GOOD, "large/train.parquet": GOOD, "README.md": TWO}, "small, large"),
+    "several configurations": ({"small/train.parquet": GOOD, "large/train.parquet": GOOD, "README.md": TWO}, "small; large"),
     "a card that names no file": ({"train.parquet": GOOD, "README.md": NOTHING}, "nowhere"),
     "a card that is no YAML": ({"train.parquet": GOOD, "README.md": BROKEN}, "README.md"),
     "an empty test split": ({"train.parquet": GOOD, "test.parquet": GOOD.slice(0, 0)}, "test"),
