@@ -14,7 +14,7 @@ import pandas as pd
 from provenance_page import all_runs, drawn_figures, write_if_changed
 
 from uncertlr.analysis.every_comparison import every_comparison
-from uncertlr.analysis.methods import method_column, shown_arm
+from uncertlr.analysis.methods import method_column
 from uncertlr.plots.cell_output import csv_of
 
 RUN_COLUMNS = {
@@ -121,7 +121,7 @@ def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str
     local = {run for figure in drawn_figures(project / executed) for run in figure.runs}
     table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
     table = table.assign(
-        method=method_column(table).map(shown_arm),
+        method=method_column(table),
         source=table["source"].where(table["status"] == "published", "trained for a page"),
         data_short=table["data"].str[:12],
         ended_minute=table["ended"].str[:16],
@@ -139,7 +139,7 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
         data: folder of the CSV files in it.
     """
     table = every_comparison()
-    table = table.assign(method=table["arm"].map(shown_arm), baseline=table["against"].map(shown_arm))
+    table = table.assign(method=table["arm"], baseline=table["against"])
     rows = _columns(table, COMPARISON_COLUMNS)
     write_if_changed(project / data / "all-comparisons.csv", csv_of(rows))
     yield from _raw(ResultTable("all-comparisons", "All comparisons", rows).markup())

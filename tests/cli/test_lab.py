@@ -97,8 +97,8 @@ def test_all_are_refreshed_and_an_unknown_name_is_refused(folders):
     for name in ("first", "second"):
         change(copies / f"{name}.ipynb", "print('mine')")
     assert len(list(copy_notebooks(*folders, refresh=["all"]))) == 2
-    with pytest.raises(ConfigError, match="'firts'.*'first'"):
-        list(copy_notebooks(*folders, refresh=["firts"]))
+    with pytest.raises(ConfigError, match="'first_'.*'first'"):
+        list(copy_notebooks(*folders, refresh=["first_"]))
     with pytest.raises(ConfigError, match="nowhere"):
         list(copy_notebooks(copies / "nowhere", copies))
 
