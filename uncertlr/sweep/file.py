@@ -90,9 +90,7 @@ class Arm(_Part):
     """One arm: fields of RunConfig, by the names that are stored, and what the sweep does with them."""
 
     settings: dict[str, Any] = {}
-    seeds: Annotated[int, Ge(1), BeforeValidator(whole_number)] = Field(
-        0, description="a count from 1 on, of the first seeds of the sweep"
-    )
+    seeds: Annotated[int, Ge(1)] = Field(0, description="a count from 1 on, of the first seeds of the sweep")
     replay_of: Any = None
     source_runs: Literal["next", "others", "own"] | Annotated[int, Ge(1)] | list[Any] | None = Field(
         None,
@@ -100,6 +98,11 @@ class Arm(_Part):
     )
     matched_rate_of: Any = None
     ablation_of: Any = None
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds_as_a_number(cls, value: object) -> object:
+        return whole_number(value)
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Self:
@@ -141,7 +144,7 @@ class SweepFile(_Part):
     )
     base: dict[str, Any] = {}
     product: dict[str, list[Any]] = {}
-    trials: Annotated[int, Ge(1), BeforeValidator(whole_number)] = Field(0, description="a count of at least 1")
+    trials: Annotated[int, Ge(1)] = Field(0, description="a count of at least 1")
     arms: dict[str, Arm]
 
     @field_validator("experiment", mode="before")
@@ -168,6 +171,11 @@ class SweepFile(_Part):
         except ValueError:
             raise ConfigError(f"protocol_fixed={value!r} must be a time in UTC such as 2026-11-23T19:09:11") from None
         return time.replace(tzinfo=None).isoformat()
+
+    @field_validator("trials", mode="before")
+    @classmethod
+    def _trials_as_a_number(cls, value: object) -> object:
+        return whole_number(value)
 
     @field_validator("seeds", mode="before")
     @classmethod
