@@ -76,9 +76,9 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
         last = run.config.epochs
     highest = max((height for height, _, _ in peaks), default=0.0)
     for height, epoch, method in peaks:
-        offset, align = (4, "bottom") if height == highest else (-13, "top")
+        label, offset, align = (method.name, 4, "bottom") if height == highest else (in_lines(method.name), -7, "top")
         ax.annotate(
-            method.name, (epoch, height), (0, offset), textcoords="offset points", ha="center", va=align, color=method.colour
+            label, (epoch, height), (0, offset), textcoords="offset points", ha="center", va=align, color=method.colour
         )
     ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last), ylim=(1e-6, 2e-2))
     ax.grid(axis="x", visible=False)  # no grid line behind the names at the peaks
