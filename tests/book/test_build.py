@@ -89,7 +89,11 @@ def test_a_site_is_built_again_only_when_something_changed(executions, monkeypat
     build.build_book()
     assert len(built) == 4
     (project / "uncertlr").mkdir()
+    elsewhere = project.parent / f"{project.name}-results"
+    elsewhere.mkdir()
+    monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere))
     for change in (
+        (elsewhere / "new.parquet").touch,
         (project / "uncertlr" / "new.py").touch,
         page.unlink,
         index.unlink,
@@ -98,7 +102,7 @@ def test_a_site_is_built_again_only_when_something_changed(executions, monkeypat
         change()
         build.build_book()
         build.build_book()
-    assert len(built) == 8
+    assert len(built) == 9
 
 
 def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions):

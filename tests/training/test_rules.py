@@ -172,6 +172,15 @@ def test_once_an_epoch_counts_the_observations_of_an_epoch():
     assert build_rule(BASE.replace(rule="threshold", decide_every=0), 21).every == 21
 
 
+@pytest.mark.parametrize(
+    ("rule", "settings"),
+    [("proportional", {"decide_every": 0}), ("integral", {"dead_band": 0.1}), ("bold_driver", {"dead_band": 0.1})],
+)
+def test_a_setting_that_a_rule_does_not_have_is_refused(rule, settings):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        build_rule(BASE.replace(rule=rule, **settings), 20)
+
+
 def test_inverted_mirrors_the_report():
     plain, inverted = (
         build_rule(BASE.replace(rule="threshold", threshold=0.3, inverted=each), 20) for each in (False, True)

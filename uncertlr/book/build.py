@@ -31,13 +31,12 @@ SITE_SOURCES = (
     "notebooks",
     "uncertlr",
     "benchmarks",
-    "results",
     "sweeps",
     "_config.yml",
     "_toc.yml",
     "pyproject.toml",
 )
-"""What the site is made from, beside the installed packages."""
+"""What the site is made from, beside the published results and the installed packages."""
 
 FULL: dict[str, dict[str, Any]] = {"cifar10": {"profile": "full"}, "imdb": {"profile": "full"}}
 """Parameters of the profile ``full``; a notebook's own defaults are the published `standard` runs."""
@@ -80,11 +79,12 @@ def build_book(profile: str = "quick") -> Path:
 def _sources(project: Path, profile: str) -> str:
     """A digest of everything that the site is made from: the project's files and the installed packages."""
     made = {project / "book" / name for name in ("_build", "_generated", "executed")}
-    files = [path for name in SITE_SOURCES for path in _files(project / name) if not made.intersection(path.parents)]
+    folders = [*(project / name for name in SITE_SOURCES), results_folder()]
+    files = {path for folder in folders for path in _files(folder) if not made.intersection(path.parents)}
     packages = sorted(f"{each.name} {each.version}" for each in importlib.metadata.distributions())
     digest = hashlib.sha256(json.dumps([profile, sys.version, packages]).encode())
     for path in _sorted(files):
-        digest.update(str(path.relative_to(project)).encode() + path.read_bytes())
+        digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -1,7 +1,6 @@
 """The parameters of a notebook, checked before anything slow is imported."""
 
 import ast
-import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import TypeAdapter, ValidationError
 
 from uncertlr.config import PROFILES, RunConfig, preset, shown_name
-from uncertlr.errors import ConfigError
+from uncertlr.errors import ConfigError, hint
 from uncertlr.runs.paths import project_folder
 
 Several = Annotated[int, Ge(2)]
@@ -82,11 +81,7 @@ def check_values(parameters: Mapping[str, Any]) -> None:
 def _check_study(study: str) -> None:
     known = sorted(path.stem for path in (project_folder() / "sweeps").glob("*.yaml"))
     if study not in known:
-        near = difflib.get_close_matches(study, known, n=1)
-        raise ConfigError(
-            f"invalid parameter study={study!r}: "
-            + (f"did you mean {near[0]!r}?" if near else f"choose a file of sweeps/: {', '.join(known)}")
-        )
+        raise ConfigError(f"invalid parameter study={study!r}, no file of sweeps/: {hint(study, known)}")
 
 
 def unknown_parameters(cells: Sequence[str]) -> list[str]:
@@ -105,10 +100,8 @@ def unknown_parameters(cells: Sequence[str]) -> list[str]:
     lines = []
     for name, value in _assigned(cells[places[-1]]).items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
             field = "overrides" in known and name in {*RunConfig.model_fields, *map(shown_name, RunConfig.model_fields)}
-            mend = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-            mend = f"give it in overrides: {{{name}: {value}}}" if field else mend
+            mend = f"give it in overrides: {{{name}: {value}}}" if field else hint(name, known)
             lines.append(f"warning: this notebook has no parameter {name!r}, so {name}={value} has no effect; {mend}")
     return lines
 

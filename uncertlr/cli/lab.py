@@ -1,7 +1,6 @@
 """The command ``uncertlr lab``: working copies of the notebooks, opened in JupyterLab."""
 
 import argparse
-import difflib
 import hashlib
 import json
 import os
@@ -10,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from uncertlr.errors import ConfigError
+from uncertlr.errors import ConfigError, hint
 from uncertlr.runs.files import write_atomically
 from uncertlr.runs.paths import project_folder
 
@@ -104,10 +103,7 @@ def _chosen(names: Collection[str], known: list[str]) -> set[str]:
     if "all" in chosen:
         return set(known)
     for name in sorted(chosen - set(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        raise ConfigError(
-            f"no notebook {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}")
-        )
+        raise ConfigError(f"no notebook {name!r}; {hint(name, known)}")
     return chosen
 
 

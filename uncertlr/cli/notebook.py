@@ -1,7 +1,6 @@
 """The command ``uncertlr notebook``: one notebook executed with other parameters, and an index of those of a sweep."""
 
 import argparse
-import difflib
 import json
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uncertlr.errors import ConfigError
+from uncertlr.errors import ConfigError, hint
 
 if TYPE_CHECKING:
     from uncertlr.sweep import Job
@@ -56,10 +55,7 @@ def find_notebook(name: str) -> Path:
         if path.is_file():
             return path
     known = sorted(path.stem for path in folder.glob("*.ipynb"))
-    near = difflib.get_close_matches(name, known, n=1)
-    raise ConfigError(
-        f"no notebook {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}")
-    )
+    raise ConfigError(f"no notebook {name!r}; {hint(name, known)}")
 
 
 def _plain(name: str, text: str) -> Any:

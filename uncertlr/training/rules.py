@@ -81,7 +81,12 @@ def _from_settings(config: RunConfig, steps_per_epoch: int) -> Rule:
         "bounds": Bounds(config.min_factor, config.max_factor),
         "every": config.decide_every or _observations_per_epoch(config, steps_per_epoch),
     }
-    rule = kind(**{field.name: settings[field.name] for field in fields(kind)})
+    names = {field.name for field in fields(kind)}
+    for setting, name in (("decide_every", "every"), ("dead_band", "dead_band")):
+        value = getattr(config, setting)
+        if name not in names and value != RunConfig.model_fields[setting].default:
+            raise ConfigError(f"{setting}={value} has no effect on rule={shown_name(config.rule)!r}; leave it out")
+    rule = kind(**{name: settings[name] for name in names})
     if not config.flip:
         return rule
     # The threshold, too, is mirrored, so that the level of the configuration is the level of the signal.

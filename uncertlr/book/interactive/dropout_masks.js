@@ -13,11 +13,6 @@
         row.reduce((sum, w, unit) => sum + (mask[unit] ? (w * data.hidden[unit]) / (1 - data.p) : 0), data.bias[c]),
       ),
     );
-  const make = (tag, className, parent, text = "") => {
-    const element = Object.assign(document.createElement(tag), { className, textContent: text });
-    parent.append(element);
-    return element;
-  };
 
   const keep = data.keep.map((row) => [...row]);
   root.replaceChildren();

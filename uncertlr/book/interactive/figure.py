@@ -10,7 +10,8 @@ class InteractiveFigure:
     """Shown as a cell's last value.
 
     Args:
-        script: a file beside this one, ``NAME.js``, that holds one function of (root element, data).
+        script: a file beside this one, ``NAME.js``, that holds one function of (root element, data). It may use what
+            ``elements.js`` defines.
         data: what the function is given; plain lists, numbers and text.
         label: the figure in words, for screen readers.
         static: HTML that is seen where scripts do not run.
@@ -21,12 +22,15 @@ class InteractiveFigure:
 
     def _repr_html_(self) -> str:
         folder = files("uncertlr.book.interactive")
-        code, style = (folder.joinpath(name).read_text(encoding="utf-8") for name in (f"{self.script}.js", "style.css"))
+        names = ("elements.js", f"{self.script}.js", "style.css")
+        elements, code, style = (folder.joinpath(name).read_text(encoding="utf-8") for name in names)
         data = json.dumps(self.data).replace("<", "\\u003c")
         identifier = f"{self.script}-{hashlib.sha256(data.encode()).hexdigest()[:8]}"
+        call = f"(\n{code}\n)(document.getElementById({json.dumps(identifier)}), {data});"
         return (
             f'<style>{style}</style><div class="interactive" id="{identifier}" role="group" aria-label="{self.label}" '
             # in JupyterLab an arrow would otherwise fold a section and move no slider
             'data-lm-suppress-shortcuts="true">'
-            f"{self.static}</div><script>(\n{code}\n)(document.getElementById({json.dumps(identifier)}), {data});</script>"
+            # in braces, so that several figures of a page may define the same names
+            f"{self.static}</div><script>{{\n{elements}\n{call}\n}}</script>"
         )

@@ -34,24 +34,11 @@
   };
 
   // the drawing: two panels over one axis
-  const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 640, LEFT = 62, RIGHT = 626, HEIGHT = 448;
   const TOP = { from: 34, to: 194, value: (u) => u, ticks: [0, 0.5, 1], least: 0, most: 1 };
   const BOTTOM = { from: 246, to: 394, value: Math.log10, ticks: [0.01, 0.1, 1, 10], least: -2.7, most: 1.4 };
   const across = (step) => LEFT + (step / data.steps) * (RIGHT - LEFT);
   const up = ({ from, to, value, least, most }, y) => to - ((value(y) - least) / (most - least)) * (to - from);
-  const make = (tag, className, parent, text = "") => {
-    const element = Object.assign(document.createElement(tag), { className, textContent: text });
-    parent.append(element);
-    return element;
-  };
-  const draw = (tag, attributes, parent, text = "") => {
-    const element = document.createElementNS(SVG, tag);
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  };
   root.replaceChildren();
   const svg = draw("svg", { class: "closed-loop", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, root);
   [TOP, BOTTOM].forEach((panel) => {

@@ -90,25 +90,12 @@
   };
 
   // the drawing: two panels over one axis
-  const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 640, LEFT = 44, RIGHT = 632;
   const TOP = { from: 26, to: 206, most: 1, ticks: [0, 0.5, 1] };
   const BOTTOM = { from: 246, to: 376, most: 0.75, ticks: [0, 0.25, 0.5, 0.75] };
   const HEIGHT = 416;
   const across = (x) => LEFT + ((x - data.low) / (data.high - data.low)) * (RIGHT - LEFT);
   const up = (panel, y) => panel.to - (y / panel.most) * (panel.to - panel.from);
-  const make = (tag, className, parent, text = "") => {
-    const element = Object.assign(document.createElement(tag), { className, textContent: text });
-    parent.append(element);
-    return element;
-  };
-  const draw = (tag, attributes, parent, text = "") => {
-    const element = document.createElementNS(SVG, tag);
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  };
 
   root.replaceChildren();
   const svg = draw("svg", { class: "line", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, root);

@@ -1,6 +1,5 @@
 (root, data) => {
   "use strict";
-  const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 640, LEFT = 88, RIGHT = 626, HEIGHT = 470;
   const GAP = { from: 34, to: 254 }, COUNTS = { from: 304, to: 414 };
   const across = (confidence) => LEFT + confidence * (RIGHT - LEFT);
@@ -13,18 +12,6 @@
   // half a decade below 1, so that a bin with one example is seen
   const high = (count) => COUNTS.to - ((Math.log10(count) + 0.5) / (decades + 0.5)) * (COUNTS.to - COUNTS.from);
 
-  const make = (tag, className, parent, text = "") => {
-    const element = Object.assign(document.createElement(tag), { className, textContent: text });
-    parent.append(element);
-    return element;
-  };
-  const draw = (tag, attributes, parent, text = "") => {
-    const element = document.createElementNS(SVG, tag);
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  };
   root.replaceChildren();
   const svg = draw("svg", { class: "reliability", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, root);
   [GAP, COUNTS].forEach(({ from, to }) => {

@@ -1,0 +1,13 @@
+// What all figures draw with; it stands before a figure's own function.
+const make = (tag, className, parent, text = "") => {
+  const element = Object.assign(document.createElement(tag), { className, textContent: text });
+  parent.append(element);
+  return element;
+};
+const draw = (tag, attributes, parent, text = "") => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  element.textContent = text;
+  parent.append(element);
+  return element;
+};
