@@ -9,9 +9,11 @@ from uncertlr.analysis import pairs, study
 from uncertlr.analysis.comparisons import (
     ablation_family,
     causal_family,
+    comparison,
     comparisons,
     matched_constant_rate_outcome,
     named_family,
+    recorded_family,
     schedule_family,
     verdict_table,
 )
@@ -147,6 +149,36 @@ def test_a_control_too_like_its_arm_has_no_contrast_whatever_its_kind(plant, job
     assert (causal["log_rate_distance"] < 0.05).all()
     assert causal.loc["inverse_yoked", "source_spread"] < 0.05 or seeds < 3
     assert np.isnan(causal["p_holm"]).all() == (seeds < 10)
+
+
+def recorded_jobs(seeds=10):
+    """A rule, and two curves that were recorded in runs of another study."""
+    rule = preset("digits", rule="threshold")
+    replays = {f"replay_of_{name}": preset("digits", rule="replay", donors=(name,)) for name in ("one", "two")}
+    return [Job(arm, each.replace(seed=seed)) for arm, each in {"rule": rule, **replays}.items() for seed in range(seeds)]
+
+
+def test_a_rule_is_compared_with_each_recorded_run(plant):
+    """However alike the curves are, since equivalence is asked for."""
+    jobs = recorded_jobs()
+    plant(finished(jobs, {"replay_of_two": -0.03}, spread=0.0))
+    found = of(jobs)
+    assert recorded_family(found) == [("rule", "replay_of_one"), ("rule", "replay_of_two")]
+    assert causal_family(found) == []
+    table = comparisons(found, recorded_family(found)).set_index("against")
+    assert table["outcome"].to_dict() == {"replay_of_one": "equivalent", "replay_of_two": "helps"}
+    assert table["planned"].tolist() == [10, 10]
+    assert comparison(found, "rule", "replay_of_two")["outcome"] == "helps"
+
+
+def test_no_recorded_run_is_judged_before_all_pairs_are_finished(plant):
+    jobs = recorded_jobs()
+    runs = finished(jobs, {"replay_of_two": -0.03})
+    del runs[next(job.run_id for job in jobs if job.arm == "replay_of_two")]
+    plant(runs)
+    table = comparisons(found := of(jobs), recorded_family(found)).set_index("against")
+    assert table["pairs"].tolist() == [10, 9]
+    assert set(table["outcome"]) == {"descriptive"}
 
 
 def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):

@@ -44,12 +44,22 @@ def file_family(study: Study) -> list[Pair]:
     return schedules + [pair for pair in causal_family(study) if pair not in schedules]
 
 
+def recorded_family(study: Study) -> list[Pair]:
+    """Every feedback arm against each replay of a recorded run: does a recorded curve do as well as the rule?
+
+    A statement needs all of these comparisons, so none has an outcome before all planned pairs of the family are finished.
+    They ask for equivalence, for which it does not matter how far the rates lie apart: no outcome is ``no contrast``.
+    """
+    return [(arm, replay) for arm in study.feedback for replay in study.recorded]
+
+
 FAMILIES: dict[str, Callable[[Study], list[Pair]]] = {
     "named": named_family,
     "file": file_family,
     "causal": causal_family,
     "schedules": schedule_family,
     "ablations": ablation_family,
+    "recorded": recorded_family,
 }
 """The families of the protocol, within which p-values are adjusted."""
 
@@ -83,16 +93,16 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         claim.
     """
     distances, differences = _log_rate_distances(study, family), _differences(study, family)
-    found = _judged(study, family)
+    found, awaited = _judged(study, family), _awaited(study, family)
     rows = []
     for arm, other in family:
-        pairs, planned = len(differences[arm, other]), min(study.planned(arm), study.planned(other))
+        pairs, planned = len(differences[arm, other]), _planned(study, (arm, other))
         row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned}
         row |= (
             _numbers(found.get((arm, other)))
             | {"log_rate_distance": distances.get((arm, other), float("nan"))}
             | _beside(study, arm, other)
-            | {"outcome": _outcome(found.get((arm, other)), pairs)}
+            | {"outcome": _outcome(None if (arm, other) in awaited else found.get((arm, other)), pairs)}
         )
         if pairs == 1:
             row |= {"difference": 100 * differences[arm, other][0]}
@@ -105,6 +115,17 @@ def _judged(study: Study, family: Sequence[Pair]) -> dict[Pair, Comparison]:
     """The comparisons of a family that have at least two pairs."""
     rotations = {pair: study.rotation(pair[1]) for pair in family}
     return compare(_differences(study, family), _log_rate_distances(study, family), rotations)
+
+
+def _awaited(study: Study, family: Sequence[Pair]) -> list[Pair]:
+    """The comparisons with a recorded run while any of them lacks a planned pair."""
+    recorded = [pair for pair in family if pair in recorded_family(study)]
+    finished = {pair: len(values) for pair, values in _differences(study, recorded).items()}
+    return recorded if any(finished[pair] < _planned(study, pair) for pair in recorded) else []
+
+
+def _planned(study: Study, pair: Pair) -> int:
+    return min(study.planned(arm) for arm in pair)
 
 
 def _differences(study: Study, family: Sequence[Pair]) -> dict[Pair, np.ndarray]:

@@ -66,6 +66,11 @@ class Study:
         """The arms that replay this arm's runs, or shuffle the signal that they observed."""
         return [other for other in self.arms if self._rule(other) in REPLAYS and arm in self._source_arms(other)]
 
+    @property
+    def recorded(self) -> list[str]:
+        """Arms that replay, with every seed, runs that are named and are no runs of this study."""
+        return [arm for arm in self.arms if self._rule(arm) == "replay" and not self._source_arms(arm)]
+
     def yoked_replay(self, arm: str) -> str:
         """The control that replays the next seed's run of an arm.
 
