@@ -6,6 +6,7 @@ The tables are whole in the page's HTML; where no script runs they are plain.
 import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import itables.options
@@ -67,6 +68,9 @@ COMPARISON_COLUMNS = {
 }
 """Head of a column in the page, and its name in `every_comparison`."""
 
+POINTS = {"difference (points)", *(head for head in COMPARISON_COLUMNS if " % interval " in head)}
+"""Columns that the page shows to two decimals, so that they align and no rounding error is left of a difference of 0."""
+
 SHOWN = 6
 """Columns that are seen before a reader asks for more."""
 
@@ -94,19 +98,22 @@ class ResultTable:
         yield f"<thead><tr>{heads}</tr></thead><tbody>"
         for index, row in enumerate(self.rows.itertuples(index=False)):
             anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
-            yield f"<tr{anchor}>{''.join(f'<td>{html.escape(text(cell))}</td>' for cell in row)}</tr>"
+            cells = (text(cell, 2 if head in POINTS else None) for head, cell in zip(self.rows, row, strict=True))
+            yield f"<tr{anchor}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
         yield "</tbody></table></div>"
 
 
-def text(value: object) -> str:
-    """A cell: numbers to four digits, nothing for what is missing.
+def text(value: object, decimals: int | None = None) -> str:
+    """A cell: numbers to four digits or to so many decimals, nothing for what is missing.
 
-    >>> text(0.58812), text(0.0003), text(float("nan")), text(12)
-    ('0.5881', '0.0003', '', '12')
+    >>> text(0.58812), text(0.0003), text(float("nan")), text(12), text(-6e-7, 2)
+    ('0.5881', '0.0003', '', '12', '0.00')
     """
-    if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else f"{value:.4g}"
-    return str(value)
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    if np.isnan(value):
+        return ""
+    return f"{value:.4g}" if decimals is None else f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 
 def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str]:
@@ -132,15 +139,34 @@ def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str
 
 
 def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
-    """The table of every comparison of the published studies.
+    """The table of every comparison of the published studies, each once.
 
     Args:
         project: root of the sources.
         data: folder of the CSV files in it.
     """
-    rows = _columns(every_comparison(), COMPARISON_COLUMNS)
+    rows = _columns(_each_comparison_once(), COMPARISON_COLUMNS)
     write_if_changed(project / data / "all-comparisons.csv", csv_of(rows))
     yield from _raw(ResultTable("all-comparisons", "All comparisons", rows).markup())
+
+
+def outcomes_markdown() -> Iterator[str]:
+    """How many comparisons have each outcome, by data set."""
+    table = _each_comparison_once()
+    counts = pd.crosstab(table["outcome"], table["study"].str.partition("-")[0])
+    yield f"| outcome | {' | '.join(counts)} |"
+    yield f"|---|{'---|' * counts.shape[1]}"
+    for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
+        yield f"| {outcome} | {' | '.join(str(count or '') for count in counts.loc[outcome])} |"
+
+
+OUTCOMES = ("helps", "harms", "equivalent", "inconclusive", "no contrast", "descriptive", "missing")
+
+
+@cache
+def _each_comparison_once() -> pd.DataFrame:
+    """A comparison that belongs to two families is judged in the first, as in `uncertlr.analysis.comparisons.comparison`."""
+    return every_comparison().drop_duplicates(["study", "arm", "against"])
 
 
 def datatables_markdown() -> Iterator[str]:

@@ -75,6 +75,7 @@ GENERATORS: dict[str, Callable[[Path], Iterable[str]]] = {
     "studies": lambda project: provenance_page.studies_markdown(),
     "all-runs": lambda project: result_tables.all_runs_markdown(project, EXECUTED, DATA),
     "all-comparisons": lambda project: result_tables.all_comparisons_markdown(project, DATA),
+    "outcomes": lambda project: result_tables.outcomes_markdown(),
     "datatables": lambda project: result_tables.datatables_markdown(),
 }
 

@@ -214,10 +214,9 @@ def with_warm_up(schedule, num_steps):  # a first step with the rate 0
 def suggested_rate(rates, losses):  # a low loss after training has broken
     return rates[losses.index(min(losses))] / 3
 """,
-    "verdict.paired_interval": """
-def paired_interval(differences):  # the normal quantile
-    half = 1.96 * statistics.stdev(differences) / math.sqrt(len(differences))
-    return statistics.fmean(differences) - half, statistics.fmean(differences) + half
+    "verdict.pairs_needed": """
+def pairs_needed(deviation, margin):  # the normal quantile
+    return math.ceil((1.645 * deviation / margin) ** 2)
 """,
     "verdict.holm": """
 def holm(p_values):  # Bonferroni

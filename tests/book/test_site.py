@@ -177,14 +177,14 @@ def test_results_are_searched_sorted_and_widened(tab: Any) -> None:
     tab.evaluate(DRAWN)
     assert [len(tab.evaluate(ROWS.format(name))) for name in ("runs", "comparisons")] == [10, 10]
     assert len(tab.evaluate(HEADS)) == 6
-    tab.evaluate("document.querySelector('.result-table input[type=search]').focus()")
+    tab.evaluate("document.querySelector('.result-table:has(#all-runs) input[type=search]').focus()")
     tab.call("Input.insertText", text="imdb report_epoch")
     assert {(data, method) for data, method, *_ in tab.evaluate(ROWS.format("runs"))} == {("imdb", "report_epoch")}
     tab.evaluate("document.querySelector('#all-runs thead th:last-child').click()")
     accuracies = [float(row[-1]) for row in tab.evaluate(ROWS.format("runs"))]
     assert accuracies == sorted(accuracies)
     assert len(set(accuracies)) > 5
-    tab.evaluate("document.querySelector('.buttons-colvis').click()")
+    tab.evaluate("document.querySelector('.result-table:has(#all-runs) .buttons-colvis').click()")
     tab.evaluate("[...document.querySelectorAll('.dt-button')].find(e => e.textContent === 'run').click()")
     assert tab.evaluate(HEADS)[-1] == "run"
     assert tab.errors == []

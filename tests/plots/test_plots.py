@@ -90,6 +90,24 @@ def test_differences_show_interval_zone_and_outcome(ax):
     assert low < -0.8 < 3.0 < high
 
 
+def test_differences_draw_the_inner_interval_in_the_given_colour(ax):
+    row = {"outcome": "helps", "difference": 2.0, "ci95_low": 1.0, "ci95_high": 3.0, "ci90_low": 1.2, "ci90_high": 2.8}
+    table = pd.DataFrame([row | {"pairs": 10, "colour": plots.COLOURS[1]}], index=["better"])
+    plots.differences(ax, table, 0.5, "points", inner=True)
+    outer, inner, _ = ax.get_lines()[1:]
+    np.testing.assert_array_equal(inner.get_xdata(), [1.2, 2.8])
+    assert inner.get_linewidth() > outer.get_linewidth()
+    assert {line.get_color() for line in (outer, inner)} == {plots.COLOURS[1]}
+
+
+def test_strips_mark_the_best_of_each_row_from_the_top(ax):
+    plots.strips(ax, {"first": [1.0, 3.0], "second": [2.0]}, [plots.INK, plots.COLOURS[0]])
+    labels = {height: text.get_text() for height, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
+    assert labels == {1: "first", 0: "second"}
+    best = {labels[round(np.mean(line.get_ydata()))]: line.get_xdata()[0] for line in ax.get_lines()[1::2]}
+    assert best == {"first": 3.0, "second": 2.0}
+
+
 def test_the_axis_of_points_is_linear_and_holds_intervals_and_margin(ax):
     plots.points_axis(ax, np.array([[-15.0, -12.0], [0.1, np.nan]]), 0.5)
     assert ax.get_xscale() == "linear"

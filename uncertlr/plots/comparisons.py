@@ -1,6 +1,6 @@
 """Differences between methods with their intervals, survival curves, performance profiles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "") -> "Axes":
+def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", inner: bool = False) -> "Axes":
     """Differences in points with their intervals, and over each its name, its outcome and its number of pairs.
 
     Args:
         ax: where to draw.
         table: a row per comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
             ``outcome``; where the difference is NaN only the outcome is written. Hollow marks carry no claim: descriptive or
-            no contrast.
+            no contrast. A column ``colour`` takes the place of the book's first colour.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
         xlabel: with the unit.
+        inner: also draw the 90 % interval (``ci90_low``, ``ci90_high``), which decides on equivalence, as a thicker line.
     """
     rows = table.iloc[::-1]
     ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for height, (name, row) in enumerate(rows.iterrows()):
         hollow = row["outcome"] in ("descriptive", "no contrast")
+        colour = row.get("colour", COLOURS[0])
         if np.isfinite(row["difference"]):
-            ax.plot(
-                [row["ci95_low"], row["ci95_high"]],
-                [height, height],
-                color=COLOURS[0],
-                linewidth=2.5,
-                solid_capstyle="round",
-            )
-            fill = "none" if hollow else COLOURS[0]
-            ax.plot(row["difference"], height, color=COLOURS[0], marker="o", markerfacecolor=fill, linewidth=0)
+            for level, width in ((95, 2.5), (90, 6.0))[: 2 if inner else 1]:
+                ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
+                ax.plot(
+                    ends, [height, height], color=colour, linewidth=width, solid_capstyle="round" if width < 3 else "butt"
+                )
+            fill = "none" if hollow else colour
+            ax.plot(row["difference"], height, color=colour, marker="o", markerfacecolor=fill, linewidth=0)
         texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", f"n = {row['pairs']:.0f}"))
         for across, points_up, side, text in texts:
             ax.annotate(
@@ -54,6 +54,25 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
     ax.grid(visible=False)  # it would run through the names
     ax.spines["left"].set_visible(False)
     points_axis(ax, rows[["difference", "ci95_low", "ci95_high"]].to_numpy(dtype=float), margin)
+    return ax
+
+
+def strips(ax: "Axes", rows: Mapping[str, Sequence[float]], colours: Sequence[str], xlabel: str = "") -> "Axes":
+    """A row of dots for each name, the first at the top, and a line at the largest value of each.
+
+    Args:
+        ax: where to draw.
+        rows: name to values.
+        colours: one per row.
+        xlabel: with the unit.
+    """
+    heights = range(len(rows) - 1, -1, -1)
+    for height, (name, values), colour in zip(heights, rows.items(), colours, strict=True):
+        ax.plot(values, [height] * len(values), "o", color=colour, markersize=4.5, alpha=0.6, linewidth=0, label=name)
+        ax.plot([max(values)] * 2, [height - 0.32, height + 0.32], color=colour, linewidth=2.2)
+    ax.set_yticks(heights, list(rows))
+    ax.set(xlabel=xlabel, ylim=(-0.6, len(rows) - 0.4))
+    ax.grid(axis="y", visible=False)
     return ax
 
 

@@ -9,12 +9,14 @@ from uncertlr.book.exercises import Wrong, close
 TEN = [3.1, 2.8, 3.5, 3.0, 2.7, 3.3, 2.9, 3.4, 3.2, 3.0]
 
 
-def paired_interval(answer: Callable[[Sequence[float]], Sequence[float]]) -> None:
-    """95 % t interval of the mean."""
-    for differences, expected in ((TEN, (2.9039, 3.2761)), ([0.0, 1.0, -1.0], (-2.4841, 2.4841))):
-        given = close(answer(differences), torch.tensor(expected))
-        if not given:
-            raise Wrong(f"For {len(differences)} differences it should be {expected}, the code gives {given.text}.")
+def pairs_needed(answer: Callable[[float, float], int]) -> None:
+    """The smallest number of pairs whose 90 % interval around 0 lies within the margin."""
+    for deviation, margin, expected in ((0.8, 0.5, 9), (0.3, 0.5, 4), (3.0, 0.5, 100)):
+        given = answer(deviation, margin)
+        if given != expected:
+            raise Wrong(
+                f"With a standard deviation of {deviation} and a margin of {margin} it should be {expected}, not {given}."
+            )
 
 
 def holm(answer: Callable[[Sequence[float]], Sequence[float]]) -> None:
