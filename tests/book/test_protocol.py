@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from uncertlr.analysis.paired import ALPHA, LEAST_LOG_RATE_DISTANCE, MARGIN, SEE
 from uncertlr.analysis.pairs import log_rate_distance_between_seeds
 from uncertlr.analysis.positive_control import Design
 from uncertlr.analysis.study import read_study
-from uncertlr.book.claims import Claims
+from uncertlr.book.claims import Claims, numbers_in
 from uncertlr.config import PROFILES
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep.file import read_grid
+
+RATE = "learning_rate"
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def test_the_arms_have_the_settings_that_the_page_states(claims):
     standard = {
         arm: config("cifar10-standard", arm) for arm in ("constant", "constant_low", "inverse", "report", "relative")
     }
-    claims.check("| `constant` | a fixed rate of 1e-3 |", numbers=[standard["constant"].learning_rate])
+    claims.check("| `constant` | constant rate | a fixed rate of 1e-3 |", numbers=[standard["constant"].learning_rate])
     low = standard["constant_low"].learning_rate
     claims.check("| a fixed rate of 3e-4 | the initial rate of `inverse` |", [low], low == standard["inverse"].learning_rate)
     report = standard["report"]
@@ -127,8 +130,52 @@ def test_the_pilot_began_before_the_page_was_fixed(claims):
 def test_the_search_has_as_many_ideas_and_trials_as_the_page_states(claims):
     search, tuned = (read_grid(project_folder() / "sweeps" / f"cifar10-{name}.yaml") for name in ("search", "trials"))
     claims.check("1. *Ideas.* Ten, each with", numbers=[1], holds=[len(search.arms) == 10, search.trials == 4])
-    claims.check("with their range of the initial rate, at their seed, 1000.", numbers=search.seeds)
+    claims.check("the first four points of the tuned arms' sequence, at their seed, 1000.", numbers=search.seeds)
     claims.check("Each arm gets 12 trials from a Sobol sequence", numbers=[tuned.trials])
+
+
+def test_the_ranges_and_the_choices_are_those_of_the_trials(claims):
+    trials = read_grid(project_folder() / "sweeps" / "cifar10-trials.yaml")
+    tuned = read_grid(project_folder() / "sweeps" / "cifar10-tuned.yaml")
+    rows = {
+        "constant": "1e-4 to 1e-2 | | 1.78e-4 |",
+        "cosine": "1e-4 to 1e-2 | | 7.5e-4 |",
+        "one_cycle": "1e-4 to 1e-2 | | 5.62e-3 |",
+        "report": "1e-4 to 1e-2 | threshold 0.1 to 0.9 | 7.5e-3 and 0.15 |",
+        "relative": "1e-4 to 1e-2 | scale 0.9 to 1.2 | 1.78e-4 and 1.09 |",
+        "inverse": "3e-5 to 3e-3 | exponent \u22124 to 0 | 1.27e-4 and \u22123.25 |",
+    }
+    assert set(rows) == {name for name, arm in trials.arms.items() if arm.ranges}
+    for name, row in rows.items():
+        ranges = trials.arms[name].ranges
+        ends = [end for each in ranges.values() for end in (each.low, each.high)]
+        claims.check(f"| `{name}` | {row}", numbers=[*ends, *(tuned.arms[name].settings[setting] for setting in ranges)])
+
+
+def test_the_ideas_and_their_ranges_are_those_of_the_search(claims):
+    search = read_grid(project_folder() / "sweeps" / "cifar10-search.yaml")
+    section = (project_folder() / "book" / "protocol.md").read_text(encoding="utf-8").partition("| idea |")[2]
+    rows = [line for line in section.partition("\n\n")[0].splitlines() if line.startswith("| ")]
+    stated = [[float(end) for end in numbers_in(row.replace("\u2212", "-").split("|")[3])] for row in rows]
+    settings = [arm.ranges for arm in search.arms.values()]
+    assert sorted(stated) == sorted([each[name].low, each[name].high] for each in settings for name in each if name != RATE)
+    assert {(each[RATE].low, each[RATE].high) for each in settings} == {(1e-4, 1e-2)}
+    claims.check("each with an initial rate between 1e-4 and 1e-2", numbers=[1e-4, 1e-2])
+
+
+def test_each_studys_status_is_what_is_published(claims):
+    """``published`` where all runs are, ``not run`` where none is, else how many of how many; of the files that exist."""
+    stated = {}
+    for line in (project_folder() / "book" / "protocol.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if line.startswith("| ") and re.fullmatch(r"published|not run|\d+ of \d+ runs", cells[-1]):
+            stated[tuple(re.findall(r"`((?:cifar10|imdb|digits|code)-[\w-]+)`", line))] = cells[-1]
+    assert len(stated) == 22
+    for names, status in stated.items():
+        studies = [read_study(name) for name in names if (project_folder() / "sweeps" / f"{name}.yaml").is_file()]
+        finished, planned = (sum(len(getattr(study, name)) for study in studies) for name in ("finished", "jobs"))
+        expected = {0: "not run", planned: "published"}.get(finished, f"{finished} of {planned} runs")
+        assert status == expected, names
 
 
 def test_the_positive_control_is_the_one_that_the_page_describes(claims):

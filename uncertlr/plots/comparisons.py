@@ -31,13 +31,11 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         hollow = row["outcome"] in ("descriptive", "no contrast")
         colour = row.get("colour", COLOURS[0])
         if np.isfinite(row["difference"]):
-            for level, width in ((95, 2.5), (90, 6.0))[: 2 if inner else 1]:
+            for level, width in ((95, 2.5), (90, 5.0))[: 2 if inner else 1]:
                 ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
-                ax.plot(
-                    ends, [height, height], color=colour, linewidth=width, solid_capstyle="round" if width < 3 else "butt"
-                )
-            fill = "none" if hollow else colour
-            ax.plot(row["difference"], height, color=colour, marker="o", markerfacecolor=fill, linewidth=0)
+                ax.plot(ends, [height, height], color=colour, linewidth=width, solid_capstyle="butt" if inner else "round")
+            fill, size = "none" if hollow else colour, 9 if inner else 6
+            ax.plot(row["difference"], height, color=colour, marker="o", markersize=size, markerfacecolor=fill, linewidth=0)
         texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", f"n = {row['pairs']:.0f}"))
         for across, points_up, side, text in texts:
             ax.annotate(
