@@ -99,8 +99,13 @@ class ResultTable:
         for index, row in enumerate(self.rows.itertuples(index=False)):
             anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
             cells = (text(cell, 2 if head in POINTS else None) for head, cell in zip(self.rows, row, strict=True))
-            yield f"<tr{anchor}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+            yield f"<tr{anchor}>{''.join(f'<td>{_breakable(cell)}</td>' for cell in cells)}</tr>"
         yield "</tbody></table></div>"
+
+
+def _breakable(cell: str) -> str:
+    """A cell whose long names may be broken after an underscore, so that six columns fit a page."""
+    return html.escape(cell).replace("_", "_<wbr>")
 
 
 def text(value: object, decimals: int | None = None) -> str:
@@ -153,7 +158,9 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
 def outcomes_markdown() -> Iterator[str]:
     """How many comparisons have each outcome, by data set."""
     table = _each_comparison_once()
-    counts = pd.crosstab(table["outcome"], table["study"].str.partition("-")[0])
+    counts = pd.crosstab(
+        table["outcome"], table["study"].str.partition("-")[0].replace({"cifar10": "CIFAR-10", "imdb": "IMDB"})
+    )
     yield f"| outcome | {' | '.join(counts)} |"
     yield f"|---|{'---|' * counts.shape[1]}"
     for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
@@ -165,8 +172,12 @@ OUTCOMES = ("helps", "harms", "equivalent", "inconclusive", "no contrast", "desc
 
 @cache
 def _each_comparison_once() -> pd.DataFrame:
-    """A comparison that belongs to two families is judged in the first, as in `uncertlr.analysis.comparisons.comparison`."""
-    return every_comparison().drop_duplicates(["study", "arm", "against"])
+    """What has an outcome first.
+
+    A comparison that belongs to two families is judged in the first, as in `uncertlr.analysis.comparisons.comparison`.
+    """
+    table = every_comparison().drop_duplicates(["study", "arm", "against"])
+    return table.sort_values("outcome", key=lambda outcomes: outcomes.isin(["descriptive", "missing"]), kind="stable")
 
 
 def datatables_markdown() -> Iterator[str]:
