@@ -2,7 +2,7 @@
 
 from uncertlr.plots.calibration import calibration_gap
 from uncertlr.plots.cell_output import figure_table, show
-from uncertlr.plots.comparisons import differences, points_axis, profile, survival
+from uncertlr.plots.comparisons import differences, dot_rows, points_axis, profile, survival
 from uncertlr.plots.curves import Series, curves, label_ends, over_seeds, rate, spaced, uncertainty
 from uncertlr.plots.images import gallery, picture_rows
 from uncertlr.plots.live import LivePlot
@@ -18,6 +18,7 @@ __all__ = [
     "calibration_gap",
     "curves",
     "differences",
+    "dot_rows",
     "figure_table",
     "gallery",
     "label_ends",

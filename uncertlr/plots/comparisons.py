@@ -1,7 +1,7 @@
-"""Differences between methods with their intervals, survival curves, performance profiles."""
+"""Differences between methods with their intervals, rows of dots, survival curves, performance profiles."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,6 +69,41 @@ def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
     below, above = min(finite.min(initial=0.0), -margin), max(finite.max(initial=0.0), margin)
     room = 0.06 * (above - below)
     ax.set_xlim(below - room, above + room)
+    return ax
+
+
+def dot_rows(
+    ax: "Axes",
+    rows: Mapping[str, Sequence[float]],
+    xlabel: str,
+    colours: Mapping[str, str] | None = None,
+    filled: Mapping[str, Sequence[bool]] | None = None,
+) -> "Axes":
+    """A row of dots for each name, one per value, around a short line at their mean.
+
+    Args:
+        ax: where to draw.
+        rows: name to its values; the first name is at the top.
+        xlabel: with the unit.
+        colours: of each row; blue if there are none.
+        filled: which dots are filled, one truth value per dot; their number stands at the right end of the row. All are filled,
+            and no number is written, if it is left out.
+    """
+    for row, (name, values) in enumerate(rows.items()):
+        x = np.asarray(values, dtype=float)
+        height = row + 0.26 * np.sin(2.4 * np.arange(len(x)))  # apart, and the same in every drawing
+        colour = colours[name] if colours else COLOURS[0]
+        full = np.asarray(filled[name], dtype=bool) if filled else np.full(len(x), True)
+        dots = {"marker": "o", "markersize": 4, "linewidth": 0, "color": colour}
+        ax.plot(x[full], height[full], label=name, **dots)
+        ax.plot(x[~full], height[~full], markerfacecolor="none", label=f"{name}, hollow" if filled else "_", **dots)
+        ax.plot([x.mean()] * 2, [row - 0.4, row + 0.4], color=INK, linewidth=1.5, label="_mean")
+        if filled:
+            place: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+            ax.annotate(f" {full.sum()} of {len(x)}", (1.0, row), color=colour, **place)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
+    ax.grid(visible=False, axis="y")
     return ax
 
 
