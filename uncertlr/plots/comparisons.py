@@ -86,8 +86,8 @@ def dot_rows(
         rows: name to its values; the first name is at the top.
         xlabel: with the unit.
         colours: of each row; blue if there are none.
-        filled: which dots are filled, one truth value per dot; their number stands at the right end of the row. All are filled,
-            and no number is written, if it is left out.
+        filled: which dots are filled, one truth value per dot; their number stands at the right end of the row. If it is
+            left out, all are filled, and no number is written.
     """
     for row, (name, values) in enumerate(rows.items()):
         x = np.asarray(values, dtype=float)
@@ -104,6 +104,44 @@ def dot_rows(
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
     ax.grid(visible=False, axis="y")
+    return ax
+
+
+def named_points(ax: "Axes", x: "pd.Series[float]", y: "pd.Series[float]") -> "Axes":
+    """Points with their names beside them, each where it covers neither a point nor another name.
+
+    Args:
+        ax: where to draw; its size must be final.
+        x: with the points' names as index.
+        y: with the same index.
+    """
+    from matplotlib.transforms import Bbox
+
+    ax.plot(x, y, "o", color=INK, label="points")
+    ax.margins(0.08)
+    ax.grid(visible=False)
+    figure: Any = ax.figure
+    figure.canvas.draw()  # places the axes, and so the points
+    unit = figure.dpi / 72  # pixels in a point
+    dots = ax.transData.transform(np.column_stack([x, y]))
+    taken = [Bbox.from_bounds(*(dot - 5 * unit), 10 * unit, 10 * unit) for dot in dots]
+    sides = [
+        ((7, 0), "left", "center"),
+        ((-7, 0), "right", "center"),
+        ((0, 6), "center", "bottom"),
+        ((0, -6), "center", "top"),
+    ]
+    for name, *place in zip(x.index, x, y, strict=True):
+        for offset, ha, va in sides:
+            style: Any = {"textcoords": "offset points", "ha": ha, "va": va, "color": INK, "parse_math": False}
+            text = ax.annotate(str(name), tuple(place), offset, **style)
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        else:
+            ax.add_artist(text)
+        taken.append(box)
     return ax
 
 
