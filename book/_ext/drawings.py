@@ -1,5 +1,6 @@
-"""The drawings of the pages that run no kernel, from published runs."""
+"""The drawings of the pages that run no kernel."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
-from uncertlr.plots import STYLE
+from uncertlr.plots import COLOURS, STYLE
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,36 @@ def front_accuracies(ax: Axes, palette: Palette) -> None:
     accuracies_panel(ax, list(front_page_methods(palette.advance).values()))
 
 
+OUTCOMES = (
+    ("helps", 1.2, 0.7),
+    ("harms", -0.9, 0.6),
+    ("equivalent", 0.06, 0.34),
+    ("equivalent, not 0", 0.28, 0.25),
+    ("inconclusive", 0.2, 1.3),
+)
+"""Made-up comparisons of ten pairs: outcome, mean and standard deviation of the differences in points."""
+
+
+def statistics_outcomes(ax: Axes, palette: Palette) -> None:
+    """What the outcomes of comparisons look like beside the margin of equivalence."""
+    ax.axvspan(-0.5, 0.5, color=palette.grid, alpha=0.5, linewidth=0)
+    ax.axvline(0, color=palette.text, linewidth=1)
+    for row, (_, mean, deviation) in enumerate(OUTCOMES):
+        error = deviation / math.sqrt(10)
+        for t, width in ((2.262, 1.5), (1.833, 5)):  # of 95 % and 90 %, with nine degrees of freedom
+            ax.plot(
+                [mean - t * error, mean + t * error], [row, row], color=COLOURS[0], linewidth=width, solid_capstyle="butt"
+            )
+        ax.plot(mean, row, "o", color=palette.text, markersize=5)
+    ax.set_yticks(range(len(OUTCOMES)), [name for name, *_ in OUTCOMES])
+    ax.set(xlabel="difference (points); shaded: the margin", ylim=(len(OUTCOMES) - 0.5, -0.5))
+    ax.grid(visible=False)
+
+
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
     "front-rates": (front_rates, (3.9, 4.3)),
     "front-accuracies": (front_accuracies, (3.9, 4.3)),
+    "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""
 

@@ -22,7 +22,7 @@ EXECUTED = "book/executed/"
 TEXT = {"light": "#57606a", "dark": "#aab2bb"}
 """The grey of labels and axes on each page; the notebook's own grey has to do for both."""
 
-CAPTION = re.compile(r"Figure (\d+\.)?\d+\.")
+CAPTION = re.compile(r"Figure ((?:\d+|[A-Z])\.)?\d+\.")
 NAME = re.compile(r'data-figure="([^"]+)"')
 GLOSSARY = re.compile(r"```\{glossary\}\n(.*?)```", re.DOTALL)
 

@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from uncertlr.book import examples
-from uncertlr.book.examples import COUNT, GROUPS, choose, examples_of, examples_table, shorten, store_examples
+from uncertlr.book.examples import (
+    COUNT,
+    GROUPS,
+    choose,
+    examples_of,
+    examples_table,
+    shorten,
+    store_examples,
+    titled_pictures,
+)
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.errors import RunError
@@ -51,6 +60,18 @@ def test_the_table_of_examples_has_their_numbers_and_no_content(trained):
     assert table.columns.tolist() == ["group", "index", "label", "predicted", "confidence", "predictive_entropy"]
     assert table["index"].tolist() == [each.index for each in found]
     assert examples_table([]).columns.tolist() == table.columns.tolist()
+
+
+def test_titles_of_pictures_name_the_answer_and_the_label(trained):
+    found = examples_of(trained)
+    groups = titled_pictures(found)
+    if isinstance(found[0].content, str):
+        assert groups == {}
+        return
+    assert {name: len(pictures) for name, pictures in groups.items()} == dict.fromkeys(GROUPS, COUNT)
+    (picture, title), first = groups[GROUPS[0]][0], found[0]
+    np.testing.assert_array_equal(picture, first.content)
+    assert title == f"{first.predicted} ({100 * first.confidence:.0f} %)\nlabel: {first.label}"
 
 
 def test_stored_examples_need_no_data(trained, monkeypatch):

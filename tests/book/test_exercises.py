@@ -119,6 +119,11 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
 def interaction_of(neither, only_a, only_b, both):  # halved
     return ((both - only_b) - (only_a - neither)) / 2
 """,
+    "code_changes.main_effect": """
+def main_effect(cells, place):  # the effect on the unchanged code
+    unchanged = (False,) * len(next(iter(cells)))
+    return cells[unchanged[:place] + (True,) + unchanged[place + 1 :]] - cells[unchanged]
+""",
     "costs.hardware_limit": """
 def hardware_limit(operations, bytes_moved, operations_per_second, bytes_per_second):  # one after the other
     return operations / operations_per_second + bytes_moved / bytes_per_second

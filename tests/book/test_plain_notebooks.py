@@ -13,7 +13,7 @@ from uncertlr.runs.paths import project_folder
 
 NOTEBOOKS = sorted(path.stem for path in (project_folder() / "notebooks").glob("*.ipynb"))
 RAW = re.compile(r"\{[a-z:]+\}`|^:::|^`{3,}\{", re.MULTILINE)
-CAPTION = re.compile(r"\*\*Figure (?:(\d+)\.)?(\d+)\.\*\* \S")
+CAPTION = re.compile(r"\*\*Figure (?:(\d+|[A-Z])\.)?(\d+)\.\*\* \S")
 DRAWS = re.compile(r"plots\.show\(")
 LONGEST_LINE = 92
 """Letters of a line of code that a page shows without scrolling."""
@@ -85,7 +85,7 @@ def test_every_figure_is_followed_by_its_caption_and_has_a_text_for_those_who_do
             assert CAPTION.match(after.source), cell.source[-80:]
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
         if cell.cell_type == "markdown":
-            numbers += [(int(chapter or 0), int(number)) for chapter, number in CAPTION.findall(cell.source)]
+            numbers += [(chapter, int(number)) for chapter, number in CAPTION.findall(cell.source)]
     assert numbers == [(numbers[0][0], place) for place in range(1, len(numbers) + 1)]
 
 

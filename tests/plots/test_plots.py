@@ -100,14 +100,6 @@ def test_differences_draw_the_inner_interval_in_the_given_colour(ax):
     assert {line.get_color() for line in (outer, inner)} == {plots.COLOURS[1]}
 
 
-def test_strips_mark_the_best_of_each_row_from_the_top(ax):
-    plots.strips(ax, {"first": [1.0, 3.0], "second": [2.0]}, [plots.INK, plots.COLOURS[0]])
-    labels = {height: text.get_text() for height, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
-    assert labels == {1: "first", 0: "second"}
-    best = {labels[round(np.mean(line.get_ydata()))]: line.get_xdata()[0] for line in ax.get_lines()[1::2]}
-    assert best == {"first": 3.0, "second": 2.0}
-
-
 def test_the_axis_of_points_is_linear_and_holds_intervals_and_margin(ax):
     plots.points_axis(ax, np.array([[-15.0, -12.0], [0.1, np.nan]]), 0.5)
     assert ax.get_xscale() == "linear"
@@ -192,3 +184,51 @@ def test_names_in_pictures_are_text_and_no_formula():
     figure = plots.picture_rows({"least sure": [(image, name), (image, "$a$ 0.5")], "$most$": [(image, "_c")]})
     assert [ax.get_title() for ax in figure.axes] == [name, "$a$ 0.5", "_c", ""]
     figure.canvas.draw()  # a formula that makes no sense would be an error
+
+
+def test_rows_of_dots_hold_all_values_and_count_the_filled_ones(ax):
+    rows = {"one": [1.0, 2.0, 3.0], "two": [0.0, 4.0]}
+    plots.dot_rows(ax, rows, "points", filled={"one": [True, False, True], "two": [False, False]})
+    drawn = {line.get_label(): sorted(line.get_xdata()) for line in ax.get_lines()}
+    assert drawn["one"] == [1, 3]
+    assert drawn["one, hollow"] == [2]
+    assert list(drawn["two"]) == []
+    assert drawn["two, hollow"] == [0, 4]
+    assert [line.get_xdata()[0] for line in ax.get_lines() if line.get_label() == "_mean"] == [2, 2]
+    assert [text.get_text().split() for text in ax.texts] == [["2", "of", "3"], ["0", "of", "2"]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
+
+
+def test_rows_of_dots_mark_what_is_asked_for(ax):
+    plots.dot_rows(ax, {"one": [1.0, 2.0, 6.0]}, "points", mark=np.max)
+    assert [line.get_xdata()[0] for line in ax.get_lines() if line.get_label() == "_mean"] == [6]
+
+
+def test_names_of_points_cover_neither_each_other_nor_a_point():
+    figure = Figure(figsize=(4.5, 3.4), dpi=100)
+    x = pd.Series([0.0, 0.05, 0.1, 1.0], index=["first", "second", "third", "last_$a$"])
+    ax = plots.named_points(figure.subplots(), x, pd.Series([0.0, 0.02, 0.09, 1.0], index=x.index))
+    figure.canvas.draw()
+    assert [text.get_text() for text in ax.texts] == list(x.index)
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
+    dots = ax.transData.transform(ax.get_lines()[0].get_xydata())
+    assert not any(box.contains(*dot) for box in boxes for dot in dots)
+
+
+def test_panels_of_an_experiment_hold_means_bounds_and_names(monkeypatch):
+    from matplotlib import pyplot
+
+    def panels(rows, columns, **_):
+        figure = Figure()
+        return figure, figure.subplots(rows, columns)
+
+    monkeypatch.setattr(pyplot, "subplots", panels)
+    lines = {"constant": ([1, 2], np.array([[0.5, 0.6], [0.7, 0.8]]))}
+    looks = {"constant": {"color": plots.INK}}
+    for figure in (plots.learning_curves(lines, lines, looks), plots.rate_and_signal(lines, lines, looks, 0.01, 0.4)):
+        top, bottom = figure.axes
+        np.testing.assert_allclose(bottom.get_lines()[0].get_ydata(), [0.6, 0.7])
+        assert all(ax.texts[0].get_text() == "constant" for ax in (top, bottom))
+    assert top.get_yscale() == "log"
+    assert [ax.get_lines()[1].get_ydata()[0] for ax in (top, bottom)] == [0.01, 0.4]

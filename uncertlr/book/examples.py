@@ -80,6 +80,20 @@ def confusion_of(run: Run) -> Confusion | None:
     return tabulate(_rows(run), run.record["class_names"]) if run.predictions is not None else None
 
 
+def titled_pictures(examples: Sequence[Example]) -> dict[str, list[tuple[np.ndarray, str]]]:
+    """The pictures of each group with their titles: the predicted class with its probability, and the label.
+
+    Returns:
+        Name of the group to its pictures; empty where the examples are texts, or there are none.
+    """
+    groups: dict[str, list[tuple[np.ndarray, str]]] = {}
+    for each in examples:
+        if isinstance(each.content, np.ndarray):
+            title = f"{each.predicted} ({100 * each.confidence:.0f} %)\nlabel: {each.label}"
+            groups.setdefault(each.group, []).append((each.content, title))
+    return groups
+
+
 def examples_table(examples: Sequence[Example]) -> pd.DataFrame:
     """A row per example: its place in its split and what the network predicted, without the picture or the text."""
     columns = [each.name for each in fields(Example) if each.name != "content"]

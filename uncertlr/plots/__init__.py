@@ -2,8 +2,18 @@
 
 from uncertlr.plots.calibration import calibration_gap
 from uncertlr.plots.cell_output import figure_table, show
-from uncertlr.plots.comparisons import differences, points_axis, profile, strips, survival
-from uncertlr.plots.curves import Series, curves, label_ends, over_seeds, rate, spaced, uncertainty
+from uncertlr.plots.comparisons import differences, dot_rows, named_points, points_axis, profile, survival
+from uncertlr.plots.curves import (
+    Series,
+    curves,
+    label_ends,
+    learning_curves,
+    over_seeds,
+    rate,
+    rate_and_signal,
+    spaced,
+    uncertainty,
+)
 from uncertlr.plots.images import gallery, picture_rows
 from uncertlr.plots.live import LivePlot
 from uncertlr.plots.style import COLOURS, INK, STYLE, WIDTH, use_style
@@ -18,17 +28,20 @@ __all__ = [
     "calibration_gap",
     "curves",
     "differences",
+    "dot_rows",
     "figure_table",
     "gallery",
     "label_ends",
+    "learning_curves",
+    "named_points",
     "over_seeds",
     "picture_rows",
     "points_axis",
     "profile",
     "rate",
+    "rate_and_signal",
     "show",
     "spaced",
-    "strips",
     "survival",
     "uncertainty",
     "use_style",

@@ -1,7 +1,7 @@
-"""Differences between methods with their intervals, survival curves, performance profiles."""
+"""Differences between methods with their intervals, rows of dots, survival curves, performance profiles."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,25 +55,6 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
     return ax
 
 
-def strips(ax: "Axes", rows: Mapping[str, Sequence[float]], colours: Sequence[str], xlabel: str = "") -> "Axes":
-    """A row of dots for each name, the first at the top, and a line at the largest value of each.
-
-    Args:
-        ax: where to draw.
-        rows: name to values.
-        colours: one per row.
-        xlabel: with the unit.
-    """
-    heights = range(len(rows) - 1, -1, -1)
-    for height, (name, values), colour in zip(heights, rows.items(), colours, strict=True):
-        ax.plot(values, [height] * len(values), "o", color=colour, markersize=4.5, alpha=0.6, linewidth=0, label=name)
-        ax.plot([max(values)] * 2, [height - 0.32, height + 0.32], color=colour, linewidth=2.2)
-    ax.set_yticks(heights, list(rows))
-    ax.set(xlabel=xlabel, ylim=(-0.6, len(rows) - 0.4))
-    ax.grid(axis="y", visible=False)
-    return ax
-
-
 def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
     """A linear axis of percentage points that holds all interval ends.
 
@@ -86,6 +67,81 @@ def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
     below, above = min(finite.min(initial=0.0), -margin), max(finite.max(initial=0.0), margin)
     room = 0.06 * (above - below)
     ax.set_xlim(below - room, above + room)
+    return ax
+
+
+def dot_rows(
+    ax: "Axes",
+    rows: Mapping[str, Sequence[float]],
+    xlabel: str,
+    colours: Mapping[str, str] | None = None,
+    filled: Mapping[str, Sequence[bool]] | None = None,
+    mark: Callable[[np.ndarray], Any] = np.mean,
+) -> "Axes":
+    """A row of dots for each name, one per value, and a short line at their mean.
+
+    Args:
+        ax: where to draw.
+        rows: name to its values; the first name is at the top.
+        xlabel: with the unit.
+        colours: of each row; blue if there are none.
+        filled: which dots are filled, one truth value per dot; their number stands at the right end of the row. If it is
+            left out, all are filled, and no number is written.
+        mark: gives the place of the line from a row's values, such as the largest.
+    """
+    for row, (name, values) in enumerate(rows.items()):
+        x = np.asarray(values, dtype=float)
+        height = row + 0.26 * np.sin(2.4 * np.arange(len(x)))  # apart, and the same in every drawing
+        colour = colours[name] if colours else COLOURS[0]
+        full = np.asarray(filled[name], dtype=bool) if filled else np.full(len(x), True)
+        dots = {"marker": "o", "markersize": 4, "linewidth": 0, "color": colour}
+        ax.plot(x[full], height[full], label=name, **dots)
+        ax.plot(x[~full], height[~full], markerfacecolor="none", label=f"{name}, hollow" if filled else "_", **dots)
+        ax.plot([mark(x)] * 2, [row - 0.4, row + 0.4], color=INK, linewidth=1.5, label="_mean")
+        if filled:
+            place: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+            ax.annotate(f" {full.sum()} of {len(x)}", (1.0, row), color=colour, **place)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
+    ax.grid(visible=False, axis="y")
+    return ax
+
+
+def named_points(ax: "Axes", x: "pd.Series[float]", y: "pd.Series[float]") -> "Axes":
+    """Points with their names beside them, each where it covers neither a point nor another name.
+
+    Args:
+        ax: where to draw; its size must be final.
+        x: with the points' names as index.
+        y: with the same index.
+    """
+    from matplotlib.transforms import Bbox
+
+    ax.plot(x, y, "o", color=INK, label="points")
+    ax.margins(0.08)
+    ax.grid(visible=False)
+    figure: Any = ax.figure
+    figure.canvas.draw()  # places the axes, and so the points
+    unit = figure.dpi / 72  # pixels in a point
+    dots = ax.transData.transform(np.column_stack([x, y]))
+    taken = [Bbox.from_bounds(*(dot - 5 * unit), 10 * unit, 10 * unit) for dot in dots]
+    sides = [
+        ((7, 0), "left", "center"),
+        ((-7, 0), "right", "center"),
+        ((0, 6), "center", "bottom"),
+        ((0, -6), "center", "top"),
+    ]
+    for name, *place in zip(x.index, x, y, strict=True):
+        for offset, ha, va in sides:
+            style: Any = {"textcoords": "offset points", "ha": ha, "va": va, "color": INK, "parse_math": False}
+            text = ax.annotate(str(name), tuple(place), offset, **style)
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        else:
+            ax.add_artist(text)
+        taken.append(box)
     return ax
 
 

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uncertlr.analysis.intervals import mean_interval
-from uncertlr.plots.style import COLOURS, INK
+from uncertlr.plots.style import COLOURS, INK, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float] | np.ndarray]]
 """Named lines: x and y of each."""
+
+SeedSeries = Mapping[str, tuple[Sequence[float], np.ndarray]]
+"""Named lines over the epochs: epoch [N] and values [seeds, N] of each."""
 
 SEEDS_FOR_A_BAND = 5
 """With fewer, an interval over seeds is so wide that it hides what it surrounds."""
@@ -77,7 +81,7 @@ def uncertainty(ax: "Axes", series: Series, threshold: float | None = None) -> "
 
 def over_seeds(
     ax: "Axes",
-    series: Mapping[str, tuple[Sequence[float], np.ndarray]],
+    series: SeedSeries,
     looks: Mapping[str, Mapping[str, Any]],
     ylabel: str,
     within: tuple[float, float] = (-np.inf, np.inf),
@@ -104,6 +108,60 @@ def over_seeds(
     ax.set(xlabel="epoch", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
+
+
+def learning_curves(loss: SeedSeries, accuracy: SeedSeries, looks: Mapping[str, Mapping[str, Any]]) -> "Figure":
+    """A new figure: validation loss above validation accuracy, a line for each method.
+
+    Args:
+        loss: in nats.
+        accuracy: as a share.
+        looks: name to keywords of a line, such as its colour.
+    """
+    from matplotlib import pyplot
+
+    figure, (top, bottom) = pyplot.subplots(2, 1, figsize=(WIDTH, 5), sharex=True)
+    over_seeds(top, loss, looks, "validation loss (nats)", within=(0, np.inf))
+    over_seeds(bottom, accuracy, looks, "validation accuracy", within=(0, 1))
+    seeds = max(len(values) for _, values in accuracy.values())
+    top.set(xlabel="", title=f"Learning curves, mean over {seeds} seeds" if seeds > 1 else "Learning curves, one seed")
+    for ax in (top, bottom):
+        label_ends(ax)
+    return figure
+
+
+def rate_and_signal(
+    rates: SeedSeries,
+    signals: SeedSeries,
+    looks: Mapping[str, Mapping[str, Any]],
+    lowest: float,
+    threshold: float | None = None,
+) -> "Figure":
+    """A new figure: the learning rate with the rule's lower bound above the signal with the rule's threshold.
+
+    Args:
+        rates: of each method; drawn on a logarithmic axis.
+        signals: of each method, as a share of the maximum.
+        looks: name to keywords of a line, such as its colour.
+        lowest: the lowest rate that the rule allows.
+        threshold: as a share of the maximum; None if the rule has none.
+    """
+    from matplotlib import pyplot
+
+    figure, (top, bottom) = pyplot.subplots(2, 1, figsize=(WIDTH, 5), sharex=True)
+    dotted: Any = {"color": INK, "linewidth": 1, "linestyle": ":"}
+    top.set(yscale="log", title="Learning rate and signal")
+    over_seeds(top, rates, looks, "learning rate")
+    top.axhline(lowest, label="lower bound", **dotted)
+    top.set(xlabel="")
+    top.set_ylim(bottom=lowest / 3)
+    over_seeds(bottom, signals, looks, "signal / maximum", within=(0, 1))
+    if threshold is not None:
+        bottom.axhline(threshold, label="threshold", **dotted)
+    bottom.set_ylim(0, 1.02)
+    for ax in (top, bottom):
+        label_ends(ax)
+    return figure
 
 
 def label_ends(ax: "Axes", room: float = 0.11) -> "Axes":

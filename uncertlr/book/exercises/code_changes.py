@@ -1,6 +1,7 @@
 """Exercises of the appendix "The report's code changes"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import product
 
 import torch
 
@@ -13,3 +14,22 @@ def interaction_of(answer: Callable[[float, float, float, float], float]) -> Non
         given = close(answer(*cells), torch.tensor(expected))
         if not given:
             raise Wrong(f"For the cells {cells} the interaction is {expected}, the code gives {given.text}.")
+
+
+def main_effect(answer: Callable[[Mapping[tuple[bool, ...], float], int], float]) -> None:
+    """The mean score of the combinations with a change minus the mean of those without it."""
+    effects = (0.1, -0.04, 0.02)
+    for interaction in (0.0, 0.08):
+        cells = {
+            cell: 0.4
+            + sum(effect * made for effect, made in zip(effects, cell, strict=True))
+            + interaction * cell[0] * cell[1]
+            for cell in product((False, True), repeat=3)
+        }
+        for place, effect in enumerate(effects):
+            expected = effect + interaction / 2 * (place < 2)
+            given = close(answer(cells, place), torch.tensor(expected))
+            if not given:
+                raise Wrong(
+                    f"For the cells {cells} the main effect at place {place} is {expected:.3f}, the code gives {given.text}."
+                )
