@@ -87,7 +87,7 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
     ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last), ylim=(1e-6, 2e-2))
     ax.set_title("The report's rule falls at once")
     ax.grid(visible=False)  # no line behind the names at the peaks and the small panel
-    for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.34), ends, strict=True):
+    for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.4), ends, strict=True):
         ax.annotate(method.name, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)
     if methods and methods[0].runs:
         _first_steps(ax, methods[0])
