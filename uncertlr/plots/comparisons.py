@@ -94,7 +94,7 @@ def dot_rows(
         height = row + 0.26 * np.sin(2.4 * np.arange(len(x)))  # apart, and the same in every drawing
         colour = colours[name] if colours else COLOURS[0]
         full = np.asarray(filled[name], dtype=bool) if filled else np.full(len(x), True)
-        dots = {"marker": "o", "markersize": 4, "linewidth": 0, "color": colour}
+        dots: Any = {"marker": "o", "markersize": 4, "linewidth": 0, "color": colour}
         ax.plot(x[full], height[full], label=name, **dots)
         ax.plot(x[~full], height[~full], markerfacecolor="none", label=f"{name}, hollow" if filled else "_", **dots)
         ax.plot([mark(x)] * 2, [row - 0.4, row + 0.4], color=INK, linewidth=1.5, label="_mean")
@@ -124,7 +124,7 @@ def named_points(ax: "Axes", x: "pd.Series[float]", y: "pd.Series[float]") -> "A
     figure.canvas.draw()  # places the axes, and so the points
     unit = figure.dpi / 72  # pixels in a point
     dots = ax.transData.transform(np.column_stack([x, y]))
-    taken = [Bbox.from_bounds(*(dot - 5 * unit), 10 * unit, 10 * unit) for dot in dots]
+    taken = [Bbox([dot - 5 * unit, dot + 5 * unit]) for dot in dots]
     sides = [
         ((7, 0), "left", "center"),
         ((-7, 0), "right", "center"),
