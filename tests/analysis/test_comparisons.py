@@ -158,6 +158,19 @@ def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
     assert pairs.log_rate_distance(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
 
 
+def test_how_far_an_arms_rates_lie_apart_from_seed_to_seed(plant, jobs):
+    """Of a ring of ten seeds whose log rates are 0, 1, 0, 1 ...; one run has no next one."""
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.factor = np.full(4, np.exp(each.config.seed % 2))
+    plant(runs)
+    assert pairs.log_rate_distance_between_seeds(of(jobs), "inverse") == pytest.approx(1.0)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed in (1, 3)})
+    assert pairs.log_rate_distance_between_seeds(of(jobs), "inverse") == 0.0
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed == 1})
+    assert np.isnan(pairs.log_rate_distance_between_seeds(of(jobs), "inverse"))
+
+
 def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):
     runs = finished(jobs, {})
     for each in runs.values():

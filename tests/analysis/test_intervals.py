@@ -38,6 +38,18 @@ def test_the_exact_interval_is_scipys(right, n):
     assert exact_interval(right, n) == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.parametrize("level", [0.5, 0.99])
+def test_every_interval_has_the_level_that_is_asked_for(level):
+    expected = stats.binomtest(7, 20).proportion_ci(level, "wilson")
+    assert np.ravel(wilson_interval([7], [20], level)) == pytest.approx(list(expected))
+    assert exact_interval(7, 20, level) == pytest.approx(stats.binomtest(7, 20).proportion_ci(level, "exact"))
+    values = np.array([0.3, 0.5, 0.1])
+    expected = stats.ttest_1samp(values, 0).confidence_interval(level)
+    assert np.ravel(mean_interval(values[:, None], level)[1:]) == pytest.approx(list(expected))
+    found = paired_interval(values, level)
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+
+
 @pytest.mark.parametrize(("right", "n"), [(11, 10), (-1, 3), (0, 0)])
 def test_a_share_of_nothing_or_more_than_all_is_refused(right, n):
     with pytest.raises(ValueError, match=f"got {right} of {n}"):
