@@ -9,6 +9,7 @@ from uncertlr.analysis import pairs, study
 from uncertlr.analysis.comparisons import (
     ablation_family,
     causal_family,
+    comparison,
     comparisons,
     matched_constant_rate_outcome,
     named_family,
@@ -90,9 +91,11 @@ def test_noise_is_not_shown_and_few_seeds_are_descriptive(plant):
     jobs, runs = jobs_and_runs({"noisy": 0.0}, spread=0.03)
     plant(runs)
     assert verdict_table(of(jobs))["outcome"]["noisy"] == "inconclusive"
-    jobs, runs = jobs_and_runs({"better": 0.05}, seeds=3)
+    jobs, runs = jobs_and_runs({"better": 0.05}, seeds=2)
     plant(runs)
-    assert verdict_table(of(jobs))["outcome"]["better"] == "descriptive"
+    few = verdict_table(of(jobs)).loc["better"]
+    assert few["outcome"] == "descriptive"
+    assert few["difference"] == pytest.approx(5.0, abs=1.0)
 
 
 @pytest.fixture
@@ -169,6 +172,27 @@ def test_how_far_an_arms_rates_lie_apart_from_seed_to_seed(plant, jobs):
     assert pairs.log_rate_distance_between_seeds(of(jobs), "inverse") == 0.0
     plant({run_id: each for run_id, each in runs.items() if each.config.seed == 1})
     assert np.isnan(pairs.log_rate_distance_between_seeds(of(jobs), "inverse"))
+
+
+def test_the_spread_of_the_source_runs_is_that_of_their_log_factors(plant, jobs):
+    """A yoked replay of seeds 1 to 3 has two finished source runs, of seeds 2 and 3; one of seeds 1 and 2 has one."""
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.factor = np.full(4, np.exp(each.config.seed % 2))
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed in (1, 2, 3)})
+    assert pairs.sources_spread(of(jobs), "inverse_yoked") == pytest.approx(np.std([0, 1], ddof=1))
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed in (1, 2)})
+    assert np.isnan(pairs.sources_spread(of(jobs), "inverse_yoked"))
+
+
+def test_one_comparison_is_judged_within_the_first_family_that_has_it(plant, jobs):
+    plant(finished(jobs, {"inverse": 0.03}))
+    found = of(jobs)
+    for family, pair in ((named_family, ("inverse", "constant")), (causal_family, ("inverse", "inverse_yoked"))):
+        whole = comparisons(found, family(found)).set_index(["arm", "against"]).loc[pair]
+        assert comparison(found, *pair).equals(whole)
+    with pytest.raises(ConfigError, match="'cosine'.*'inverse'"):
+        comparison(found, "cosine", "inverse")
 
 
 def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):

@@ -225,7 +225,7 @@ def test_a_rate_set_after_loading_step_0_becomes_the_initial_rate():
 
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec", "ignore:.*does not have many workers")
 def test_lightnings_learning_rate_finder_sets_the_initial_rate(tmp_path):
-    lightning = pytest.importorskip("lightning.pytorch")
+    lightning = pytest.importorskip("lightning.pytorch", reason="the lightning extra is not installed")
     from lightning.pytorch.callbacks import LearningRateFinder
 
     class Module(lightning.LightningModule):

@@ -363,6 +363,7 @@ class TestOtherSchedulers:
         """There `SequentialLR` calls ``step(0)``."""
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
         scheduler.observe(0.9)
+        scheduler.optimizer.step()
         scheduler.step(0)
         assert (scheduler.queued_mean, scheduler.queued_weight) == (0.0, 0.0)
         assert advance(scheduler) == [1.0]
