@@ -11,11 +11,13 @@ from uncertlr.analysis.comparisons import (
     causal_family,
     comparison,
     comparisons,
+    file_family,
     matched_constant_rate_outcome,
     named_family,
     schedule_family,
     verdict_table,
 )
+from uncertlr.analysis.paired import paired_differences, paired_interval
 from uncertlr.analysis.study import read_study, study_of
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
@@ -72,6 +74,8 @@ def test_each_planted_truth_gets_its_outcome(plant):
     jobs, runs = jobs_and_runs({"better": 0.03, "worse": -0.03, "same": 0.0})
     plant(runs)
     table = verdict_table(of(jobs))
+    for arm, scores in ((arm, of(jobs).scores(arm).values()) for arm in ("constant", "better")):
+        assert (table.loc[arm, "seeds"], table.loc[arm, "accuracy"]) == (10, pytest.approx(np.mean(list(scores))))
     assert table["outcome"].to_dict() == {"constant": "", "better": "helps", "worse": "harms", "same": "equivalent"}
     assert table.loc["better", "difference"] == pytest.approx(3.0, abs=0.3)
     assert table.loc["better", "ci95_low"] < 3.0 < table.loc["better", "ci95_high"]
@@ -126,6 +130,28 @@ def test_families_are_named_whether_runs_are_finished_or_not(jobs):
     table = comparisons(empty, named_family(empty))
     assert set(table["outcome"]) == {"missing"}
     assert set(table["planned"]) == {10}
+
+
+def test_without_baselines_schedules_and_controls_form_one_family(jobs):
+    assert file_family(of(jobs)) == []
+    free = of([job for job in jobs if job.arm not in ("constant", "cosine")])
+    controls = [("inverse", control) for control in ("inverse_yoked", "inverse_mean_curve", "inverse_shuffled")]
+    assert file_family(free) == [(arm, "constant_low") for arm in free.feedback] + controls
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_only_a_replay_of_another_seeds_run_is_rotated(jobs, order):
+    found = of(jobs[::order])
+    rotations = {arm: found.rotation(arm) for arm in found.arms if found.rotation(arm)}
+    assert rotations == {"inverse_yoked": 1}
+
+
+def test_a_study_of_one_seed_has_that_seeds_finished_runs(plant, jobs):
+    runs = finished(jobs, {})
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed != 3 or each.arm == "report"})
+    found = of(jobs)
+    assert {arm: list(of_seed) for arm, of_seed in found.of_seed(3).arms.items() if of_seed} == {"report": [3]}
+    assert all(list(of_seed) == [4] for of_seed in found.of_seed(4).arms.values())
 
 
 def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_rate(plant, jobs):
@@ -185,6 +211,22 @@ def test_the_spread_of_the_source_runs_is_that_of_their_log_factors(plant, jobs)
     assert np.isnan(pairs.sources_spread(of(jobs), "inverse_yoked"))
 
 
+def test_a_yoked_comparison_has_the_interval_of_pairs_that_share_runs(plant, jobs):
+    """The first five seeds gain, so that differences of neighbours go together."""
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.accuracy += 0.02 * (each.arm == "inverse" and each.config.seed < 5)
+    plant(runs)
+    found = of(jobs)
+    table = comparisons(found, causal_family(found)).set_index("against")
+    for control, rotation in (("inverse_yoked", 1), ("inverse_mean_curve", 0)):
+        differences = paired_differences(found.scores("inverse"), found.scores(control))
+        interval = paired_interval(differences, rotation=rotation)
+        assert table.loc[control, ["ci95_low", "ci95_high"]].tolist() == pytest.approx(
+            [100 * interval.low, 100 * interval.high]
+        )
+
+
 def test_one_comparison_is_judged_within_the_first_family_that_has_it(plant, jobs):
     plant(finished(jobs, {"inverse": 0.03}))
     found = of(jobs)
@@ -198,7 +240,7 @@ def test_one_comparison_is_judged_within_the_first_family_that_has_it(plant, job
 def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):
     runs = finished(jobs, {})
     for each in runs.values():
-        each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else np.array([0.5, 1.0])
+        each.factor = np.array([0.5, 0.25, 0.01, 0.01]) if each.arm == "report" else np.array([0.5, 1.0])
     plant(runs)
     assert pairs.on_bound(of(jobs), "report") == (10, 0)
     assert pairs.on_bound(of(jobs), "inverse") == (0, 0)
@@ -233,6 +275,10 @@ def test_pilot_and_processors_are_told(plant, jobs):
     assert row["difference_without_pilot"] == pytest.approx(100 * np.mean(np.subtract(scores["report"], scores["constant"])))
     other = comparisons(found, [("inverse", "constant")]).iloc[0]
     assert (other["pilot_seeds"], other["mixed_pairs"]) == ("", 0)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed < 4})
+    one_is_left = comparisons(of(jobs), [("report", "constant")]).iloc[0]
+    assert one_is_left["pilot_seeds"] == "0 1 2"
+    assert np.isnan(one_is_left["difference_without_pilot"])
 
 
 def test_the_whole_named_family_is_counted(plant, jobs):

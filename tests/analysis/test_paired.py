@@ -209,6 +209,18 @@ def test_the_pairs_that_share_a_run_are_found_by_the_rotation(rotation):
     assert other == pytest.approx(plain, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("rotation", "values"), [(1, [1.0, 1.2, 1.1, -1.0, -1.2, -1.1, -0.9]), (2, [1.0, -1.0, 1.2, -1.2, 1.1, -0.9])]
+)
+def test_the_covariance_of_pairs_that_share_a_run_is_that_of_a_plain_loop(rotation, values):
+    count = len(values)
+    centred = [value - sum(values) / count for value in values]
+    variance = sum(value**2 for value in centred) / (count - 1)
+    covariance = sum(centred[place] * centred[place - rotation] for place in range(count)) / (count - 1)
+    assert covariance > 0
+    assert standard_error(values, rotation) == pytest.approx(((variance + 2 * covariance) / count) ** 0.5)
+
+
 def test_neighbours_that_go_together_widen_the_interval_and_others_do_not():
     together, apart = [1.0, 1.2, 1.1, -1.0, -1.2, -1.1], [1.0, -1.0, 1.2, -1.2, 1.1, -1.1]
     assert standard_error(together, rotation=1) > standard_error(together)

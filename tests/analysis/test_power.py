@@ -77,6 +77,7 @@ def test_the_upper_limit_is_that_of_the_chi_square_distribution(values):
         (lambda: equivalence_power(10, math.nan), "deviation=nan"),
         (lambda: equivalence_power(10, math.inf), "deviation=inf"),
         (lambda: equivalence_power(10, 0.1, margin=math.inf), "margin=inf"),
+        (lambda: equivalence_power(10, 0.1, margin=0.0), r"margin=0\.0"),
         (lambda: equivalence_power(10, 0.1, alpha=0.0), "alpha=0.0"),
         (lambda: pairs_for_equivalence(0.1, power=0.0), "power=0.0"),
         (lambda: equivalence_power(10, 0.1, margin=-1.0), "margin=-1.0"),
