@@ -61,13 +61,13 @@ def _answer(arguments: Sequence[str] | None) -> int:
         with _terminable(), _warnings_in_one_line():
             known.command(known)
     except UncertlrError as error:
-        _tell(" ".join(str(error).split("\n")), debug="--debug" in words)
+        _print_error(" ".join(str(error).split("\n")), debug="--debug" in words)
         return 2
     except BrokenPipeError:
         raise
     except Exception as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        _tell(f"{cause} (unforeseen; run it again with --debug to see where)", debug="--debug" in words)
+        _print_error(f"{cause} (unforeseen; run it again with --debug to see where)", debug="--debug" in words)
         return 1
     except KeyboardInterrupt as interrupt:
         print("uncertlr: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
@@ -95,7 +95,7 @@ def _expand_home(options: argparse.Namespace) -> None:
             setattr(options, name, type(value)(os.path.expanduser(value)))
 
 
-def _tell(message: str, *, debug: bool) -> None:
+def _print_error(message: str, *, debug: bool) -> None:
     """One line on stderr, after the traceback of the exception that is being handled where it is asked for."""
     if debug:
         traceback.print_exc()

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from uncertlr.cli.text import counted, folded, refuse_unwritable, terminal_width
 from uncertlr.config import RunConfig, describe_field, shown_name, stored_names
 from uncertlr.errors import ConfigError
+from uncertlr.runs.schema import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from uncertlr.runs.store import Run
 
-_SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece")
 _COLUMNS = ("run", "state", "accuracy", "began", "method", "seed", "differs")
 WATCH_SECONDS = 2.0
 
@@ -161,6 +161,7 @@ def _show(options: argparse.Namespace) -> None:
     from uncertlr.analysis.methods import method_name
     from uncertlr.plots.run_curves import save_curves
     from uncertlr.runs.naming import differing, listed
+    from uncertlr.runs.saturation import NOTES, saturated_bound
 
     if options.figure:
         refuse_unwritable("--figure", options.figure)
@@ -171,13 +172,13 @@ def _show(options: argparse.Namespace) -> None:
     print(f"began {record.get('began', '?')}, {where}; {run.summary['seconds']:.1f} s of training on", end=" ")
     print(record.get("processor", "an unknown processor"))
     print(f"differs from the usual run: {listed(differing(run.config)) or 'in nothing'}")
-    for warning in run.summary.get("warnings", []):
-        print(f"note: {warning}")
+    if bound := saturated_bound(run.summary["rate"]):
+        print(f"note: {NOTES[bound]}")
     print("\nsettings")
     for name, value in run.config.identity.items():
         print(f"  {shown_name(name):16} {value}")
     print("\nscores" + "".join(f"{split:>14}" for split in _splits(run)))
-    for score in _SCORES:
+    for score in SCORES:
         print(f"  {score:12}" + "".join(f"{run.summary[split][score]:>14.4f}" for split in _splits(run)))
     figure = save_curves([run], options.figure or run.paths.directory / "curves.svg")
     print(f"\ncurves\n  {figure}\n\nfiles in {run.paths.directory}")
@@ -201,7 +202,7 @@ def _compare(options: argparse.Namespace) -> None:
     rows = [("settings that differ", *names), *(rows or [("none", "", "")]), ("", "", "")]
     split = "test" if all(run.summary["test"] for run in runs) else "val"
     rows.append((f"results on {'the test set' if split == 'test' else 'validation'}", "", ""))
-    for score in _SCORES:
+    for score in SCORES:
         rows.append((score, *(f"{run.summary[split][score]:.4f}" for run in runs)))
     rows.append(("last learning rate", *(f"{run.summary['rate']['final']:.2e}" for run in runs)))
     rows.append(("seconds of training", *(f"{run.summary['seconds']:.1f}" for run in runs)))

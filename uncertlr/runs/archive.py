@@ -46,7 +46,7 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
 
     Raises:
         RunError: the name is none, the file exists (it is immutable), there is no run, a run is of another version or is
-            published already, the folder would exceed its 20 MB, or it cannot be written.
+            published already, the folder would exceed its 60 MB, or it cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
