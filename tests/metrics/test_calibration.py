@@ -218,6 +218,12 @@ def test_options_without_sense_are_refused(options, message):
         bootstrap_intervals(*sample(10, 2), **options)
 
 
+@pytest.mark.parametrize("level", [-0.5, 0.0, 1.0, 1.5])
+def test_a_level_is_between_0_and_1(level):
+    with pytest.raises(ValueError, match=f"{level}"):
+        bootstrap_intervals(*sample(10, 2), level=level)
+
+
 @pytest.mark.parametrize("num_bins", [0, -1])
 def test_a_curve_needs_a_bin(num_bins):
     with pytest.raises(ValueError, match=f"num_bins = {num_bins}"):

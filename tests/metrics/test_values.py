@@ -210,6 +210,7 @@ def test_probabilities_are_no_curve(function):
 
 
 @pytest.mark.parametrize("change", [{"counts": [-1, 5]}, {"counts": [0, 0]}, {"confidence": [0.4, 90.0]},
+                                    {"confidence": [0.4, 1.5]}, {"accuracy": [-0.5, 0.5]},
                                     {"accuracy": [math.nan, 0.5]}, {"accuracy": [0.5]}])  # fmt: skip
 def test_a_curve_of_no_values_is_refused(change):
     curve = {"counts": [3, 5], "confidence": [0.4, 0.9], "accuracy": [0.5, 0.8]}
