@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.budgets import Budgets
 from uncertlr.config import EXECUTION_FIELDS, preset
 from uncertlr.runs.archive import publish
 from uncertlr.runs.files import save_arrays, write_json
@@ -41,6 +42,11 @@ arms:
   inverse_mean_curve: {replay_of: inverse, source_runs: others}
   inverse_shuffled: {replay_of: inverse, rule: shuffled}
 """
+
+
+def pytest_configure(config):
+    if os.environ.get("CI"):
+        config.pluginmanager.register(Budgets())
 
 
 def pytest_collection_modifyitems(items):

@@ -11,12 +11,14 @@ from uncertlr.analysis.comparisons import (
     causal_family,
     comparison,
     comparisons,
+    file_family,
     matched_constant_rate_outcome,
     named_family,
     recorded_family,
     schedule_family,
     verdict_table,
 )
+from uncertlr.analysis.paired import paired_differences, paired_interval
 from uncertlr.analysis.study import read_study, study_of
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError
@@ -78,6 +80,8 @@ def test_each_planted_truth_gets_its_outcome(plant):
     jobs, runs = jobs_and_runs({"better": 0.03, "worse": -0.03, "same": 0.0})
     plant(runs)
     table = verdict_table(of(jobs))
+    for arm, scores in ((arm, of(jobs).scores(arm).values()) for arm in ("constant", "better")):
+        assert (table.loc[arm, "seeds"], table.loc[arm, "accuracy"]) == (10, pytest.approx(np.mean(list(scores))))
     assert table["outcome"].to_dict() == {"constant": "", "better": "helps", "worse": "harms", "same": "equivalent"}
     assert table.loc["better", "difference"] == pytest.approx(3.0, abs=0.3)
     assert table.loc["better", "ci95_low"] < 3.0 < table.loc["better", "ci95_high"]
@@ -97,9 +101,11 @@ def test_noise_is_not_shown_and_few_seeds_are_descriptive(plant):
     jobs, runs = jobs_and_runs({"noisy": 0.0}, spread=0.03)
     plant(runs)
     assert verdict_table(of(jobs))["outcome"]["noisy"] == "inconclusive"
-    jobs, runs = jobs_and_runs({"better": 0.05}, seeds=3)
+    jobs, runs = jobs_and_runs({"better": 0.05}, seeds=2)
     plant(runs)
-    assert verdict_table(of(jobs))["outcome"]["better"] == "descriptive"
+    few = verdict_table(of(jobs)).loc["better"]
+    assert few["outcome"] == "descriptive"
+    assert few["difference"] == pytest.approx(5.0, abs=1.0)
 
 
 @pytest.fixture
@@ -130,6 +136,28 @@ def test_families_are_named_whether_runs_are_finished_or_not(jobs):
     table = comparisons(empty, named_family(empty))
     assert set(table["outcome"]) == {"missing"}
     assert set(table["planned"]) == {10}
+
+
+def test_without_baselines_schedules_and_controls_form_one_family(jobs):
+    assert file_family(of(jobs)) == []
+    free = of([job for job in jobs if job.arm not in ("constant", "cosine")])
+    controls = [("inverse", control) for control in ("inverse_yoked", "inverse_mean_curve", "inverse_shuffled")]
+    assert file_family(free) == [(arm, "constant_low") for arm in free.feedback] + controls
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_only_a_replay_of_another_seeds_run_is_rotated(jobs, order):
+    found = of(jobs[::order])
+    rotations = {arm: found.rotation(arm) for arm in found.arms if found.rotation(arm)}
+    assert rotations == {"inverse_yoked": 1}
+
+
+def test_a_study_of_one_seed_has_that_seeds_finished_runs(plant, jobs):
+    runs = finished(jobs, {})
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed != 3 or each.arm == "report"})
+    found = of(jobs)
+    assert {arm: list(of_seed) for arm, of_seed in found.of_seed(3).arms.items() if of_seed} == {"report": [3]}
+    assert all(list(of_seed) == [4] for of_seed in found.of_seed(4).arms.values())
 
 
 def test_a_feedback_arm_is_judged_by_its_own_controls_and_not_by_the_constant_rate(plant, jobs):
@@ -195,10 +223,60 @@ def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
     assert pairs.log_rate_distance(of(jobs), "constant", "constant_low") == pytest.approx(np.log(1e-3 / 3e-4))
 
 
+def test_how_far_an_arms_rates_lie_apart_from_seed_to_seed(plant, jobs):
+    """Of a ring of ten seeds whose log rates are 0, 1, 0, 1 ...; one run has no next one."""
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.factor = np.full(4, np.exp(each.config.seed % 2))
+    plant(runs)
+    assert pairs.log_rate_distance_between_seeds(of(jobs), "inverse") == pytest.approx(1.0)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed in (1, 3)})
+    assert pairs.log_rate_distance_between_seeds(of(jobs), "inverse") == 0.0
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed == 1})
+    assert np.isnan(pairs.log_rate_distance_between_seeds(of(jobs), "inverse"))
+
+
+def test_the_spread_of_the_source_runs_is_that_of_their_log_factors(plant, jobs):
+    """A yoked replay of seeds 1 to 3 has two finished source runs, of seeds 2 and 3; one of seeds 1 and 2 has one."""
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.factor = np.full(4, np.exp(each.config.seed % 2))
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed in (1, 2, 3)})
+    assert pairs.sources_spread(of(jobs), "inverse_yoked") == pytest.approx(np.std([0, 1], ddof=1))
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed in (1, 2)})
+    assert np.isnan(pairs.sources_spread(of(jobs), "inverse_yoked"))
+
+
+def test_a_yoked_comparison_has_the_interval_of_pairs_that_share_runs(plant, jobs):
+    """The first five seeds gain, so that differences of neighbours go together."""
+    runs = finished(jobs, {})
+    for each in runs.values():
+        each.accuracy += 0.02 * (each.arm == "inverse" and each.config.seed < 5)
+    plant(runs)
+    found = of(jobs)
+    table = comparisons(found, causal_family(found)).set_index("against")
+    for control, rotation in (("inverse_yoked", 1), ("inverse_mean_curve", 0)):
+        differences = paired_differences(found.scores("inverse"), found.scores(control))
+        interval = paired_interval(differences, rotation=rotation)
+        assert table.loc[control, ["ci95_low", "ci95_high"]].tolist() == pytest.approx(
+            [100 * interval.low, 100 * interval.high]
+        )
+
+
+def test_one_comparison_is_judged_within_the_first_family_that_has_it(plant, jobs):
+    plant(finished(jobs, {"inverse": 0.03}))
+    found = of(jobs)
+    for family, pair in ((named_family, ("inverse", "constant")), (causal_family, ("inverse", "inverse_yoked"))):
+        whole = comparisons(found, family(found)).set_index(["arm", "against"]).loc[pair]
+        assert comparison(found, *pair).equals(whole)
+    with pytest.raises(ConfigError, match="'cosine'.*'inverse'"):
+        comparison(found, "cosine", "inverse")
+
+
 def test_where_the_rate_ends_and_when_it_gets_there(plant, jobs):
     runs = finished(jobs, {})
     for each in runs.values():
-        each.factor = np.array([0.5, 0.25, 0.01]) if each.arm == "report" else np.array([0.5, 1.0])
+        each.factor = np.array([0.5, 0.25, 0.01, 0.01]) if each.arm == "report" else np.array([0.5, 1.0])
     plant(runs)
     assert pairs.on_bound(of(jobs), "report") == (10, 0)
     assert pairs.on_bound(of(jobs), "inverse") == (0, 0)
@@ -233,6 +311,10 @@ def test_pilot_and_processors_are_reported(plant, jobs):
     assert row["difference_without_pilot"] == pytest.approx(100 * np.mean(np.subtract(scores["report"], scores["constant"])))
     other = comparisons(found, [("inverse", "constant")]).iloc[0]
     assert (other["pilot_seeds"], other["mixed_pairs"]) == ("", 0)
+    plant({run_id: each for run_id, each in runs.items() if each.config.seed < 4})
+    one_is_left = comparisons(of(jobs), [("report", "constant")]).iloc[0]
+    assert one_is_left["pilot_seeds"] == "0 1 2"
+    assert np.isnan(one_is_left["difference_without_pilot"])
 
 
 def test_the_whole_named_family_is_counted(plant, jobs):

@@ -95,17 +95,17 @@ def test_a_model_that_is_always_right_has_no_auroc():
 
 def test_other_data_and_missing_weights_are_refused(runs, tmp_path):
     other = read_run(run(preset("toy_reviews", "quick", root=str(tmp_path), **{**QUICK, "epochs": 1})))
-    with pytest.raises(ConfigError, match="data set"):
+    with pytest.raises(ConfigError, match="digits.*toy_reviews"):
         compare_estimators([runs[0], other])
     other.paths.weights("last").unlink()
-    with pytest.raises(RunError, match="published"):
+    with pytest.raises(RunError, match=other.config.run_id):
         compare_estimators([other])
 
 
 def test_the_command_says_what_a_published_run_lacks(runs, capsys):
     publish([runs[0]], "study")
     assert main(["evaluate", runs[0].config.run_id]) == 2
-    assert "published runs carry none" in capsys.readouterr().err
+    assert runs[0].config.run_id in capsys.readouterr().err
 
 
 def test_the_command_prints_the_table_and_writes_the_rows(runs, tmp_path, capsys):

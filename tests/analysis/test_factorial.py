@@ -5,8 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from uncertlr.analysis.factorial import all_changes, complete_seeds, effects_table, factorial_effects
+from uncertlr.analysis.factorial import (
+    all_changes,
+    cell_scores,
+    complete_seeds,
+    effects_table,
+    factorial_effects,
+    factors_of,
+    seeds_that_fill,
+)
 from uncertlr.analysis.study import read_study
+from uncertlr.errors import ConfigError
 from uncertlr.sweep import read_sweep
 
 FACTORS = ["a", "b", "c"]
@@ -34,6 +43,13 @@ def test_planted_effects_come_back_with_their_outcomes():
     words = {name: effect.outcome for name, effect in found.items()}
     assert (words["a",], words["b",], words["c",]) == ("helps", "harms", "equivalent")
     assert (words["a", "b"], words["b", "c"]) == ("harms", "equivalent")
+
+
+@pytest.mark.parametrize(("order", "effects"), [(1, 3), (2, 6), (3, 7)])
+def test_interactions_go_up_to_the_order_that_is_asked_for(order, effects):
+    found = factorial_effects(planted(np.random.default_rng(0), noise=0), FACTORS, order)
+    assert max(map(len, found)) == order
+    assert len(found) == effects
 
 
 def test_effects_by_hand():
@@ -98,6 +114,9 @@ def test_a_sweep_read_as_a_factorial_shows_its_planted_effect(planted_study, epo
     assert table.index.tolist() == ["learning_rate", "epochs", "learning_rate × epochs"]
     effect = table.loc["epochs"]
     assert effect["pairs"] == 10
+    exact = factorial_effects(cell_scores(study, factors_of(study)), ["rate", "epochs"])["epochs",].difference
+    points = effect[["difference", "ci95_low", "ci95_high"]].tolist()
+    assert points == pytest.approx([100 * exact.estimate, 100 * exact.low, 100 * exact.high], rel=1e-12)
     assert effect["outcome"] == outcome
     assert effect["ci95_low"] < 100 * epochs_add < effect["ci95_high"]
     assert table.loc["learning_rate", "outcome"] == "equivalent"
@@ -105,6 +124,23 @@ def test_a_sweep_read_as_a_factorial_shows_its_planted_effect(planted_study, epo
     assert everything.columns.tolist() == table.columns.tolist()
     assert everything.iloc[0]["outcome"] == outcome
     assert everything.iloc[0]["difference"] == pytest.approx(100 * epochs_add, abs=0.5)
+
+
+def test_the_factors_are_the_fields_that_vary_and_their_values(planted_study):
+    study = planted_study(0.04, seeds=3)
+    assert factors_of(study) == {"learning_rate": (1e-3, 5e-4), "epochs": (1, 3)}
+    assert seeds_that_fill(study) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [("[1, 3]", "[1, 2, 3]", "epochs"), ("[1.0e-3, 5.0e-4], epochs: [1, 3]", "[1.0e-3]", "factorial")],
+)
+def test_a_study_of_three_values_or_of_none_that_varies_is_refused(tmp_path, old, new, named):
+    path = tmp_path / "factorial.yaml"
+    path.write_text(GRID.replace(old, new))
+    with pytest.raises(ConfigError, match=named):
+        factors_of(read_study(str(path)))
 
 
 def test_one_seed_gives_no_effect(planted_study):

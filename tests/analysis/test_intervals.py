@@ -25,17 +25,36 @@ def test_one_seed_has_no_interval():
     assert np.isnan([low, high]).all()
 
 
-@pytest.mark.parametrize(("right", "n"), [(0, 9), (9, 9), (1, 2), (428, 500)])
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 9), (9, 9), (1, 2), (428, 500)])
 def test_wilson_is_scipys(right, n):
     low, high = wilson_interval([right], [n])
     expected = stats.binomtest(right, n).proportion_ci(method="wilson")
     assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
-@pytest.mark.parametrize(("right", "n"), [(0, 9), (9, 9), (1, 2), (428, 500)])
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 9), (9, 9), (1, 2), (428, 500)])
 def test_the_exact_interval_is_scipys(right, n):
     expected = stats.binomtest(right, n).proportion_ci(method="exact")
     assert exact_interval(right, n) == pytest.approx((expected.low, expected.high))
+
+
+def test_a_share_of_none_or_all_has_an_interval_within_0_and_1():
+    counts = np.arange(1, 2_000)
+    none, every = wilson_interval(np.zeros_like(counts), counts), wilson_interval(counts, counts)
+    assert (none[0] >= 0).all()
+    assert (every[1] <= 1).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.99])
+def test_every_interval_has_the_level_that_is_asked_for(level):
+    expected = stats.binomtest(7, 20).proportion_ci(level, "wilson")
+    assert np.ravel(wilson_interval([7], [20], level)) == pytest.approx(list(expected))
+    assert exact_interval(7, 20, level) == pytest.approx(stats.binomtest(7, 20).proportion_ci(level, "exact"))
+    values = np.array([0.3, 0.5, 0.1])
+    expected = stats.ttest_1samp(values, 0).confidence_interval(level)
+    assert np.ravel(mean_interval(values[:, None], level)[1:]) == pytest.approx(list(expected))
+    found = paired_interval(values, level)
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
 
 
 @pytest.mark.parametrize(("right", "n"), [(11, 10), (-1, 3), (0, 0)])

@@ -1,6 +1,7 @@
 """The statistics on simulated data whose truth is known."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -56,6 +57,12 @@ def test_five_pairs_cannot_go_below_a_sixteenth_and_ten_can():
     assert sign_flip_p_value([1.0] * 10) == 2 / 2**10
 
 
+def test_one_pair_has_a_p_value_of_1_and_more_than_twenty_are_refused():
+    assert sign_flip_p_value([0.3]) == 1.0
+    with pytest.raises(ValueError, match="21"):
+        sign_flip_p_value([1.0] * 21)
+
+
 def test_holm_by_hand_and_against_a_plain_loop():
     assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
     assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
@@ -102,6 +109,14 @@ def test_equivalence_keeps_its_level_at_the_margin():
 def test_equivalence_without_any_spread():
     assert equivalence_p_value([0.001] * 4) == 0.0
     assert equivalence_p_value([0.01] * 4) == 1.0
+    assert equivalence_p_value([MARGIN] * 4) == equivalence_p_value([-MARGIN] * 4) == 1.0
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_t_tests():
+    for values in (np.array([0.004, -0.001, 0.002, 0.003]), np.array([-0.03, -0.01, 0.02])):
+        above = stats.ttest_1samp(values, -0.006, alternative="greater").pvalue
+        below = stats.ttest_1samp(values, 0.006, alternative="less").pvalue
+        assert equivalence_p_value(values, margin=0.006) == pytest.approx(max(above, below))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +178,21 @@ def test_shared_source_runs_do_not_make_false_claims(worth):
     assert np.mean([word in ("helps", "harms") for word in words]) <= 0.06
 
 
+def test_a_rotation_reaches_the_intervals_and_every_p_value():
+    values = [0.02, 0.024, 0.021, 0.001, -0.004, 0.002, 0.019, 0.022, 0.018, 0.02]
+    found = compare({"yoked": values, "other": values}, rotations={"yoked": 1})
+    for name, rotation in (("yoked", 1), ("other", 0)):
+        assert found[name].difference == paired_interval(values, 0.95, rotation)
+        assert found[name].inner == paired_interval(values, 0.9, rotation)
+        assert found[name].equivalence == equivalence_p_value(values, rotation=rotation)
+    assert found["other"].p_value == sign_flip_p_value(values)
+    assert found["yoked"].p_value == t_p_value(values, 1) > sign_flip_p_value(values)
+    apart = [0.02, -0.004] * 5  # the t test, with the smaller error, has the smaller p-value of the two
+    assert compare({"yoked": apart}, rotations={"yoked": 1})["yoked"].p_value == max(
+        sign_flip_p_value(apart), t_p_value(apart, 1)
+    )
+
+
 def test_feedback_is_found_despite_shared_source_runs():
     rng = np.random.default_rng(6)
     assert all(compare({0: rotated(rng, 0.003, feedback=0.02)}, rotations={0: 1})[0].outcome == "helps" for _ in range(50))
@@ -179,6 +209,18 @@ def test_the_pairs_that_share_a_run_are_found_by_the_rotation(rotation):
     assert other == pytest.approx(plain, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("rotation", "values"), [(1, [1.0, 1.2, 1.1, -1.0, -1.2, -1.1, -0.9]), (2, [1.0, -1.0, 1.2, -1.2, 1.1, -0.9])]
+)
+def test_the_covariance_of_pairs_that_share_a_run_is_that_of_a_plain_loop(rotation, values):
+    count = len(values)
+    centred = [value - sum(values) / count for value in values]
+    variance = sum(value**2 for value in centred) / (count - 1)
+    covariance = sum(centred[place] * centred[place - rotation] for place in range(count)) / (count - 1)
+    assert covariance > 0
+    assert standard_error(values, rotation) == pytest.approx(((variance + 2 * covariance) / count) ** 0.5)
+
+
 def test_neighbours_that_go_together_widen_the_interval_and_others_do_not():
     together, apart = [1.0, 1.2, 1.1, -1.0, -1.2, -1.1], [1.0, -1.0, 1.2, -1.2, 1.1, -1.1]
     assert standard_error(together, rotation=1) > standard_error(together)
@@ -189,10 +231,11 @@ def test_neighbours_that_go_together_widen_the_interval_and_others_do_not():
 
 def test_spread_between_source_runs():
     assert spread_between_sources([[1.0, 2.0], [1.0, 2.0]]) == 0.0
+    assert spread_between_sources([[1.0, 2.0]]) == 0.0
     assert spread_between_sources([[1.0], [np.e]]) == pytest.approx(np.std([0, 1], ddof=1))
 
 
 @pytest.mark.parametrize("bad", [[], [1.0], [1.0, np.nan], [[1.0, 2.0]]])
 def test_numbers_that_are_none_are_refused(bad):
-    with pytest.raises(ValueError, match="finite numbers"):
+    with pytest.raises(ValueError, match=re.escape(repr(bad))):
         paired_interval(bad)

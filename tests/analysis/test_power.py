@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from uncertlr.analysis.paired import equivalence_p_value
 from uncertlr.analysis.power import equivalence_power, pairs_for_equivalence, upper_standard_deviation
@@ -40,6 +41,14 @@ def test_the_number_of_pairs_is_the_least_that_is_enough(deviation):
     assert pairs == 2 or equivalence_power(pairs - 1, deviation) < 0.8
 
 
+@pytest.mark.parametrize("options", [{"power": 0.95}, {"margin": 0.01}, {"alpha": 0.01}])
+def test_the_least_number_is_of_the_power_margin_and_level_that_are_asked_for(options):
+    pairs, power = pairs_for_equivalence(0.006, **options), options.get("power", 0.8)
+    rest = {name: value for name, value in options.items() if name != "power"}
+    assert equivalence_power(pairs, 0.006, **rest) >= power > equivalence_power(pairs - 1, 0.006, **rest)
+    assert pairs != pairs_for_equivalence(0.006)
+
+
 def test_more_spread_or_a_smaller_margin_needs_more_pairs():
     needed = [pairs_for_equivalence(deviation) for deviation in (0.0, 0.004, 0.008, 0.016)]
     assert needed == sorted(needed)
@@ -53,33 +62,32 @@ def test_the_upper_limit_covers_the_true_deviation_as_often_as_it_says():
     assert covered == pytest.approx(0.8, abs=0.02)
 
 
+@pytest.mark.parametrize("values", [[0.1, 0.3], [0.02, -0.01, 0.05, 0.0]])
+def test_the_upper_limit_is_that_of_the_chi_square_distribution(values):
+    freedom = len(values) - 1
+    limit = np.std(values, ddof=1) * math.sqrt(freedom / stats.chi2.ppf(0.05, freedom))
+    assert upper_standard_deviation(values, confidence=0.95) == pytest.approx(limit)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: equivalence_power(1, 0.1), "pairs=1"),
         (lambda: equivalence_power(10, 0.0), "deviation=0.0"),
         (lambda: equivalence_power(10, math.nan), "deviation=nan"),
+        (lambda: equivalence_power(10, math.inf), "deviation=inf"),
+        (lambda: equivalence_power(10, 0.1, margin=math.inf), "margin=inf"),
+        (lambda: equivalence_power(10, 0.1, margin=0.0), r"margin=0\.0"),
+        (lambda: equivalence_power(10, 0.1, alpha=0.0), "alpha=0.0"),
+        (lambda: pairs_for_equivalence(0.1, power=0.0), "power=0.0"),
         (lambda: equivalence_power(10, 0.1, margin=-1.0), "margin=-1.0"),
         (lambda: equivalence_power(10, 0.1, alpha=0.5), "alpha=0.5"),
         (lambda: pairs_for_equivalence(0.1, power=1.0), "power=1.0"),
         (lambda: pairs_for_equivalence(100.0), "deviation=100.0"),
-        (lambda: upper_standard_deviation([0.1]), "at least 2"),
+        (lambda: upper_standard_deviation([0.1]), r"\[0\.1\]"),
         (lambda: upper_standard_deviation([0.1, math.nan]), "nan"),
     ],
 )
 def test_values_that_make_no_sense_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
-
-
-class Scores:
-    """What the table needs of a study."""
-
-    arms = {
-        "a": dict(enumerate([0.61, 0.62, 0.60])),
-        "b": dict(enumerate([0.60, 0.62, 0.61])),
-        "c": {0: 0.5},
-    }
-
-    def scores(self, arm):
-        return self.arms[arm]

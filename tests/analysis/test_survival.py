@@ -15,6 +15,19 @@ def test_kaplan_meier_by_hand():
     assert (curve.shares <= curve.high).all()
 
 
+def test_the_interval_is_greenwoods_on_the_scale_of_log_minus_log():
+    """Kalbfleisch & Prentice 1980, ch. 1.4; of five runs one has reached the target when the curve stands at 4/5."""
+    curve = share_not_yet_there([2, 3, 4, 4, 6], [True, False, True, True, False])
+    for share, terms, low, high in zip(curve.shares, (1 / 20, 1 / 20 + 2 / 3), curve.low, curve.high, strict=True):
+        deviation = 1.959964 * np.sqrt(terms) / abs(np.log(share))
+        assert (low, high) == pytest.approx((share ** np.exp(deviation), share ** np.exp(-deviation)), rel=1e-5)
+
+
+def test_every_time_needs_its_flag():
+    with pytest.raises(ValueError, match="2 .* 1 "):
+        share_not_yet_there([1.0, 2.0], [True])
+
+
 def test_nobody_arrived_and_all_at_once_have_the_exact_interval():
     """Of n of n Clopper and Pearson's lower end is 0.025 to the power of 1 / n."""
     nobody = share_not_yet_there([6] * 9, [False] * 9)

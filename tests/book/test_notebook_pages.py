@@ -18,7 +18,7 @@ from uncertlr.runs.files import write_json
 from uncertlr.runs.store import read_run
 from uncertlr.training.run import run
 
-sphinx_app = pytest.importorskip("sphinx.application")
+sphinx_app = pytest.importorskip("sphinx.application", reason="Jupyter Book is not installed: see requirements.txt")
 EXTENSION = Path(__file__).resolve().parents[2] / "book" / "_ext"
 PROVENANCE = """# Provenance
 

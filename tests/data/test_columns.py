@@ -90,13 +90,13 @@ def test_what_is_neither_is_named_with_its_type(write_files, kind):
 @pytest.mark.parametrize("kind", ["list", "double", "fixed_size_binary"])
 def test_the_columns_of_a_set_without_images_and_texts_are_named(write_files, kind):
     folder = write_files("set", {"train.parquet": pa.table({"thing": NEITHER[kind], "label": LABELS})})
-    with pytest.raises(DataError, match=r"no column of images or texts.*thing \("):
+    with pytest.raises(DataError, match=r"thing \("):
         load_data(str(folder), label_column="label")
 
 
 def test_a_name_that_two_columns_share_is_reported(write_files):
     table = pa.Table.from_arrays([TEXTS["string"], TEXTS["string"], pa.array(LABELS)], names=["text", "text", "label"])
-    with pytest.raises(DataError, match="two columns"):
+    with pytest.raises(DataError, match="text; text; label"):
         load_data(str(write_files("set", {"train.parquet": table})), label_column="label")
 
 

@@ -37,7 +37,8 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
 
 
 def test_a_missing_folder_is_reported_with_what_there_is():
-    assert "choose cifar10, imdb, digits, toy_reviews, or an existing folder" in refusal("./no/such/folder")
+    message = refusal("./no/such/folder")
+    assert all(name in message for name in ("./no/such/folder", "cifar10", "imdb", "digits", "toy_reviews"))
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -46,7 +47,9 @@ def test_a_set_that_uncertlr_data_lacks(tmp_path, monkeypatch, made):
     if made:
         (folder / "imdb").mkdir(parents=True)
     monkeypatch.setenv("UNCERTLR_DATA", str(folder))
-    assert f"UNCERTLR_DATA={folder} has no 'imdb': expected Parquet files in {folder / 'imdb'}" in refusal("imdb")
+    message = refusal("imdb")
+    assert f"UNCERTLR_DATA={folder}" in message
+    assert str(folder / "imdb") in message
 
 
 def test_a_file_of_uncertlr_data_that_is_not_read_is_named(write_files, monkeypatch):
@@ -58,14 +61,14 @@ def test_a_file_of_uncertlr_data_that_is_not_read_is_named(write_files, monkeypa
 
 def test_a_link_that_leads_nowhere_is_no_unknown_name(tmp_path):
     (tmp_path / "birds").symlink_to(tmp_path / "gone")
-    assert f"link to {tmp_path / 'gone'}" in refusal(tmp_path / "birds")
+    assert str(tmp_path / "gone") in refusal(tmp_path / "birds")
 
 
 def test_no_network_says_so_at_once_and_names_uncertlr_data(no_network):
     message = refusal("cifar10")
-    assert "cifar10 could not be fetched" in message
     assert "Name or service not known" in message
-    assert "set UNCERTLR_DATA to a folder that holds cifar10/" in message
+    assert "cifar10" in message
+    assert "UNCERTLR_DATA" in message
 
 
 def test_offline_mode_says_so_at_once(tmp_path, monkeypatch):
@@ -74,7 +77,7 @@ def test_offline_mode_says_so_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "empty")
     message = refusal("imdb")
     assert "OfflineModeIsEnabled" in message
-    assert "set UNCERTLR_DATA" in message
+    assert "UNCERTLR_DATA" in message
 
 
 def test_the_hub_and_a_folder_give_the_same_set(write_set, text_features, monkeypatch):
@@ -130,12 +133,12 @@ def test_a_column_of_another_kind(write_set, text_features):
 @pytest.mark.parametrize("labels", [[-1, 1], [None, 1], [0.5, 1.0], ["no", "yes"], ["0", "1"]])
 def test_labels_must_be_class_indices(write_set, labels):
     folder = write_set("labels", train={"text": ["a", "b"] * 10, "label": labels * 10})
-    assert "column 'label' must hold a class index of 0 or more in every row" in refusal(folder, label_column="label")
+    assert "'label'" in refusal(folder, label_column="label")
 
 
 def test_one_class_is_too_few(write_set):
     folder = write_set("one", train={"text": ["a", "b"] * 10, "label": [0] * 20})
-    assert "at least two classes" in refusal(folder, label_column="label")
+    assert "'label'" in refusal(folder, label_column="label")
 
 
 def test_missing_texts(write_set, text_features):
@@ -144,14 +147,12 @@ def test_missing_texts(write_set, text_features):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "found"), [([(8, 9)], "found 8 x 9"), ([(8, 8), (6, 6)], "found 6 x 6, 8 x 8"), ([(8, 8), (8, 6)], "8 x 6")]
+    ("sizes", "found"), [([(8, 9)], "8 x 9"), ([(8, 8), (6, 6)], "6 x 6, 8 x 8"), ([(8, 8), (8, 6)], "8 x 6")]
 )
 def test_images_must_be_square_and_of_one_size(write_set, image_features, pictures, sizes, found):
     images = [image for size in sizes for image in pictures(20 // len(sizes), *size)]
     folder = write_set("shapes", image_features, train={"img": images, "label": [0, 1] * 10})
-    message = refusal(folder)
-    assert "images must be square and all of one size" in message
-    assert found in message
+    assert found in refusal(folder)
 
 
 def test_training_and_test_images_must_agree(write_set, image_features, pictures):
@@ -162,12 +163,12 @@ def test_training_and_test_images_must_agree(write_set, image_features, pictures
 @pytest.mark.parametrize("image", [{"bytes": b"no image", "path": None}, None])
 def test_an_image_that_cannot_be_decoded(write_set, image_features, pictures, image):
     folder = write_set("broken", image_features, train={"img": [*pictures(19), image], "label": [0, 1] * 10})
-    assert "row 19: the image is missing or cannot be decoded" in refusal(folder)
+    assert "row 19" in refusal(folder)
 
 
 def test_several_splits_without_train(write_set, text_features):
     folder = write_set("odd", text_features, test=TEXTS, validation=TEXTS)
-    assert "has no split named 'train'; it has" in refusal(folder)
+    assert "'train'" in refusal(folder)
 
 
 def test_too_small_to_hold_out_a_test_set(write_set, text_features):
@@ -184,19 +185,22 @@ def test_decoding_leaves_nothing_in_the_cache_of_datasets(write_set, text_featur
 @pytest.mark.parametrize("only", ["test", "validation"])
 def test_a_folder_without_a_train_file_is_refused(write_set, text_features, only):
     folder = write_set("odd", text_features, **{only: TEXTS})
-    assert f"has no split named 'train'; it has {only}. Name the file to train on" in refusal(folder)
+    message = refusal(folder)
+    assert "'train'" in message
+    assert only in message
+    assert "train.parquet" in message
 
 
 def test_labels_that_skip_a_class_are_refused(write_set):
     texts = TEXTS | {"label": [1, 2] * 10}
     message = refusal(write_set("gap", train=texts, test=texts), label_column="label")
-    assert "labels of column 'label' run from 1 to 2, but class 0 is in no row; number the classes from 0" in message
+    assert all(part in message for part in ("'label'", "1 to 2", "class 0"))
 
 
 def test_for_labels_that_are_names_the_way_to_indices_is_named(write_set):
     texts = TEXTS | {"label": ["bad", "good"] * 10}
     message = refusal(write_set("names", train=texts), label_column="label")
-    assert "turn names into indices first: dataset.class_encode_column('label')" in message
+    assert "dataset.class_encode_column('label')" in message
 
 
 @pytest.mark.parametrize(("others", "words"), [((), "a fifth of train is held out"), (("test",), "by the seed$")])

@@ -97,7 +97,7 @@ def test_dropout_in_the_trunk_falls_back_to_full_passes():
     model.trunk.append(nn.Dropout(0.5))
     prediction = MCDropout(6).estimate(model, torch.randn(5, 1, 8, 8))
     assert (prediction.mutual_information > 0).any()
-    with pytest.raises(ValueError, match="nowhere else"):
+    with pytest.raises(ValueError, match=r"estimate\(inputs\)"):
         MCDropout(6).estimate_from_features(model, torch.randn(5, 16))
 
 
@@ -108,7 +108,7 @@ def test_recurrent_dropout_counts_as_stochastic():
 
 
 def test_no_dropout_is_refused():
-    with pytest.raises(ValueError, match="no active dropout"):
+    with pytest.raises(ValueError, match="dropout"):
         MCDropout().estimate(CNN(8, 1, 10, (4, 8), 16, dropout=0.0), torch.randn(5, 1, 8, 8))
     with pytest.raises(ValueError, match="num_samples=0"):
         MCDropout(0)

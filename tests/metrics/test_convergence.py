@@ -42,6 +42,16 @@ def test_a_diverged_loss_is_never_the_lowest():
     assert time_to_target([nan, nan], [1, 2], 0.5) == Censored(2.0, False)
 
 
+def test_a_loss_that_equals_the_target_has_reached_it():
+    assert time_to_target([0.9, 0.5], [1, 2], 0.5, higher_is_better=False) == Censored(2.0, True)
+
+
+def test_times_may_stand_still():
+    """Two evaluations within the resolution of the clock."""
+    assert time_to_minimum([0.9, 0.4, 0.6], [1.0, 1.0, 2.0]) == Censored(1.0, True)
+    assert time_to_target([0.1, 0.9], [1.0, 1.0], 0.5) == Censored(1.0, True)
+
+
 def test_arrays_serve_as_well_as_lists():
     values, times = np.array([0.9, 0.4, 0.6]), np.array([1.5, 3.0, 4.5])
     assert time_to_minimum(values, times) == Censored(3.0, True)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uncertlr.metrics import debiased_calibration_error
+from uncertlr.metrics import debiased_calibration_error, debiased_error_of_curve
 from uncertlr.metrics.debiased import equal_mass_bins
 
 
@@ -85,6 +85,42 @@ def test_bins_are_ordered_and_equal_values_share_one(values, num_bins):
         assert (bins[one] == bins[other]) or (bins[one] < bins[other]) == (values[one] < values[other])
         if values[one] == values[other]:
             assert bins[one] == bins[other]
+
+
+def test_a_bin_that_ties_leave_empty_counts_for_nothing():
+    """Forty confidences of 0.6 fill two of three bins, and share one; of those of 0.9 as many are right."""
+    predictions = binary([0.6] * 40 + [0.9] * 20, ([True] * 3 + [False] * 2) * 12)
+    noise = 0.6 * 0.4
+    squares = 2 / 3 * (0.0 - noise / 39) + 1 / 3 * (0.3**2 - noise / 19)
+    assert float(debiased_calibration_error(*predictions, 3, "l2")) == pytest.approx(squares**0.5)
+    drawn = np.abs(np.random.default_rng(0).normal(0.0, (noise / 40) ** 0.5, 200_000)).mean()  # of a gap of 0
+    assert float(debiased_calibration_error(*predictions, 3, "l1")) == pytest.approx(0.3 / 3 - 2 / 3 * drawn, abs=1e-3)
+
+
+def curve(counts, confidence, accuracy):
+    return [torch.tensor(each, dtype=torch.float64) for each in (counts, confidence, accuracy)]
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize(("counts", "groups"), [([5, 15, 12, 8], [[0, 1], [2, 3]]), ([4, 0, 9], [[0, 2]])])
+def test_small_bins_of_a_curve_are_joined_to_their_means(norm, counts, groups):
+    confidence, accuracy = [0.75, 0.8, 0.9, 0.95][: len(counts)], [0.4, 0.1, 0.2, 0.3][: len(counts)]
+
+    def mean(values, group):
+        return np.average([values[place] for place in group], weights=[counts[place] for place in group])
+
+    joined = [sum(counts[place] for place in group) for group in groups]
+    means = [[mean(values, group) for group in groups] for values in (confidence, accuracy)]
+    expected = float(debiased_error_of_curve(*curve(joined, *means), norm))
+    assert expected > 0.4
+    assert float(debiased_error_of_curve(*curve(counts, confidence, accuracy), norm)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_twenty_examples_for_each_bin_are_enough_to_leave_a_curve_as_it_is():
+    """Sixty in three bins; the gaps of the first two would cancel if they were joined, and the third is exact."""
+    first, second = 0.3**2 - 0.8 * 0.2 / 4, 0.2**2 - 0.6 * 0.4 / 4
+    error = debiased_error_of_curve(*curve([5, 5, 50], [0.5, 0.6, 1.0], [0.8, 0.4, 1.0]), "l2")
+    assert float(error) == pytest.approx(((first + second) * 5 / 60) ** 0.5)
 
 
 def test_distinct_values_give_equal_counts():

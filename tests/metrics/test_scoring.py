@@ -95,11 +95,11 @@ def test_shapes_that_do_not_fit_are_named(probs, targets):
 
 @pytest.mark.parametrize("function", [accuracy, negative_log_likelihood, brier, precision_recall_f1, scores])
 @pytest.mark.parametrize(
-    ("targets", "message"),
-    [([0, 2], "from 0 to 1, .* got 2"), ([-1, 0], "from 0 to 1, .* got -1"), ([0.0, 1.0], r"got torch.float32.*long")],
+    ("targets", "value"),
+    [([0, 2], "got 2"), ([-1, 0], "got -1"), ([0.0, 1.0], "float32")],
 )
-def test_labels_that_no_column_stands_for_are_refused(function, targets, message):
-    with pytest.raises(ValueError, match=message):
+def test_labels_that_no_column_stands_for_are_refused(function, targets, value):
+    with pytest.raises(ValueError, match=value):
         function(torch.full((2, 2), 0.5), torch.tensor(targets))
 
 

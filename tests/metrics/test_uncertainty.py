@@ -76,7 +76,7 @@ def test_two_members_disagree_by_their_jensen_shannon_divergence():
 @pytest.mark.parametrize("function", [predictive_entropy, expected_entropy, mutual_information])
 @pytest.mark.parametrize("shape", [(), (3,), (4, 3), (0, 4, 3), (2, 2, 4, 3)])
 def test_probabilities_without_a_sample_axis_are_refused(function, shape):
-    with pytest.raises(ValueError, match=rf"\[S, B, C\].* got \[{', '.join(map(str, shape))}\]"):
+    with pytest.raises(ValueError, match=rf"\[{', '.join(map(str, shape))}\]"):
         function(torch.full(shape, 0.5))
 
 

@@ -111,7 +111,7 @@ def test_what_softmax_gives_is_accepted_in_every_precision(dtype, num_classes, s
 
 def test_rows_of_float32_that_miss_1_by_a_hundredth_are_refused():
     for total in (0.99, 1.01):
-        with pytest.raises(ValueError, match=f"sums to {total}"):
+        with pytest.raises(ValueError, match=str(total)):
             categorical_entropy(torch.tensor([0.3, 0.3, total - 0.6]))
 
 
@@ -153,6 +153,16 @@ def test_numpy_arrays_serve_as_well_as_tensors(name, dtype):
     assert flat(WITH_TARGETS[name](probs.numpy()[::-1], array[::-1])) == pytest.approx(
         flat(WITH_TARGETS[name](probs.flip(0), targets.flip(0))), nan_ok=True
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", np.longdouble])
+def test_numpys_precisions_are_torchs_and_wider_ones_are_float64(dtype):
+    array = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]], dtype=dtype)
+    name = np.dtype(dtype).newbyteorder("=").name
+    tensor = torch.from_numpy(array.astype(name if name in ("float16", "float32") else "float64"))
+    given, expected = categorical_entropy(array), categorical_entropy(tensor)
+    assert given.dtype == expected.dtype
+    assert torch.equal(given, expected)
 
 
 @pytest.mark.parametrize("name", WITH_TARGETS)
@@ -200,6 +210,7 @@ def test_probabilities_are_no_curve(function):
 
 
 @pytest.mark.parametrize("change", [{"counts": [-1, 5]}, {"counts": [0, 0]}, {"confidence": [0.4, 90.0]},
+                                    {"confidence": [0.4, 1.5]}, {"accuracy": [-0.5, 0.5]},
                                     {"accuracy": [math.nan, 0.5]}, {"accuracy": [0.5]}])  # fmt: skip
 def test_a_curve_of_no_values_is_refused(change):
     curve = {"counts": [3, 5], "confidence": [0.4, 0.9], "accuracy": [0.5, 0.8]}
@@ -241,7 +252,7 @@ def test_losses_and_probabilities_of_half_precision_are_computed_in_float32(widt
 
 def test_an_uncertainty_without_a_rank_is_refused():
     probs, targets = torch.tensor([[0.9, 0.1], [0.9, 0.1]]), torch.tensor([0, 1])
-    with pytest.raises(ValueError, match="uncertainty holds nan"):
+    with pytest.raises(ValueError, match="uncertainty.*nan"):
         error_auroc(torch.tensor([math.nan, 1.0]), probs, targets)
     assert float(error_auroc(np.array([0.0, math.inf]), probs, targets)) == 1.0
 
@@ -251,5 +262,5 @@ def test_times_that_do_not_rise_are_refused(times):
     for function in (time_to_minimum, lambda values, times: time_to_target(values, times, 0.5)):
         with pytest.raises(ValueError, match=str(times[1])):
             function([0.1, 0.2], times)
-    with pytest.raises(ValueError, match="target is nan"):
+    with pytest.raises(ValueError, match="target.*nan"):
         time_to_target([0.1, 0.2], [1, 2], math.nan)

@@ -42,7 +42,7 @@ def test_a_stretched_curve_keeps_its_ends_and_its_ratios():
     assert stretched(curve, 1) == (1.0,)
     assert stretched((3.0,), 4) == pytest.approx([3.0] * 4)
     for factors, steps in (((), 3), (curve, 0)):
-        with pytest.raises(ValueError, match=f"{len(factors)} factors .* {steps} steps"):
+        with pytest.raises(ValueError, match=f"{len(factors)} .* {steps} "):
             stretched(factors, steps)
 
 

@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,13 @@ def test_a_state_of_another_rule_is_refused(other):
     assert scheduler.state_dict() == before
 
 
+def test_half_of_the_bounds_that_first_states_had_is_no_description():
+    scheduler = UncertaintyLR(optimizer(), Threshold())
+    state = scheduler.state_dict()
+    with pytest.raises(ValueError, match="min_factor"):
+        scheduler.load_state_dict(state | {"rule": {"threshold": 0.5, "min_factor": 0.01}})
+
+
 def test_what_is_inverted_belongs_to_the_state():
     state = UncertaintyLR(optimizer(), Inverted(Threshold(0.5))).state_dict()
     for other in (Threshold(0.5), Inverted(Threshold(0.6)), Inverted(RelativeThreshold())):
@@ -136,7 +144,7 @@ def test_a_state_of_another_number_of_groups_is_refused():
 
 @pytest.mark.parametrize("foreign", [None, [0.1], "state"])
 def test_what_is_no_dict_is_refused_as_a_state(foreign):
-    with pytest.raises(ValueError, match="state of UncertaintyLR"):
+    with pytest.raises(ValueError, match=f"UncertaintyLR.*{re.escape(repr(foreign))}"):
         UncertaintyLR(optimizer(), Threshold()).load_state_dict(foreign)
 
 
@@ -203,8 +211,9 @@ def test_a_rate_set_after_loading_step_0_becomes_the_initial_rate():
         group["lr"] = 0.3
     scheduler.observe(0.9)
     scheduler.optimizer.step()
-    with pytest.warns(UserWarning, match=r"0\.3 .*0\.1|0\.3 .*0\.01"):
+    with pytest.warns(UserWarning, match=r"0\.3 .*0\.1|0\.3 .*0\.01") as caught:
         scheduler.step()
+    assert {each.filename for each in caught} == {__file__}, "they point to the line that calls step()"
     expected = UncertaintyLR(optimizer((0.3, 0.3)), Threshold(), schedule=cosine(10))
     assert scheduler.get_last_lr() == advance(expected, 0.9)
     assert scheduler.base_lrs == [0.3, 0.3]
@@ -216,7 +225,7 @@ def test_a_rate_set_after_loading_step_0_becomes_the_initial_rate():
 
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec", "ignore:.*does not have many workers")
 def test_lightnings_learning_rate_finder_sets_the_initial_rate(tmp_path):
-    lightning = pytest.importorskip("lightning.pytorch")
+    lightning = pytest.importorskip("lightning.pytorch", reason="the lightning extra is not installed")
     from lightning.pytorch.callbacks import LearningRateFinder
 
     class Module(lightning.LightningModule):
@@ -247,7 +256,7 @@ def test_lightnings_learning_rate_finder_sets_the_initial_rate(tmp_path):
         enable_model_summary=False,
         default_root_dir=tmp_path,
     )
-    with pytest.warns(UserWarning, match="initial rate"):
+    with pytest.warns(UserWarning, match=r"0\.001\b"):
         trainer.fit(module, batches)
     assert module.lr != 1e-3, "the finder found another rate"
     assert module.rates == pytest.approx([module.lr, module.lr / 2, module.lr / 4])

@@ -43,6 +43,11 @@ def test_warmup_cosine_is_torchs_two_schedules_in_sequence():
     assert warmup_cosine(STEPS)(STEPS) == 0.0
 
 
+def test_a_short_training_is_warmed_up_in_one_step():
+    """Of four steps 5 % are none; the other three are half a cosine."""
+    assert [warmup_cosine(4)(step) for step in range(5)] == pytest.approx([1.0, 1.0, 0.75, 0.25, 0.0])
+
+
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 @pytest.mark.parametrize("steps", [1, 2, 3, 100])
 def test_factors_stay_between_0_and_1(name, steps):

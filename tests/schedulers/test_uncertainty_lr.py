@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ChainedScheduler, ConstantLR, ExponentialLR, LambdaLR, LinearLR, SequentialLR
 
-from uncertlr.schedulers import Threshold, UncertaintyLR, cosine
+from uncertlr.schedulers import Integral, Threshold, UncertaintyLR, cosine
 
 
 def optimizer(rates=(0.1, 0.01), tensor=False):
@@ -120,6 +120,17 @@ class TestRates:
         assert opt.param_groups[0]["lr"] is rate
         assert float(rate) == pytest.approx(0.25)
 
+    def test_a_rate_on_an_accelerator_is_never_fetched(self):
+        """The device meta stands for one: a value cannot be fetched from it at all."""
+        opt = optimizer((0.5,))
+        opt.param_groups[0]["lr"] = torch.tensor(0.5, device="meta")
+        scheduler = UncertaintyLR(opt, Threshold())
+        for _ in range(3):
+            scheduler.observe(0.9)
+            scheduler.optimizer._opt_called = True  # an optimizer's step would need the value
+            scheduler.step()
+        assert scheduler.factor == 0.125
+
     def test_a_compiled_step_follows_a_tensor_rate_without_compiling_again(self):
         parameter = torch.nn.Parameter(torch.ones(3))
         opt = torch.optim.Adam([parameter], lr=torch.tensor(0.1), capturable=False)
@@ -231,7 +242,7 @@ class TestObservations:
             rates.append(scheduler.get_last_lr()[0])
         assert rates == pytest.approx([0.5, 0.5, 0.55]), "two values, 0.1 and 0.2, make one decision"
 
-    @pytest.mark.parametrize("number", [0.7, 1, 0.0, torch.tensor(0.3)])
+    @pytest.mark.parametrize("number", [0.7, 1, 0.0, False, torch.tensor(0.3)])
     def test_a_number_given_to_step_is_refused_and_nothing_lost(self, number):
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
         scheduler.observe(0.98)
@@ -272,6 +283,14 @@ class TestSeveralProcesses:
         assert advance(busy) == advance(idle) == [0.5]  # mean 0.725, also where nothing was observed
         assert busy.state_dict() == idle.state_dict()
 
+    def test_the_mean_over_all_processes_is_that_of_their_examples(self):
+        scheduler = UncertaintyLR(optimizer((1.0,)), Integral(set_point=0.0, gain=1.0))
+        scheduler.reduce = lambda total, weight: (total + 0.9 * 48, weight + 48)
+        scheduler.observe(0.2, 16)
+        scheduler.optimizer.step()
+        scheduler.step()
+        assert scheduler.factor == pytest.approx(math.exp(-(0.2 * 16 + 0.9 * 48) / 64))
+
     def test_where_no_process_observed_nothing_is_decided(self):
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
         scheduler.reduce = lambda total, weight: (0.0, 0.0)
@@ -294,8 +313,9 @@ class TestWarnings:
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
         for _ in range(99):
             advance(scheduler)
-        with pytest.warns(UserWarning, match="100 steps"):
+        with pytest.warns(UserWarning, match="100 steps") as caught:
             advance(scheduler)
+        assert caught[0].filename == __file__, "it points to the line that calls step()"
         for _ in range(250):
             advance(scheduler)
 
@@ -316,8 +336,9 @@ class TestWarnings:
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
         for _ in range(999):
             scheduler.observe(0.5, 64)
-        with pytest.warns(UserWarning, match="1,000"):
+        with pytest.warns(UserWarning, match="1,000") as caught:
             scheduler.observe(0.5, 64)
+        assert caught[0].filename == __file__, "it points to the line that calls observe()"
         for _ in range(2_000):
             scheduler.observe(0.5, 64)
 
@@ -336,6 +357,16 @@ class TestOtherSchedulers:
         opt.step()
         both.step()
         assert both.get_last_lr() == [0.5]
+
+    @pytest.mark.filterwarnings("ignore:The epoch parameter")
+    def test_the_hand_over_of_torch_before_2_8_discards_it_too(self):
+        """There `SequentialLR` calls ``step(0)``."""
+        scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+        scheduler.observe(0.9)
+        scheduler.optimizer.step()
+        scheduler.step(0)
+        assert (scheduler.queued_mean, scheduler.queued_weight) == (0.0, 0.0)
+        assert advance(scheduler) == [1.0]
 
     def test_a_long_warm_up_in_sequential_lr_is_no_forgotten_step(self):
         opt = optimizer((1.0,))
@@ -428,6 +459,7 @@ class TestOtherSchedulers:
         scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5})
         scheduler.observe(0.9)
         scheduler.optimizer.step()
-        with pytest.raises(RuntimeError, match=r"3 parameter groups.* 2\b"):
-            scheduler.step()
+        for use in (scheduler.step, scheduler.get_lr):
+            with pytest.raises(RuntimeError, match=r"3 parameter groups.* 2\b"):
+                use()
         assert scheduler.queued_mean == 0.9, "nothing is lost"

@@ -37,8 +37,6 @@ def checked_probs(probs: ArrayLike) -> Tensor:
         raise ValueError(f"probs: expected [..., C] with at least one class, got {list(given.shape)}")
     wide = widened(given)
     precision: torch.dtype | None = given.dtype
-    if wide.numel() == 0:
-        return wide
     sums = wide.sum(-1)
     if not _fits(wide, sums, given.dtype):
         precision = next((half for half in HALF if _fits(wide, sums, half) and _holds(half, wide)), None)

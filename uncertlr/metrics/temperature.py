@@ -40,8 +40,6 @@ def fit_temperature(probs: ArrayLike, targets: ArrayLike) -> float:
     low, high = LOWEST, HIGHEST
     if slope(low) <= 0:
         return low
-    if slope(high) >= 0:
-        return high
     while high / low > 1 + 1e-9:
         middle = math.sqrt(low * high)
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
