@@ -41,7 +41,9 @@ def decorate(app: Sphinx, doctree: nodes.document) -> None:
         bold = next((node for node in paragraph.children if node.astext()), None)  # Markdown leaves empty text before it
         if isinstance(bold, nodes.strong) and CAPTION.fullmatch(bold.astext()):
             _caption(paragraph, Path(app.srcdir))
-    glossary, linked = terms(Path(app.srcdir) / "book" / "glossary.md"), set[str]()
+    file = Path(app.srcdir) / "book" / "glossary.md"
+    app.env.note_dependency(str(file))
+    glossary, linked = terms(file), set[str]()
     for emphasis in list(doctree.findall(nodes.emphasis)):
         word = emphasis.astext().lower()
         term = glossary.get(word) or glossary.get(word.removesuffix("s"))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import changes
 import drawings
 import forwards
 import notebook_pages
@@ -25,6 +26,8 @@ from uncertlr.config import parameter_table
 GENERATED = Path("book") / "_generated"
 DATA = GENERATED / "data"
 EXECUTED = Path("book") / "executed"
+MADE_FROM = GENERATED / "made_from.sha256"
+"""Written when drawings, tables and CSV files are made from something else than before."""
 
 
 class Drawing(Figure):
@@ -58,12 +61,13 @@ class Generated(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """What the name stands for, parsed."""
-        self.env.note_reread()
-        name = self.arguments[0]
+        name, project = self.arguments[0], Path(self.env.srcdir)
         if name not in GENERATORS:
             raise self.error(f"nothing generates {name!r}; there are {', '.join(GENERATORS)}")
         container = nodes.container(classes=["generated", name])
-        lines = StringList(list(GENERATORS[name](Path(self.env.srcdir))), source=name)
+        for file in (project / MADE_FROM, *(project / EXECUTED).glob("*.ipynb")):
+            self.env.note_dependency(str(file))
+        lines = StringList(list(GENERATORS[name](project)), source=name)
         self.state.nested_parse(lines, self.content_offset, container)
         return [container]
 
@@ -94,10 +98,15 @@ def substitute(app: Sphinx, config: Config) -> None:
 
 
 def generate(app: Sphinx) -> None:
-    """Make the drawings, and the CSV files of the results, before any page is read."""
+    """Make the drawings, and the CSV files of the results, before any page is read; unless they are there."""
     provenance_page.all_runs.cache_clear()
-    drawings.draw_all(Path(app.srcdir) / GENERATED)
-    provenance_page.write_csv(Path(app.srcdir) / DATA)
+    sources = Path(app.srcdir)
+    made_from, before = changes.generated_from(), sources / MADE_FROM
+    if before.is_file() and before.read_text(encoding="utf-8") == made_from:
+        return
+    drawings.draw_all(sources / GENERATED)
+    provenance_page.write_csv(sources / DATA)
+    before.write_text(made_from, encoding="utf-8")
 
 
 def use_two_processes(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
@@ -125,4 +134,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     notebook_pages.connect(app)
     plain_notebooks.connect(app)
     forwards.connect(app)
+    changes.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

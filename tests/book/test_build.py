@@ -97,7 +97,7 @@ def test_a_site_is_built_again_only_when_something_changed(executions, monkeypat
         (project / "uncertlr" / "new.py").touch,
         page.unlink,
         index.unlink,
-        lambda: monkeypatch.setattr(build.importlib.metadata, "distributions", list),
+        lambda: monkeypatch.setattr("importlib.metadata.distributions", list),
     ):
         change()
         build.build_book()

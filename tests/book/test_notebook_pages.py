@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,7 +93,7 @@ def build(project, **config):
         "myst_enable_extensions": ["deflist"],
         "numfig": True,
         "root_doc": "index",
-        "exclude_patterns": ["out", "notebooks"],
+        "exclude_patterns": ["out", "notebooks", "jupyter_execute"],
         **config,
     }
     with (project.folder / "warnings").open("w+") as warnings:
@@ -202,3 +203,49 @@ def test_pages_say_loudly_that_results_are_stale_and_the_build_warns(project, mo
     assert said.count("it is refused") == 2  # the Parquet file, and the JSON
     monkeypatch.undo()
     archive._inspect.cache_clear()
+
+
+def a_sentence(project):
+    with (project.folder / "book" / "all_results.md").open("a") as page:
+        page.write("\nA sentence more.\n")
+
+
+def a_title_and_a_term(project):
+    (project.folder / "book" / "glossary.md").write_text("# Terms\n\n```{glossary}\nsurprise\n  Spread.\n```\n")
+
+
+def a_page_that_is_gone(project):
+    (project.folder / "book" / "glossary.md").unlink()
+    index = project.folder / "index.md"
+    index.write_text(index.read_text().replace("book/glossary\n", ""))
+
+
+def a_published_run(project):
+    publish([project.arms["local"]], "more")
+
+
+def site(project):
+    pages = (project.folder / "out").rglob("*.html")
+    return {page.relative_to(project.folder).as_posix(): page.read_text(encoding="utf-8") for page in pages}
+
+
+@pytest.mark.parametrize("change", [a_sentence, a_title_and_a_term, a_page_that_is_gone, a_published_run])
+def test_a_build_after_a_change_gives_the_same_site_as_a_new_one(project, change):
+    build(project)
+    before = site(project)
+    change(project)
+    build(project)
+    after = site(project)
+    assert after != before
+    shutil.rmtree(project.folder / "out")
+    build(project)
+    assert after == site(project)
+
+
+def test_only_the_changed_page_is_written_anew(project):
+    build(project)
+    pages = [page for page in (project.folder / "out" / "book").rglob("*.html") if page.stem != "uncertainty"]  # a forward
+    written = {page: page.stat().st_mtime_ns for page in pages}
+    a_sentence(project)
+    build(project)
+    assert [page.stem for page in pages if page.stat().st_mtime_ns != written[page]] == ["all_results"]

@@ -1,7 +1,6 @@
 """Render the book: execute the notebooks with papermill, then build the site with execution off."""
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from uncertlr.book.claims import claimed_pages, claims_by_page, problems
+from uncertlr.book.fingerprint import digest, files_of, installed
 from uncertlr.errors import ClaimError, RunError, StaleResults
 from uncertlr.runs.archive import results_folder
 from uncertlr.runs.files import write_atomically
@@ -79,19 +79,8 @@ def build_book(profile: str = "quick") -> Path:
 def _sources(project: Path, profile: str) -> str:
     """A digest of everything that the site is made from: the project's files and the installed packages."""
     made = {project / "book" / name for name in ("_build", "_generated", "executed")}
-    folders = [*(project / name for name in SITE_SOURCES), results_folder()]
-    files = {path for folder in folders for path in _files(folder) if not made.intersection(path.parents)}
-    packages = sorted(f"{each.name} {each.version}" for each in importlib.metadata.distributions())
-    digest = hashlib.sha256(json.dumps([profile, sys.version, packages]).encode())
-    for path in _sorted(files):
-        digest.update(str(path).encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return [each for each in path.rglob("*") if each.is_file() and "__pycache__" not in each.parts]
+    files = files_of(*(project / name for name in SITE_SOURCES), results_folder())
+    return digest((path for path in files if not made.intersection(path.parents)), profile, installed())
 
 
 def check_claims(project: Path) -> None:
@@ -169,12 +158,12 @@ def zip_site(index: Path) -> Path:
 
 
 def _key(source: Path, parameters: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    made = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     code = [*Path(__file__).parents[1].rglob("*.py"), *(project_folder() / "benchmarks").rglob("*.py")]
     results, sweeps = results_folder().glob("*.*"), (project_folder() / "sweeps").glob("*.yaml")
     for path in [source, *claimed_pages(source), *_sorted(code), *_sorted(results), *_sorted(sweeps)]:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
+        made.update(path.name.encode() + path.read_bytes())
+    return made.hexdigest()
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:
