@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import TypeAdapter, ValidationError
 
 from uncertlr.book.dependence import Dependence
+from uncertlr.book.interrupts import show_in_one_line
 from uncertlr.config import PROFILES, RunConfig, preset, shown_name
 from uncertlr.errors import ConfigError, hint
 from uncertlr.runs.paths import project_folder
@@ -46,7 +47,7 @@ def check_parameters(notebook: str = "", /, **parameters: Any) -> None:
 
     It takes no more than a second, so that a wrong value is told before the first slow import. Where a parameter is changed
     later on, the next cell says so, since the cells above have run with the old value. Figures say in their titles which
-    parameters they depend on that are not at the notebook's defaults.
+    parameters they depend on that are not at the notebook's defaults, and an interrupted cell shows one line.
 
     Args:
         notebook: the name of its file; the defaults are read from there.
@@ -60,6 +61,7 @@ def check_parameters(notebook: str = "", /, **parameters: Any) -> None:
         for line in unknown_parameters(shell.user_ns.get("In", ())):
             print(line)
         _watch(shell, notebook, parameters)
+        show_in_one_line(shell)
     check_values(parameters)
 
 
