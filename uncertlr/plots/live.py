@@ -11,10 +11,11 @@ from uncertlr.plots.curves import curves
 from uncertlr.plots.style import COLOURS, INK, WIDTH
 from uncertlr.plots.titles import LINE
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.schema import Row
 from uncertlr.runs.store import read_metrics, read_trace
-from uncertlr.training.display import in_notebook, is_watched, run_line
+from uncertlr.training.display import in_notebook, is_watched
 from uncertlr.training.progress import Callback
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ class LivePlot(Callback):
             ax.set(xlabel="epoch", ylabel=label, xlim=(0, self._config.epochs))
         axes[1, 0].set_yscale("log")
         self.figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        what = textwrap.fill(run_line(self._config), LINE, break_long_words=False, break_on_hyphens=False)
-        self.figure.suptitle(f"{what}\nepoch {done} of {self._config.epochs}", fontsize="medium")
+        self.figure.suptitle(_title(self._config, done), fontsize="medium")
         self._show()
 
     def _show(self) -> None:
@@ -92,6 +92,12 @@ class LivePlot(Callback):
             self._handle = display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(self.figure)
+
+
+def _title(config: RunConfig, epochs: int) -> str:
+    """The run's name, and below it what sets it apart and how far it is."""
+    settings = listed(differing(config) | {"epochs": f"{epochs}/{config.epochs}"})
+    return f"{config.run_id}\n{textwrap.fill(settings, LINE, break_long_words=False)}"
 
 
 def _scores(ax: "Axes", rows: Sequence[Row], column: str) -> None:

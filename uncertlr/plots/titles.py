@@ -1,13 +1,16 @@
 """The settings that a figure was made with, below its title."""
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINE = 60
 """Characters of a line that fit into a figure's width."""
+
+LOCATIONS: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
+"""Of a panel's titles."""
 
 settings = ""
 """Of the figures that are shown from now on; a notebook sets it before each of its cells."""
@@ -18,7 +21,7 @@ def add_settings(figure: "Figure") -> None:
     if not settings:
         return
     text = textwrap.fill(settings, LINE, break_long_words=False)
-    places = [(ax, loc) for ax in figure.axes for loc in ("left", "center", "right") if ax.get_title(loc)]
+    places = [(ax, loc) for ax in figure.axes for loc in LOCATIONS if ax.get_title(loc)]
     if len(places) == 1 and not figure.get_suptitle():
         ax, loc = places[0]
         ax.set_title(f"{ax.get_title(loc)}\n{text}", loc=loc)
