@@ -5,7 +5,7 @@ READY := .venv/.ready
 PEERS := .venv-bench/.ready
 NEEDED := -r requirements.txt -e '.[dev]'
 
-.PHONY: book site test torture lab lint lock bench clean
+.PHONY: book site test torture lab colab lint lock bench clean
 
 book: $(READY)  ## run the quickstart, render the published runs, build the site
 	$(BIN)/uncertlr book
@@ -21,6 +21,9 @@ torture: $(READY)  ## 200 kills at random moments, each run compared with its re
 
 lab: $(READY)  ## open working copies of the notebooks, in lab/, in JupyterLab; REFRESH=quickstart copies one anew, REFRESH=all all
 	$(BIN)/uncertlr lab $(if $(REFRESH),--refresh $(REFRESH))
+
+colab: $(READY)  ## write colab/, copies that install the package in Colab; needs uncertlr_repository in _config.yml
+	$(BIN)/python -m uncertlr.book.colab
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import first_result
 from benchmarks.costs import __main__ as command
 from benchmarks.costs import clock, limits, peers, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_limit
@@ -132,3 +133,9 @@ def test_a_missing_environment_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "project_folder", lambda: tmp_path)
     with pytest.raises(SystemExit, match="make bench"):
         peers.interpreter()
+
+
+def test_the_first_result_is_the_first_that_is_shown(tmp_path):
+    cells = ["import time\nwhile time.process_time() < 1: pass", "'shown'", f"open({str(tmp_path / 'later')!r}, 'w')"]
+    assert 0.1 < first_result.first_result(cells) < 1.5
+    assert not (tmp_path / "later").exists()

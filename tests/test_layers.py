@@ -62,3 +62,19 @@ def test_a_public_name_loads_its_layer_and_those_below(name, package):
     depth = next(depth for depth, layer in enumerate(LAYERS) if package in layer)
     assert package in loaded
     assert loaded <= set().union(*LAYERS[: depth + 1])
+
+
+@pytest.mark.parametrize(
+    ("work", "unused"),
+    [
+        ("from uncertlr import plots", {"torch", "matplotlib"}),
+        (
+            "from uncertlr import load_config_data, preset; load_config_data(preset('digits'))",
+            {"sklearn", "scipy", "pandas"},
+        ),
+    ],
+)
+def test_a_notebook_does_not_wait_for_what_it_does_not_use(work, unused):
+    code = f"import sys; {work}; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert unused.isdisjoint(result.stdout.split())

@@ -1,5 +1,6 @@
 """What the build adds to the pages of notebooks: links that save and launch them, and a warning where results are stale."""
 
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from docutils import nodes
@@ -9,12 +10,14 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from uncertlr.book.colab import colab_address
 from uncertlr.runs.archive import stale_results
 
 EXECUTED = "book/executed/"
 PROVENANCE = "book/provenance"
 RESULTS = "book/all_results"
 BINDER = "https://mybinder.org"
+BADGE = Path(__file__).with_name("colab.svg")
 HOSTS = {"github.com": "gh", "gitlab.com": "gl"}
 """Where a repository lies, and what Binder calls that place."""
 
@@ -42,6 +45,9 @@ def add_links(app: Sphinx, doctree: nodes.document) -> None:
     links += addnodes.download_reference("", "Download this notebook", refdoc=docname, reftarget=target, refdomain="")
     if address := launch_address(app.config.uncertlr_repository, app.config.uncertlr_branch, name):
         links += [nodes.Text(" · "), nodes.reference("", "Launch it on Binder", refuri=address, internal=False)]
+    if address := colab_address(app.config.uncertlr_repository, app.config.uncertlr_branch, name):
+        badge = BADGE.read_text(encoding="utf-8").strip()
+        links += [nodes.Text(" · "), nodes.raw("", f'<a href="{address}">{badge}</a>', format="html")]
     _after_title(doctree, links)
     page, known = app.builder.get_relative_uri(docname, RESULTS), known_runs()
     for raw in doctree.findall(nodes.raw):

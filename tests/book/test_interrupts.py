@@ -10,6 +10,17 @@ IMPORTS = "from uncertlr import preset, run"
 CONFIG = 'config = preset("digits", "quick", epochs=400, rule="threshold", threshold=0.9, channels=[4, 8], hidden_size=16)'
 TRAIN = "paths = run(config, wait=True)"
 COUNT = "from uncertlr.runs.paths import paths_of\nprint(len(list(paths_of(config).directory.glob('trace-*'))))"
+CHECK = "epochs: int = 5\nfrom uncertlr.book.parameters import check_parameters\ncheck_parameters(epochs=epochs)"
+LOOP = """
+import torch
+model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 2))
+optimizer = torch.optim.Adam(model.parameters())
+while True:
+    optimizer.zero_grad()
+    model(torch.randn(8, 4)).sum().backward()
+    optimizer.step()
+    print("step")
+"""
 SLOW = """
 import time
 import uncertlr.training.run as training
@@ -85,3 +96,19 @@ def test_an_interrupt_before_training_is_one_line_too(kernel):
     _, traceback = answers(client, TRAIN, lambda printed: manager.interrupt_kernel())
     (line,) = traceback
     assert "while loading data" in line
+
+
+@pytest.mark.slow
+def test_an_interrupt_of_a_loop_by_hand_is_one_line(kernel):
+    manager, client = kernel
+    assert answers(client, CHECK) == ("", [])
+    sent = []
+
+    def interrupt(printed):
+        if not sent:
+            sent.append(printed)
+            manager.interrupt_kernel()
+
+    _, traceback = answers(client, LOOP, interrupt)
+    assert len(traceback) == 1
+    assert answers(client, "print(len(list(model.parameters())))") == ("4\n", [])

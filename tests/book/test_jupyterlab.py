@@ -117,7 +117,7 @@ def test_all_cells_run_and_all_is_shown(name, server, tab):
     failed, pictures = shown(cells)
     assert failed == []
     assert all(cell["count"] for cell in cells)
-    assert pictures == sum("plots.show(" in cell["source"] for cell in cells)
+    assert pictures == sum(len(re.findall(r"plots\.(show|LivePlot)\(", cell["source"])) for cell in cells)
     printed = "".join("".join(output.get("text", "")) for cell in cells for output in cell["outputs"])
     assert "IProgress" not in printed
     sizes = tab.evaluate(PICTURES)

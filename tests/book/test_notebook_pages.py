@@ -115,6 +115,7 @@ def test_the_page_saves_its_notebook_and_leads_to_its_runs(project):
     out = project.folder / "out" / "book"
     assert (out / "executed" / saved).resolve().read_bytes() == (project.folder / "notebooks" / "one.ipynb").read_bytes()
     assert "binder" not in page
+    assert "colab" not in page
     for arm in project.arms.values():
         name = arm.config.run_id
         assert f'<a href="../all_results.html#{name}"><code class="run">{name}</code></a>' in page
@@ -171,6 +172,10 @@ def test_provenance_names_figures_files_machines_and_saves_csv(project):
 def test_a_launch_link_only_where_a_repository_is_configured(project):
     page, *_ = build(project, uncertlr_repository="https://github.com/someone/uncertlr", uncertlr_branch="main")
     assert 'href="https://mybinder.org/v2/gh/someone/uncertlr/main?urlpath=lab/tree/notebooks/one.ipynb"' in page
+    assert re.search(
+        r'<a href="https://colab.research.google.com/github/someone/uncertlr/blob/main/colab/one.ipynb"><svg[^>]*Colab', page
+    )
+    assert not re.search(r'<img[^>]*src="http', page)
 
 
 @pytest.mark.parametrize(

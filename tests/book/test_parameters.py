@@ -10,7 +10,7 @@ import nbformat
 import papermill
 import pytest
 
-from uncertlr.book.parameters import check_parameters, check_values
+from uncertlr.book.parameters import check_parameters, check_values, default_parameters
 from uncertlr.errors import ConfigError
 from uncertlr.runs.paths import project_folder
 
@@ -113,3 +113,11 @@ def test_a_changed_parameter_is_said_below_the_next_cell_and_checked(tmp_path):
     assert texts[3] == "same\n"
     assert "epochs=0" in texts[4]
     assert "epochs=7" in texts[5]  # no cell has run with the wrong value
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_check_knows_its_notebook(name):
+    parameters, check = start(name)
+    assert default_parameters(name) == values_of(parameters)
+    (call,) = [node for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Call)]
+    assert [each.value for each in call.args] == [name]

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
-import sklearn.datasets
 import torch
 
 from uncertlr.cli import main
@@ -28,7 +27,7 @@ from uncertlr.training import objective, step
 from uncertlr.training.build import build, load_config_data
 
 NOBODY = 65534
-PRELOADED = (pyarrow.parquet, sklearn.datasets)  # else every child would import them anew
+PRELOADED = (pyarrow.parquet,)  # else every child would import it anew
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.warm"])
 

@@ -6,6 +6,7 @@ import pytest
 from uncertlr import preset
 from uncertlr.errors import Interrupted
 from uncertlr.plots import LivePlot
+from uncertlr.plots import live as live_plots
 from uncertlr.plots.live import POINTS, _thinned
 from uncertlr.training.progress import Callback
 from uncertlr.training.run import run
@@ -35,6 +36,14 @@ def test_what_is_drawn_is_the_same_trained_resumed_or_loaded():
         np.testing.assert_allclose(points, drawn(resumed)[panel], err_msg=panel)
     assert drawn(loaded)["uncertainty"][-1, 0] == pytest.approx(3)
     assert drawn(loaded)["learning rate"][0, 1] == TINY.learning_rate
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_it_draws_only_where_somebody_watches(watched, monkeypatch):
+    monkeypatch.setattr(live_plots, "in_notebook", lambda: True)
+    monkeypatch.setattr(live_plots, "is_watched", lambda: watched)
+    run(TINY, callbacks=[live := LivePlot()])
+    assert (live.figure is not None) == watched
 
 
 def test_a_long_line_is_thinned_without_changing_its_mean():

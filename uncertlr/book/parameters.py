@@ -1,6 +1,7 @@
 """The parameters of a notebook, checked before anything slow is imported."""
 
 import ast
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -8,6 +9,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import TypeAdapter, ValidationError
 
+from uncertlr.book.dependence import Dependence
+from uncertlr.book.interrupts import show_in_one_line
 from uncertlr.config import PROFILES, RunConfig, preset, shown_name
 from uncertlr.errors import ConfigError, hint
 from uncertlr.runs.paths import project_folder
@@ -39,13 +42,15 @@ INJECTED = "# Parameters\n"
 """How the cell begins that papermill puts below the parameters."""
 
 
-def check_parameters(**parameters: Any) -> None:
+def check_parameters(notebook: str = "", /, **parameters: Any) -> None:
     """Refuse a parameter of a notebook that makes no sense; warn of one that papermill has added in vain.
 
-    It takes no more than a second, so that a wrong value is refused before the first slow import. Where a parameter is
-    changed later on, the next cell says so, since the cells above have run with the old value.
+    It takes no more than a second, so that a wrong value is refused before the first slow import. Where a parameter is changed
+    later on, the next cell says so, since the cells above have run with the old value. Figures say in their titles which
+    parameters they depend on that are not at the notebook's defaults, and an interrupted cell shows one line.
 
     Args:
+        notebook: the name of its file; the defaults are read from there.
         parameters: all of the notebook.
 
     Raises:
@@ -55,7 +60,8 @@ def check_parameters(**parameters: Any) -> None:
     if shell is not None:
         for line in unknown_parameters(shell.user_ns.get("In", ())):
             print(line)
-        _watch(shell, parameters)
+        _watch(shell, notebook, parameters)
+        show_in_one_line(shell)
     check_values(parameters)
 
 
@@ -137,7 +143,37 @@ class _Watch:
         print(f"changed; the cells that have run so far used {before}: run all cells to see all with the new value")
 
 
-def _watch(shell: Any, parameters: Mapping[str, Any]) -> None:
-    for before in [each for each in shell.events.callbacks["post_run_cell"] if isinstance(each, _Watch)]:
-        shell.events.unregister("post_run_cell", before)
-    shell.events.register("post_run_cell", _Watch(shell.user_ns, parameters))
+class _Titles:
+    """Sets, before each cell, which settings the titles of its figures carry."""
+
+    def __init__(self, names: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+        self.names, self.dependence = names, Dependence(defaults)
+
+    def __call__(self, info: Any) -> None:
+        now = {name: self.names.get(name, default) for name, default in self.dependence.defaults.items()}
+        settings = self.dependence.cell(info.raw_cell, now)
+        if settings or "uncertlr.plots.titles" in sys.modules:  # else no cell has needed what takes long to import
+            from uncertlr.plots import titles
+
+            titles.settings = settings
+
+
+def default_parameters(notebook: str) -> dict[str, Any]:
+    """The parameters of one of the project's notebooks, as its file has them; none if there is no such file."""
+    path = project_folder() / "notebooks" / f"{notebook}.ipynb"
+    if not path.is_file():
+        return {}
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    (source,) = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    return {name: ast.literal_eval(value) for name, value in _assigned(source).items()}
+
+
+def _watch(shell: Any, notebook: str, parameters: Mapping[str, Any]) -> None:
+    watchers = {
+        "pre_run_cell": _Titles(shell.user_ns, default_parameters(notebook)),
+        "post_run_cell": _Watch(shell.user_ns, parameters),
+    }
+    for event, watcher in watchers.items():
+        for before in [each for each in shell.events.callbacks[event] if isinstance(each, type(watcher))]:
+            shell.events.unregister(event, before)
+        shell.events.register(event, watcher)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from uncertlr.plots import titles
 from uncertlr.runs.store import Run
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class FigureData:
 def show(name: str, runs: Iterable[Run | str] = (), table: pd.DataFrame | None = None) -> FigureData:
     """Show the current figure; as a cell's last value, also a line with its runs and a link that saves its numbers.
 
+    In a notebook whose parameters were changed, the title says which of them the figure depends on.
+
     Args:
         name: of the figure, such as ``"entropy-coin"``; the CSV file is called so.
         runs: the runs that it is drawn from, or their names.
@@ -59,6 +62,7 @@ def show(name: str, runs: Iterable[Run | str] = (), table: pd.DataFrame | None =
     from matplotlib import pyplot
 
     table = figure_table(pyplot.gcf()) if table is None else table
+    titles.add_settings(pyplot.gcf())
     pyplot.show()
     names = [run if isinstance(run, str) else run.config.run_id for run in runs]
     return FigureData(name, table, tuple(dict.fromkeys(names)))

@@ -1,6 +1,6 @@
 """A run watched in a notebook while it trains: loss, accuracy, learning rate and uncertainty."""
 
-import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +9,13 @@ import numpy as np
 from uncertlr.config import RunConfig
 from uncertlr.plots.curves import curves
 from uncertlr.plots.style import COLOURS, INK, WIDTH
+from uncertlr.plots.titles import LINE
 from uncertlr.runs.files import Arrays
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.schema import Row
 from uncertlr.runs.store import read_metrics, read_trace
+from uncertlr.training.display import in_notebook, is_watched
 from uncertlr.training.progress import Callback
 
 if TYPE_CHECKING:
@@ -26,8 +29,8 @@ POINTS = 200
 class LivePlot(Callback):
     """Draws a run after each epoch, in place of the last drawing; the final one stays in the notebook as a figure.
 
-    Pass it as ``run(config, callbacks=[LivePlot()])``. A run that was finished before is drawn once. Outside a notebook
-    nothing is shown.
+    Pass it as ``run(config, callbacks=[LivePlot()])``. A run that was finished before is drawn once. Where nobody watches,
+    as when papermill executes a notebook, nothing is drawn; outside notebooks nothing is shown.
 
     Attributes:
         figure: the last drawing; None before there is one.
@@ -61,6 +64,8 @@ class LivePlot(Callback):
             self._draw()
 
     def _draw(self) -> None:
+        if in_notebook() and not is_watched():
+            return
         from matplotlib import pyplot  # in a notebook it also lets figures be displayed
 
         self.figure, axes = pyplot.subplots(2, 2, figsize=(WIDTH, 4.4), sharex=True, layout="constrained")
@@ -75,12 +80,11 @@ class LivePlot(Callback):
             ax.set(xlabel="epoch", ylabel=label, xlim=(0, self._config.epochs))
         axes[1, 0].set_yscale("log")
         self.figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        self.figure.suptitle(f"{self._config.run_id}, epoch {done} of {self._config.epochs}", fontsize="medium")
+        self.figure.suptitle(_title(self._config, done), fontsize="medium")
         self._show()
 
     def _show(self) -> None:
-        shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-        if getattr(shell, "kernel", None) is None:
+        if not in_notebook():
             return
         from IPython.display import display
 
@@ -88,6 +92,12 @@ class LivePlot(Callback):
             self._handle = display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(self.figure)
+
+
+def _title(config: RunConfig, epochs: int) -> str:
+    """The run's name, and below it what sets it apart and how far it is."""
+    settings = listed(differing(config) | {"epochs": f"{epochs}/{config.epochs}"})
+    return f"{config.run_id}\n{textwrap.fill(settings, LINE, break_long_words=False)}"
 
 
 def _scores(ax: "Axes", rows: Sequence[Row], column: str) -> None:

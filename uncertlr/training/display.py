@@ -148,13 +148,24 @@ class Bar(Callback):
         print(line, file=sys.stdout if self.notebook else sys.stderr, flush=True)
 
 
-def shows_widgets() -> bool:
-    """Whether this code was started from a cell of a front end that shows widgets; papermill's cells carry no id."""
+def _kernel() -> Any:
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None or importlib.util.find_spec("ipywidgets") is None:
-        return False
-    return "google.colab" in sys.modules or "cellId" in kernel.get_parent("shell").get("metadata", {})
+    return getattr(shell, "kernel", None)
+
+
+def in_notebook() -> bool:
+    """Whether this code runs in a notebook's kernel."""
+    return _kernel() is not None
+
+
+def is_watched() -> bool:
+    """Whether this code was started from a cell of a front end; papermill's cells carry no id."""
+    return in_notebook() and ("google.colab" in sys.modules or "cellId" in _kernel().get_parent("shell").get("metadata", {}))
+
+
+def shows_widgets() -> bool:
+    """Whether this code was started from a cell of a front end that shows widgets."""
+    return is_watched() and importlib.util.find_spec("ipywidgets") is not None
 
 
 def bar() -> Bar | None:

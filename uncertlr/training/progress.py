@@ -5,15 +5,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from uncertlr.config import RunConfig, shown_name
 from uncertlr.runs.files import Arrays
 from uncertlr.runs.paths import RunPaths
 from uncertlr.runs.progress import Progress, write_progress
 from uncertlr.runs.schema import Row
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 INTERVAL = 0.5
 """Seconds between two reports of steps: reading the loss waits for the device."""
@@ -101,7 +102,7 @@ class Reporter:
                 left=self._finishing(step) if self.trained else self._left(self.state.epoch, 0, 0),
             )
 
-    def step(self, epoch: int, step: int, steps: int, loss: Tensor) -> None:
+    def step(self, epoch: int, step: int, steps: int, loss: "Tensor") -> None:
         """A step of training is done, the one after `step` others of its epoch; `loss` is 0-dim, on any device."""
         if self.callbacks and self._due():
             left = self._left(epoch - 1, step + 1, steps)

@@ -20,6 +20,9 @@ class InteractiveFigure:
     def __init__(self, script: str, data: dict[str, Any], label: str, static: str) -> None:
         self.script, self.data, self.label, self.static = script, data, label, static
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.script!r})"  # the same whenever a notebook is run
+
     def _repr_html_(self) -> str:
         folder = files("uncertlr.book.interactive")
         names = ("elements.js", f"{self.script}.js", "style.css")

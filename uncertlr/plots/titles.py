@@ -1,0 +1,29 @@
+"""The settings that a figure was made with, below its title."""
+
+import textwrap
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LINE = 60
+"""Characters of a line that fit into a figure's width."""
+
+LOCATIONS: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
+"""Of a panel's titles."""
+
+settings = ""
+"""Of the figures that are shown from now on; a notebook sets it before each of its cells."""
+
+
+def add_settings(figure: "Figure") -> None:
+    """Write the settings below a figure's title, or above its panels where several have one."""
+    if not settings:
+        return
+    text = textwrap.fill(settings, LINE, break_long_words=False)
+    places = [(ax, loc) for ax in figure.axes for loc in LOCATIONS if ax.get_title(loc)]
+    if len(places) == 1 and not figure.get_suptitle():
+        ax, loc = places[0]
+        ax.set_title(f"{ax.get_title(loc)}\n{text}", loc=loc)
+    else:
+        figure.suptitle("\n".join(filter(None, [figure.get_suptitle(), text])), fontsize="medium")
