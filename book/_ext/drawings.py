@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
+from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -38,9 +40,15 @@ def front_accuracies(ax: Axes, palette: Palette) -> None:
     accuracies_panel(ax, list(front_page_methods(palette.advance).values()))
 
 
+def growth(ax: Axes, palette: Palette, name: str) -> None:
+    """How a time grows with what there is more of."""
+    draw_growth(ax, palette.advance, name)
+
+
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
     "front-rates": (front_rates, (3.9, 4.3)),
     "front-accuracies": (front_accuracies, (3.9, 4.3)),
+    **{name: (partial(growth, name=name), (7.0, 2.9)) for name in CURVES},
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""
 

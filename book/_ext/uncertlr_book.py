@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import benchmark_page
 import drawings
 import forwards
 import notebook_pages
@@ -75,6 +76,9 @@ GENERATORS: dict[str, Callable[[Path], Iterable[str]]] = {
     "studies": lambda project: provenance_page.studies_markdown(),
     "all-runs": lambda project: result_tables.all_runs_markdown(project, EXECUTED, DATA),
     "all-comparisons": lambda project: result_tables.all_comparisons_markdown(project, DATA),
+    "benchmark-targets": lambda project: benchmark_page.targets_markdown(),
+    "benchmark-times": lambda project: benchmark_page.times_markdown(),
+    "benchmark-circumstances": lambda project: benchmark_page.circumstances_markdown(),
     "datatables": lambda project: result_tables.datatables_markdown(),
 }
 
