@@ -31,7 +31,7 @@ WORKERS = 2
 
 
 def measure(effort: Effort) -> dict[str, Any]:
-    """Three curves: milliseconds by classes, on the processor; seconds by stored runs and by runs of a sweep, on the wall."""
+    """Three curves: milliseconds by classes (processor); seconds by stored runs, and by runs of a sweep (wall)."""
     subjects.settle()
     published = os.environ.get("UNCERTLR_RESULTS")
     with tempfile.TemporaryDirectory() as folder:
