@@ -17,7 +17,7 @@ from uncertlr.runs.archive import load_study, results_folder
 from uncertlr.runs.index import list_runs
 
 FILE, FILE_OF_WHOLE_EPOCHS = "costs.json", "costs_whole_epochs.json"
-GROUPS = ("step", "epoch", "signal", "trainers", "bootstrap", "evaluation", "growth", "startup", "book")
+GROUPS = ("step", "epoch", "signal", "trainers", "bootstrap", "evaluation", "growth", "scaling", "startup", "book")
 """What is measured together; ``make bench GROUPS="step book"`` measures these anew."""
 CLOCKS = ("processor", "wall")
 EPOCHS, STEPS = 50, 50 * math.ceil(45_000 / 64)

@@ -10,12 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import first_result
 from benchmarks.costs import __main__ as command
-from benchmarks.costs import clock, limits, peers, signal, subjects, trainers
+from benchmarks.costs import clock, limits, peers, scaling, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_limit
 from benchmarks.tables import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.config import preset
 from uncertlr.data import Split, train_batches
 from uncertlr.models import CNN, LSTMClassifier
+from uncertlr.runs.index import list_runs
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import train_epoch
 
@@ -139,3 +140,20 @@ def test_the_first_result_is_the_first_that_is_shown(tmp_path):
     cells = ["import time\nwhile time.process_time() < 1: pass", "'shown'", f"open({str(tmp_path / 'later')!r}, 'w')"]
     assert 0.1 < first_result.first_result(cells) < 1.5
     assert not (tmp_path / "later").exists()
+
+
+def test_a_closed_form_that_is_refused_has_no_time():
+    found = scaling._at_classes(clock.Effort(0.01), 5_000)
+    assert found["closed form"] is None
+    assert found["masks for each example"] > 0
+    assert found["training step"] > 0
+
+
+def test_the_runs_that_are_listed_are_as_many_as_the_curve_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling, "STORED_RUNS", [1, 3])
+    monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / "none"))
+    listed = []
+    monkeypatch.setattr(scaling, "list_runs", lambda root: listed.append(list_runs(root)))
+    scaling._stored_runs(clock.Effort(0.01), tmp_path)
+    assert [len(table) for table in listed] == [1, 1, 3, 3]  # the first of each is the warm-up
+    assert set(listed[-1]["status"]) == {"completed"}

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
+from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -65,10 +67,16 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
     ax.grid(visible=False)
 
 
+def growth(ax: Axes, palette: Palette, name: str) -> None:
+    """How a time grows with what there is more of."""
+    draw_growth(ax, palette.advance, name)
+
+
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
     "front-rates": (front_rates, (3.9, 4.3)),
     "front-accuracies": (front_accuracies, (3.9, 4.3)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
+    **{name: (partial(growth, name=name), (7.0, 2.9)) for name in CURVES},
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""
 

@@ -140,7 +140,7 @@ def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str
     )
     rows = _columns(table, RUN_COLUMNS)
     write_if_changed(project / data / "all-runs.csv", csv_of(rows))
-    yield from _raw(ResultTable("all-runs", "All runs", rows, tuple(table["run_id"])).markup())
+    yield from raw_html(ResultTable("all-runs", "All runs", rows, tuple(table["run_id"])).markup())
 
 
 def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
@@ -152,7 +152,7 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
     """
     rows = _columns(_each_comparison_once(), COMPARISON_COLUMNS)
     write_if_changed(project / data / "all-comparisons.csv", csv_of(rows))
-    yield from _raw(ResultTable("all-comparisons", "All comparisons", rows).markup())
+    yield from raw_html(ResultTable("all-comparisons", "All comparisons", rows).markup())
 
 
 def outcomes_markdown() -> Iterator[str]:
@@ -187,7 +187,7 @@ def datatables_markdown() -> Iterator[str]:
     code = script.read_text(encoding="utf-8")
     if "</script" in code or "</style" in style:
         raise ValueError(f"{script} cannot stand in a page: it holds an end tag")
-    yield from _raw(
+    yield from raw_html(
         [
             f"<style>{style}</style>",
             f'<script type="text/plain" id="datatables">{code}</script>',
@@ -200,7 +200,8 @@ def _columns(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     return table[list(columns.values())].set_axis(list(columns), axis="columns")
 
 
-def _raw(lines: Iterator[str] | list[str]) -> Iterator[str]:
+def raw_html(lines: Iterator[str] | list[str]) -> Iterator[str]:
+    """Lines of HTML as a directive that passes them through."""
     yield "````{raw} html"
     for line in lines:
         yield from line.splitlines()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import benchmark_page
 import changes
 import drawings
 import forwards
@@ -80,6 +81,9 @@ GENERATORS: dict[str, Callable[[Path], Iterable[str]]] = {
     "all-runs": lambda project: result_tables.all_runs_markdown(project, EXECUTED, DATA),
     "all-comparisons": lambda project: result_tables.all_comparisons_markdown(project, DATA),
     "outcomes": lambda project: result_tables.outcomes_markdown(),
+    "benchmark-targets": lambda project: benchmark_page.targets_markdown(),
+    "benchmark-times": lambda project: benchmark_page.times_markdown(),
+    "benchmark-circumstances": lambda project: benchmark_page.circumstances_markdown(),
     "datatables": lambda project: result_tables.datatables_markdown(),
 }
 

@@ -46,4 +46,4 @@ def _arms() -> dict[str, str]:
 
 def _identity(config: RunConfig) -> str:
     """What the runs of a method share: all but the seed. A replay's source runs go with its seed, so it shares nothing."""
-    return config.run_id if config.donors else config.replace(seed=0).run_id
+    return config.run_id if config.donors else config.model_copy(update={"seed": 0}).run_id

@@ -296,24 +296,35 @@ def _setting(name: str, value: object) -> object:
         ) from None
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a name given twice; what a merge key (``<<``) brings may be given anew."""
+_LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)  # before merge keys are resolved
-        seen = set()
-        for key, _ in node.value:
+
+def _refuse_repeated_names(root: yaml.Node | None) -> None:
+    """Refuse a name that is given twice, before merge keys are resolved: what ``<<`` brings may be given anew."""
+    waiting, visited = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in visited:  # an alias may lead back to its own anchor
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        names = set()
+        for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a name must be text", key.start_mark)
-            if key.value in seen:
+            if key.value in names:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
-            seen.add(key.value)
-        return node
+            names.add(key.value)
+            waiting.append(value)
 
 
 def _load(path: Path) -> dict[Any, Any]:
     try:
-        given = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = path.read_text(encoding="utf-8")
+        _refuse_repeated_names(yaml.compose(text, _LOADER))
+        given = yaml.load(text, _LOADER)
     except OSError as error:
         raise ConfigError(f"cannot read the sweep {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

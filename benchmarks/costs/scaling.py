@@ -1,0 +1,134 @@
+"""How times grow with what users have more of than the report: classes, stored runs, runs in a sweep."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.costs import subjects
+from benchmarks.costs.clock import Effort, describe, in_turn
+from uncertlr.config import RunConfig, preset
+from uncertlr.errors import UncertlrError
+from uncertlr.estimators import AnalyticDropout, MCDropout
+from uncertlr.models import CNN
+from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import RunPaths
+from uncertlr.schedulers import read_signal
+from uncertlr.sweep import Job, run_sweep
+from uncertlr.training.run import run
+
+CLASSES = [10, 30, 100, 300, 1_000, 3_000, 10_000, 20_000]
+STORED_RUNS = [100, 300, 1_000, 3_000, 10_000]
+RUNS_OF_A_SWEEP = [10, 100, 1_000]
+WORKERS = 2
+
+
+def measure(effort: Effort) -> dict[str, Any]:
+    """Three curves: milliseconds by classes (processor); seconds by stored runs, and by runs of a sweep (wall)."""
+    subjects.settle()
+    published = os.environ.get("UNCERTLR_RESULTS")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["UNCERTLR_RESULTS"] = str(Path(folder, "none"))  # the runs that are listed are those made here
+        try:
+            stored = _stored_runs(effort, Path(folder, "stored"))
+            sweeps = _sweeps(Path(folder, "sweeps"))
+        finally:
+            os.environ.pop("UNCERTLR_RESULTS") if published is None else os.environ.update(UNCERTLR_RESULTS=published)
+    curves = {"classes": _classes(effort), "stored runs": stored, "runs of a sweep": sweeps}
+    return {"rows": [], "times": {}, "curves": curves}
+
+
+def _classes(effort: Effort) -> dict[str, Any]:
+    """An estimate in the training step, and the step; None where the estimator refuses so many classes."""
+    lines: dict[str, list[float | None]] = {}
+    for num_classes in CLASSES:
+        for name, milliseconds in _at_classes(effort, num_classes).items():
+            lines.setdefault(name, []).append(milliseconds)
+    return {"x": CLASSES, "milliseconds": lines, "clock": "processor"}
+
+
+def _at_classes(effort: Effort, num_classes: int) -> dict[str, float | None]:
+    model = CNN(32, 3, num_classes).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    inputs = torch.randn(subjects.BATCH, 3, 32, 32).to(memory_format=torch.channels_last)
+    targets = torch.randint(num_classes, (subjects.BATCH,))
+    stream = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        features = model.eval().features(inputs)
+
+    def step() -> None:
+        loss = nn.functional.cross_entropy(model.train()(inputs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def estimate(estimator: Any) -> Callable[[], object]:
+        return lambda: float(
+            read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
+        )
+
+    estimators = {
+        "masks for each example": estimate(MCDropout(subjects.SAMPLES)),
+        "closed form": estimate(AnalyticDropout(subjects.SAMPLES)),
+    }
+    tasks = {name: task for name, task in estimators.items() if _possible(task)} | {"training step": step}
+    laps = in_turn(tasks, effort.rounds(5), warm_up=1)
+    seconds = {name: describe(each)["processor"]["seconds"] for name, each in laps.items()}
+    return {name: 1_000 * seconds[name] if name in seconds else None for name in (*estimators, "training step")}
+
+
+def _possible(task: Callable[[], object]) -> bool:
+    try:
+        task()
+    except (ValueError, UncertlrError):
+        return False
+    return True
+
+
+def _stored_runs(effort: Effort, root: Path) -> dict[str, Any]:
+    """The table of all runs in a folder."""
+    run(first := _short(root, 0))
+    source = RunPaths(root, first.run_id)
+    content = json.loads(source.config.read_text())
+    seconds, made = [], 1
+    for count in STORED_RUNS:
+        for seed in range(made, count):
+            copy = RunPaths(root, first.replace(seed=seed).run_id)
+            copy.directory.mkdir()
+            for path in (source.record, source.summary):
+                shutil.copy(path, copy.directory / path.name)
+            copy.config.write_text(json.dumps({**content, "seed": seed}))
+        made = count
+        laps = in_turn({"list": lambda: list_runs(root)}, effort.rounds(3), warm_up=1)["list"]
+        seconds.append(describe(laps)["wall"]["seconds"])
+    return {"x": STORED_RUNS, "seconds": {"table of all runs": seconds}, "clock": "wall"}
+
+
+def _sweeps(root: Path) -> dict[str, Any]:
+    """A sweep of short runs, once, and the same with nothing left to do."""
+    seconds: dict[str, list[float]] = {"a run alone, times the number of runs": [], "sweep": [], "nothing left to do": []}
+    for count in RUNS_OF_A_SWEEP:
+        jobs = [Job("constant", _short(root / str(count), seed)) for seed in range(count)]
+        for name in ("sweep", "nothing left to do"):
+            began = time.perf_counter()
+            outcomes = run_sweep(jobs, workers=WORKERS)
+            seconds[name].append(time.perf_counter() - began)
+            if failed := [outcome.error for outcome in outcomes if outcome.error]:
+                raise RuntimeError(failed[0])
+        began = time.perf_counter()
+        run(_short(root / str(count), count))
+        seconds["a run alone, times the number of runs"].append(count * (time.perf_counter() - began))
+    return {"x": RUNS_OF_A_SWEEP, "seconds": seconds, "clock": "wall", "workers": WORKERS}
+
+
+def _short(root: Path, seed: int) -> RunConfig:
+    """A run of a tenth of a second."""
+    size = {"epochs": 1, "train_examples": 200, "test_examples": 200}
+    return preset("digits", **size, seed=seed, root=str(root), progress="quiet", device="cpu")
