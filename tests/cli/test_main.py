@@ -51,10 +51,10 @@ def test_every_field_is_a_flag_with_its_help(capsys):
             assert f"[default: {shown}]" in text or not shown
 
 
-@pytest.mark.parametrize("name", ["proportional", "flip", "donors"])
+@pytest.mark.parametrize("name", ["proportional", "--flip", "--no-flip", "--donors"])
 def test_help_has_no_name_that_is_only_stored(name, capsys):
     assert main(["run", "--help"]) == 0
-    assert name not in re.findall(r"[a-z_]+", capsys.readouterr().out)
+    assert name not in re.findall(r"[a-z_-]+", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,9 @@ def test_how_a_value_may_be_written(flags, changes, monkeypatch):
         (["sweep", "grid.yaml", "--worker", "2"], ["--worker'", "--workers'"]),
         (["sweep", "grid.yaml", "--workers", "1.5"], ["--workers", "1.5"]),
         (["tune", "grid.yaml", "--seeds", "1", "2.5"], ["--seeds", "2.5"]),
-        (["sweeps", "grid.yaml"], ["sweeps", '"sweep"']),
+        (["sweeps", "grid.yaml"], ["'sweeps'", "'sweep'"]),
+        (["results", "ad"], ["'ad'", "'add'"]),
+        (["nonsense"], ["'nonsense'", "run", "sweep"]),
         (["runs", "--epochs", "3"], ["--epochs'", "uncertlr run"]),
         (["results"], ["uncertlr results --help"]),
         (["results", "add", "study", "--sweeps", "f"], ["--sweeps'", "--sweep'"]),

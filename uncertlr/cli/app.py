@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter, Token, UnknownOptionError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter, Token, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 from cyclopts.validators import Number
 
 from uncertlr import __version__
@@ -19,7 +19,13 @@ app = App(
     help_epilogue="Every command takes --debug, which shows the traceback of an error.",
     help_format="plaintext",
     version=__version__,
-    default_parameter=Parameter(negative=(), allow_repeating=True, show_default=lambda value: str(value) if value else None),
+    default_parameter=Parameter(
+        negative=(),
+        allow_repeating=True,
+        json_list=False,  # a word that looks like JSON is the user's own text
+        json_dict=False,
+        show_default=lambda value: str(value) if value else None,
+    ),
 )
 
 
@@ -81,15 +87,19 @@ def parse(words: Sequence[str]) -> Callable[[], None]:
 
 def _expanded(word: str) -> str:
     """With the home folder in place of ``~``, which a shell leaves as it is in ``--root=~/runs``."""
-    flag, sign, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+    flag, sign, value = word.partition("=") if word.startswith("--") else ("", "", word)
     return flag + sign + os.path.expanduser(value)
 
 
 def _message(error: CycloptsError) -> str:
     chain = error.command_chain or ()
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        known = [name for name in error.app or app if not name.startswith("-")]
+        return f"unknown command {error.unused_tokens[0]!r}; {hint(error.unused_tokens[0], known)}"
     if isinstance(error, UnknownOptionError):
         flags = [name for argument in error.argument_collection if argument.show for name in argument.names]
-        return _unknown_flag(str(error.token.keyword), " ".join(chain), flags)
+        flag = (error.token.keyword or error.token.value).partition("=")[0]
+        return _unknown_flag(flag, " ".join(chain), flags)
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"{error.unused_tokens[0]!r} is one word too many; a parameter is set by a flag, as in --epochs 3"
     return f"{str(error).rstrip('.')}; see {' '.join(['uncertlr', *chain])} --help"

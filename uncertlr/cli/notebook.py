@@ -21,7 +21,7 @@ def notebook(
     name: Annotated[str, Parameter(help="a notebook of notebooks/, such as quickstart, or the path of one")],
     /,
     *,
-    single: Annotated[Sequence[tuple[str, str]], Parameter("-p", help="the name of a parameter, and its value")] = (),
+    single: Annotated[Sequence[str], Parameter("-p", n_tokens=2, help="the name of a parameter, and its value")] = (),
     yaml: Annotated[Sequence[str], Parameter("-y", help="parameters as YAML, lists too")] = (),
     output: Annotated[NewFile, Parameter(help="the executed notebook (NAME-executed.ipynb)")] = None,
 ) -> None:
@@ -30,7 +30,7 @@ def notebook(
     output = output or Path(f"{source.stem}-executed.ipynb")
     if output.resolve() == source.resolve():
         raise ConfigError(f"--output {output} is the notebook itself; name another file")
-    parameters = {key: _plain(key, value) for key, value in single} | _from_yaml(yaml)
+    parameters = {key: _plain(key, value) for key, value in zip(single[::2], single[1::2], strict=True)} | _from_yaml(yaml)
 
     from uncertlr.sweep.notebook import execute_notebook
 
