@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import filelock
 
 from uncertlr.config import RunConfig
 from uncertlr.errors import RunError
 from uncertlr.runs.files import read_json, remove_unfinished
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
