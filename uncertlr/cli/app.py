@@ -18,7 +18,7 @@ app = App(
     help="Learning rates set by predictive uncertainty.",
     help_epilogue="Every command takes --debug, which shows the traceback of an error.",
     help_format="plaintext",
-    version=__version__,
+    version=f"uncertlr {__version__}",
     default_parameter=Parameter(
         negative=(),
         allow_repeating=True,
@@ -51,7 +51,7 @@ def _writable(kind: type, path: Path | None) -> None:
 WholeNumber = Annotated[int, Parameter(converter=_whole)]
 NewFile = Annotated[Path | None, Parameter(validator=_writable)]
 Words = Annotated[Sequence[str], Parameter(consume_multiple=1)]
-Numbers = Annotated[Sequence[WholeNumber], Parameter(consume_multiple=1)]
+WholeNumbers = Annotated[Sequence[WholeNumber], Parameter(consume_multiple=1)]
 """One or more after one flag."""
 
 CPUS = os.cpu_count() or 1

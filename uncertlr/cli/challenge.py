@@ -22,7 +22,7 @@ TABLE_COLUMNS = ["arm", "against", "pairs", "difference", "ci95_low", "ci95_high
 
 
 @app.command
-def challenge(
+def _challenge(
     rule: Annotated[Path, Parameter(help="Python file with one rule in it, such as my_rule.py")],
     /,
     *,
@@ -34,7 +34,7 @@ def challenge(
 ) -> None:
     """Compare your own rule with schedules and its replay."""
     from uncertlr.analysis.study import study_of
-    from uncertlr.cli.sweep_display import carry_out, refuse_failures
+    from uncertlr.cli.sweep_display import refuse_failures, train_missing
     from uncertlr.sweep import missing_jobs
     from uncertlr.sweep.challenge import write_challenge
     from uncertlr.sweep.processes import prepare_workers
@@ -44,7 +44,7 @@ def challenge(
         done = len(written.jobs) - len(missing)
         print(f"{counted(len(written.jobs), 'run')}, {done} of them done; {_time(missing, workers)}", flush=True)
         prepare_workers()
-        refuse_failures(written.jobs, carry_out(written.jobs, missing, workers=workers))
+        refuse_failures(written.jobs, train_missing(written.jobs, missing, workers=workers))
     study = study_of(written.jobs, written.arm, written.facts)
     print(table(study, written.arm).to_string(index=False, na_rep="", float_format="{:.3g}".format))
     print(

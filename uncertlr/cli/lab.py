@@ -21,7 +21,7 @@ FOLDERS = ("UNCERTLR_CACHE", "UNCERTLR_DATA", "UNCERTLR_RESULTS", "UNCERTLR_RUNS
 
 
 @app.command
-def lab(
+def _lab(
     *options: Annotated[str, Parameter(help="after --, options of JupyterLab, such as --port 9000")],
     refresh: Annotated[Words, Parameter(help="copy these notebooks anew, or all; what you changed is kept")] = (),
     copy_only: Annotated[bool, Parameter(help="make the copies and start nothing")] = False,

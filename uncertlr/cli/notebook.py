@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @app.command
-def notebook(
+def _notebook(
     name: Annotated[str, Parameter(help="a notebook of notebooks/, such as quickstart, or the path of one")],
     /,
     *,

@@ -14,7 +14,7 @@ app.command(results)
 
 
 @app.command
-def book(
+def _book(
     *,
     profile: Annotated[Literal["quick", "standard", "full"], Parameter(help="what is trained if it is missing")] = "quick",
     zip: Annotated[bool, Parameter(help="pack the site into one file as well")] = False,
@@ -29,7 +29,7 @@ def book(
 
 
 @results.command
-def add(
+def _add(
     name: Annotated[str, Parameter(help="name of the new file, without its ending")],
     run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs")] = (),
     /,
@@ -59,7 +59,7 @@ def _finished(sweep: Path, root: str) -> list[str]:
 
 
 @results.command
-def examples(
+def _examples(
     run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs with predictions")], /, *, root: Root = ""
 ) -> None:
     """Write what runs are least and most sure of, and what they take for what."""

@@ -32,7 +32,7 @@ else:
 
 
 @app.command
-def run(
+def _run(
     dataset: Annotated[str, Parameter(help=f"{', '.join(PRESETS)}, or a folder in the hub's Parquet layout")],
     /,
     *,
@@ -63,7 +63,7 @@ def run(
 
 
 @app.command
-def record(
+def _record(
     run_id: Annotated[str, Parameter(help="name of a finished or published run")],
     /,
     *,

@@ -28,7 +28,7 @@ RunId = Annotated[str, Parameter(help="name of a finished or published run")]
 
 
 @app.command
-def runs(
+def _runs(
     *,
     dataset: Annotated[str, Parameter(help="only the runs on this data set")] = "",
     rule: Annotated[str, Parameter(help="only the runs with this rule")] = "",
@@ -135,7 +135,7 @@ def _watch(root: Path | None) -> None:
 
 
 @app.command
-def show(
+def _show(
     run_id: RunId,
     /,
     *,
@@ -174,7 +174,7 @@ def _splits(run: "Run") -> list[str]:
 
 
 @app.command
-def compare(one: RunId, other: RunId, /, *, root: Root = "") -> None:
+def _compare(one: RunId, other: RunId, /, *, root: Root = "") -> None:
     """Show what two runs differ in, and both results."""
     runs = [load_named(run_id, root) for run_id in (one, other)]
     names = [run.config.run_id for run in runs]

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.types import ExistingFile
 from cyclopts.validators import Number
 
-from uncertlr.cli.app import CPUS, NewFile, Numbers, Root, WholeNumber, Workers, app
+from uncertlr.cli.app import CPUS, NewFile, Root, WholeNumber, WholeNumbers, Workers, app
 from uncertlr.cli.text import counted, frame_text, writing
 from uncertlr.config import PRESETS, PROFILES, describe_field
 from uncertlr.errors import ConfigError, located
@@ -27,7 +27,7 @@ OwnProfile = Annotated[str, Parameter(help=f"in place of the file's own ({', '.j
 
 
 @app.command
-def sweep(
+def _sweep(
     grid: Grid,
     /,
     *,
@@ -44,7 +44,7 @@ def sweep(
     device: Annotated[str, Parameter(help=describe_field("device"))] = "auto",
 ) -> None:
     """Carry out what is missing of a grid of runs."""
-    from uncertlr.cli.sweep_display import carry_out, plan, refuse_failures
+    from uncertlr.cli.sweep_display import plan, refuse_failures, train_missing
     from uncertlr.sweep import missing_jobs, read_sweep, with_fixed_rates
     from uncertlr.sweep.processes import prepare_workers
 
@@ -60,7 +60,7 @@ def sweep(
     if missing:
         print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them done", flush=True)
     where = {"workers": workers, "scheduler": scheduler, "host": host, "runs_per_gpu": runs_per_gpu}
-    outcomes = carry_out(jobs, missing, **where, notebook=notebook, tensorboard=tensorboard)
+    outcomes = train_missing(jobs, missing, **where, notebook=notebook, tensorboard=tensorboard)
     if notebook:
         from uncertlr.cli.notebook import write_index
 
@@ -83,11 +83,11 @@ def _check(grid: Path, jobs: "Sequence[Job]", missing: "Sequence[Job]") -> None:
 
 
 @app.command
-def tune(
+def _tune(
     grid: Annotated[Path, Parameter(help="the trials' YAML file")],
     /,
     *,
-    seeds: Annotated[Numbers, Parameter(help="on which to run what was chosen (the ten after the trials')")] = (),
+    seeds: Annotated[WholeNumbers, Parameter(help="on which to run what was chosen (the ten after the trials')")] = (),
     output: Annotated[NewFile, Parameter(help="write the sweep of what was chosen; else it is printed")] = None,
     root: Root = "",
 ) -> None:
@@ -111,7 +111,7 @@ def _command(grid: Path, **flags: str) -> str:
 
 
 @app.command
-def evidence(
+def _evidence(
     grid: Grid,
     /,
     *,
@@ -145,7 +145,7 @@ def evidence(
 
 
 @app.command
-def evaluate(
+def _evaluate(
     run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs; several make an ensemble")],
     /,
     *,

@@ -162,7 +162,7 @@ def _shares(running: Sequence[tuple[Job, Progress]]) -> float:
     return sum(0.99 * progress.share for _, progress in running)  # the last hundredth is evaluation
 
 
-def carry_out(jobs: Sequence[Job], missing: Sequence[Job], **how: Any) -> "list[Outcome]":
+def train_missing(jobs: Sequence[Job], missing: Sequence[Job], **how: Any) -> "list[Outcome]":
     """Train what is missing, show how far that is, and say what became of it.
 
     Args:
