@@ -75,9 +75,9 @@ def measure(name: str, rounds: int) -> dict[str, dict[str, float]]:
             work()
             if turn >= 2:  # the first two warm up
                 times[task].append(time.perf_counter() - started)
-    floor = statistics.median(times["training step"])
+    step = statistics.median(times["training step"])
     return {
-        task: {"milliseconds": 1_000 * statistics.median(values), "ratio": statistics.median(values) / floor}
+        task: {"milliseconds": 1_000 * statistics.median(values), "ratio": statistics.median(values) / step}
         for task, values in times.items()
     }
 

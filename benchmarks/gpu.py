@@ -43,9 +43,9 @@ def main() -> None:
     }
     write_json(results_folder() / "gpu.json", found)
     for name, times in found["steps"].items():
-        print(f"{name}: {times['ms']:.3f} ms a step ({times['spread'][0]:.3f} to {times['spread'][1]:.3f})")
+        print(f"{name}: {times['ms']:.3f} ms per step ({times['spread'][0]:.3f} to {times['spread'][1]:.3f})")
     for name, times in found["runs"].items():
-        print(f"{name}: {times['seconds']:.1f} s, {times['seconds_per_epoch']:.2f} s an epoch of training")
+        print(f"{name}: {times['seconds']:.1f} s, {times['seconds_per_epoch']:.2f} s per epoch of training")
 
 
 def step_times() -> dict[str, Any]:

@@ -60,7 +60,7 @@ def met(row: dict[str, Any]) -> bool | None:
 
 
 def costs_table(found: dict[str, Any], groups: tuple[str, ...] = GROUPS) -> pd.DataFrame:
-    """A row a target: what, the target, the median with its quartiles, met or not, and the wall's clock beside.
+    """A row per target: what, the target, the median with its quartiles, met or not, and the wall's clock beside.
 
     Args:
         found: of `read_costs`.
@@ -78,7 +78,7 @@ def costs_table(found: dict[str, Any], groups: tuple[str, ...] = GROUPS) -> pd.D
 
 
 def times_table(found: dict[str, Any], *groups: str) -> pd.DataFrame:
-    """A row a task: processor milliseconds with quartiles, wall time, and the hardware limit with its arithmetic.
+    """A row per task: processor milliseconds with quartiles, wall time, and the hardware limit with its arithmetic.
 
     Args:
         found: of `read_costs`.
@@ -87,22 +87,22 @@ def times_table(found: dict[str, Any], *groups: str) -> pd.DataFrame:
     measured = [found["groups"].get(name, {}).get("times", {}).items() for name in groups]
     rows = {}
     for task, times in chain(*measured):
-        processor, floor = times["processor"], times.get("floor")
+        processor, limit = times["processor"], times.get("hardware_limit")
         low, high = (1_000 * value for value in processor["spread"])
         rows[task] = {
             "ms": _number(1_000 * processor["seconds"]),
             "quartiles": f"{_number(low)} to {_number(high)}",
             "wall, ms": _number(1_000 * times["wall"]["seconds"]),
-            "hardware limit, ms": _number(1_000 * floor["seconds"]) if floor else "",
-            "operations": f"{floor['operations']:.2g}" if floor else "",
-            "bytes": f"{floor['bytes']:.2g}" if floor else "",
+            "hardware limit, ms": _number(1_000 * limit["seconds"]) if limit else "",
+            "operations": f"{limit['operations']:.2g}" if limit else "",
+            "bytes": f"{limit['bytes']:.2g}" if limit else "",
         }
     columns = ["ms", "quartiles", "wall, ms", "hardware limit, ms", "operations", "bytes"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def circumstances(found: dict[str, Any]) -> pd.DataFrame:
-    """A row a group: when and on what it was measured, and how many processes wanted a core meanwhile (mean over a minute).
+    """A row per group: when and on what it was measured, and how many processes wanted a core meanwhile (mean of a minute).
 
     Args:
         found: of `read_costs`.
@@ -180,7 +180,7 @@ def gpu_steps_table(gpu: dict[str, Any]) -> pd.DataFrame:
 
 
 def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataFrame:
-    """A row a target of a GPU: what, the target, the time, and whether it is met.
+    """A row per target of a GPU: what, the target, the time, and whether it is met.
 
     Args:
         gpu: what ``python -m benchmarks.gpu`` wrote.

@@ -31,7 +31,7 @@ def cluster(workers: int) -> LocalCluster:
     return LocalCluster(n_workers=workers, threads_per_worker=1, memory_limit=0, **here)
 
 
-def runs_a_second(address: str, jobs: list[Job]) -> float:
+def runs_per_second(address: str, jobs: list[Job]) -> float:
     """From the first submission to the last result."""
     started = time.perf_counter()
     outcomes = run_sweep(jobs, scheduler=address)
@@ -53,12 +53,14 @@ def measure(rounds: int, runs: int, epochs: int, root: Path) -> list[dict[str, f
     with ExitStack() as stack:
         addresses = {workers: stack.enter_context(cluster(workers)).scheduler_address for workers in (1, 2)}
         for workers, address in addresses.items():
-            runs_a_second(address, new_jobs(2 * workers))  # every worker imports the library
+            runs_per_second(address, new_jobs(2 * workers))  # every worker imports the library
         for turn in range(rounds):
             order = (1, 2) if turn % 2 == 0 else (2, 1)
-            found = {workers: runs_a_second(addresses[workers], new_jobs(runs * workers)) for workers in order}
+            found = {workers: runs_per_second(addresses[workers], new_jobs(runs * workers)) for workers in order}
             rows.append({"one": found[1], "two": found[2], "ratio": found[2] / found[1]})
-            print(f"round {turn + 1}: {found[1]:.3f} and {found[2]:.3f} runs a second, {rows[-1]['ratio']:.3f}", flush=True)
+            print(
+                f"round {turn + 1}: {found[1]:.3f} and {found[2]:.3f} runs per second, {rows[-1]['ratio']:.3f}", flush=True
+            )
     return rows
 
 

@@ -129,11 +129,11 @@ def _plant(like, config, accuracy, root, factor, seconds=10.0):
 
 
 def _summary(like, config, accuracy, rate, factor, seconds):
-    summary = copy.deepcopy(like.summary) | {"run_id": config.run_id, "seconds": seconds, "warnings": []}
+    summary = copy.deepcopy(like.summary) | {"run_id": config.run_id, "seconds": seconds}
     summary["seconds_per_epoch"] = seconds / config.epochs
     for split in ("val", "test", "test_best"):
         summary[split]["accuracy"] = accuracy
-    rails = {"above_threshold": 0.5, "at_floor": float(np.mean(factor <= 0.01)), "at_ceiling": float(np.mean(factor >= 10))}
+    shares = {"above_threshold": 0.5, "at_floor": float(np.mean(factor <= 0.01)), "at_ceiling": float(np.mean(factor >= 10))}
     summary["rate"] = {"final": rate[-1], "minimum": rate.min(), "maximum": rate.max(), "log_rate_sd": 0.1}
-    summary["rate"] |= rails if config.rule != "none" else {}
+    summary["rate"] |= shares if config.rule != "none" else {}
     return summary

@@ -38,7 +38,7 @@ TIMES = {
     "rounds": 3,
     "processor": {"seconds": 0.02, "spread": [0.01, 0.03]},
     "wall": {"seconds": 0.5, "spread": [0.4, 0.6]},
-    "floor": {"operations": 2e9, "bytes": 1e6, "seconds": 0.001},
+    "hardware_limit": {"operations": 2e9, "bytes": 1e6, "seconds": 0.001},
 }
 
 
@@ -131,7 +131,7 @@ def shared(sweep_seconds, runs=100):
     return SharedGPU(runs, round(60 * STEPS * seconds / sweep_seconds), seconds, at_once=12.0)
 
 
-def test_steps_on_a_gpu_stand_beside_each_other():
+def test_steps_on_a_gpu_are_compared_in_one_table():
     table = gpu_steps_table(gpu(recorded=0.5))
     assert table.loc["fixed rate"].tolist() == ["2.000 (1.000 to 4.000)", "0.500 (0.250 to 1.000)", "4.00"]
     assert table.loc["report's rule", "recorded, ms"] == "0.625 (0.312 to 1.250)"

@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.costs import __main__ as command
-from benchmarks.costs import clock, floors, peers, signal, subjects, trainers
-from benchmarks.costs.epoch import bare_epoch, epoch_floor
+from benchmarks.costs import clock, limits, peers, signal, subjects, trainers
+from benchmarks.costs.epoch import bare_epoch, epoch_limit
 from benchmarks.tables import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.config import preset
 from uncertlr.data import Split, train_batches
@@ -42,15 +42,15 @@ def test_the_hardware_limits_count_what_torch_counts():
     model, pictures = CNN(32, 3, 10), torch.randn(2, 3, 32, 32)
     with FlopCounterMode(display=False) as forward:
         loss = model(pictures).sum()
-    assert floors.cnn_pass(2)["operations"] == forward.get_total_flops()
+    assert limits.cnn_pass(2)["operations"] == forward.get_total_flops()
     with FlopCounterMode(display=False) as backward:
         loss.backward()
-    assert floors.cnn_step(2)["operations"] == forward.get_total_flops() + backward.get_total_flops()
+    assert limits.cnn_step(2)["operations"] == forward.get_total_flops() + backward.get_total_flops()
     weights = sum(parameter.numel() for parameter in model.parameters() if parameter.ndim > 1)
-    assert weights == floors.CNN_PARAMETERS
+    assert weights == limits.CNN_PARAMETERS
     lstm = LSTMClassifier(20_000, 2)
     assert sum(each.numel() for each in [lstm.embedding.weight, *lstm.lstm.parameters()] if each.ndim > 1) == (
-        floors.LSTM_PARAMETERS
+        limits.LSTM_PARAMETERS
     )
 
 
@@ -59,15 +59,15 @@ def test_the_limit_of_an_epoch_is_that_of_its_steps():
     inputs = data.train.inputs.repeat(2, 1)
     inputs[::2, 10:] = 0
     data = dataclasses.replace(data, train=Split(inputs, data.train.targets.repeat(2)))
-    epoch, steps = epoch_floor("imdb", data), [floors.lstm_step(64, length) for length in (200, 10)]
-    assert epoch["operations"] == floors.together(*steps)["operations"]
-    assert epoch == floors.repeated(2, floors.lstm_step(64, 105))
+    epoch, steps = epoch_limit("imdb", data), [limits.lstm_step(64, length) for length in (200, 10)]
+    assert epoch["operations"] == limits.together(*steps)["operations"]
+    assert epoch == limits.repeated(2, limits.lstm_step(64, 105))
 
 
 def test_the_limit_of_a_peer_is_its_passes_unless_it_keeps_their_products():
     modes = ("baal, MCCachingModule of MCDropoutModule, a loop over samples", "baal, MCDropoutModule, a loop over samples")
     for kind, keeps in (("cifar10", True), ("imdb", False)):
-        known = signal._floors(kind, modes)
+        known = signal._limits(kind, modes)
         kept, repeated = (known[mode]["operations"] for mode in modes)
         assert repeated == subjects.SAMPLES * known[signal.TRUNK]["operations"]
         assert kept == (known["observation on a fresh batch"]["operations"] if keeps else repeated)

@@ -111,7 +111,7 @@ class RunConfig(BaseModel):
     estimator: Literal["mc_dropout", "analytic_dropout", "variational", "deterministic"] = Field(
         "mc_dropout", description="how uncertainty is estimated; variational also trains a Gaussian over all weights"
     )
-    num_samples: Size = Field(32, description="Monte Carlo samples a prediction")
+    num_samples: Size = Field(32, description="Monte Carlo samples per prediction")
     weight_samples: Size = Field(2, description="variational: samples of the weights in a training step")
     prior_scale: Rate = Field(1.0, description="variational: standard deviation of the prior over every weight")
     initial_sigma: Rate = Field(0.003, description="variational: standard deviation that every weight starts with")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.costs import floors, subjects
+from benchmarks.costs import limits, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.metrics import bootstrap_intervals
 from uncertlr.metrics.resampling import bootstrap_counts
@@ -19,7 +19,7 @@ REPLICATES = {"uncertlr": 1_000, "torchmetrics": 20, "netcal": 20, COUNTS: 1_000
 
 
 def measure(effort: Effort) -> dict[str, Any]:
-    """A row a peer, and what our counts take of it."""
+    """A row per peer, and what our counts take of it."""
     from netcal.metrics import ECE
     from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -68,14 +68,14 @@ def measure(effort: Effort) -> dict[str, Any]:
     scale = REPLICATES[COUNTS] / REPLICATES["torchmetrics"]
     rows.append(ratio_row(name, laps, "torchmetrics", COUNTS, scale=scale, note="time a replicate"))
     rows.append(ratio_row("counts of examples drawn one by one over our counts", laps, DRAWN, COUNTS))
-    counts, drawn_counts = (floors.floor(0, EXAMPLES * size) for size in (2 + 2 + 4, 8 + 8 + 8))  # written, read, counts
-    score = floors.floor(EXAMPLES * (BINS + 3) * 2, EXAMPLES * 4)
-    known = {COUNTS: counts, DRAWN: drawn_counts, "uncertlr": floors.together(counts, score)}
+    counts, drawn_counts = (limits.limit(0, EXAMPLES * size) for size in (2 + 2 + 4, 8 + 8 + 8))  # written, read, counts
+    score = limits.limit(EXAMPLES * (BINS + 3) * 2, EXAMPLES * 4)
+    known = {COUNTS: counts, DRAWN: drawn_counts, "uncertlr": limits.together(counts, score)}
     return {
         "rows": rows,
         "times": {
             f"{task}, {REPLICATES[task]:,} replicates": describe(
-                each, floors.repeated(REPLICATES[task], known.get(task, known["uncertlr"]))
+                each, limits.repeated(REPLICATES[task], known.get(task, known["uncertlr"]))
             )
             for task, each in laps.items()
         },

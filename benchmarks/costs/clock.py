@@ -68,12 +68,12 @@ def spread(values: list[float]) -> list[float]:
     return [low, high]
 
 
-def describe(laps: Laps, floor: Mapping[str, float] | None = None) -> dict[str, Any]:
+def describe(laps: Laps, limit: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Median seconds and quartiles by both clocks, and the hardware limit."""
     row: dict[str, Any] = {"rounds": len(laps)}
     for clock, values in zip(CLOCKS, zip(*laps, strict=True), strict=True):
         row[clock] = {"seconds": statistics.median(values), "spread": spread(list(values))}
-    return row | ({"floor": dict(floor)} if floor else {})
+    return row | ({"hardware_limit": dict(limit)} if limit else {})
 
 
 def ratio_row(

@@ -1,5 +1,5 @@
 """An epoch of `fit` (data, augmentation, signal, rule, records) over the bare loop: forward, backward, fused Adam on tensors
-that were staged beforehand. The bare loop reads no uncertainty and keeps no record.
+that were staged beforehand. The bare loop estimates no uncertainty and keeps no record.
 """
 
 import tempfile
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.costs import floors, subjects
+from benchmarks.costs import limits, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import Batch, DataSet, steps_per_epoch, train_batches
 from uncertlr.metrics import cross_entropy
@@ -35,8 +35,8 @@ def measure(effort: Effort) -> dict[str, Any]:
         name = f"epoch of fit over the bare loop on staged tensors: {label}"
         note = f"{len(data.train):,} examples in {steps} steps" + ("" if effort.whole else ", a part of the epoch")
         rows.append(ratio_row(name, laps, "fit", "bare loop", at_most=1.10, note=note))
-        floor = epoch_floor(kind, data)
-        times |= {f"{label}: {task}, {steps} steps": describe(each, floor) for task, each in laps.items()}
+        limit = epoch_limit(kind, data)
+        times |= {f"{label}: {task}, {steps} steps": describe(each, limit) for task, each in laps.items()}
     return {"rows": rows, "times": times}
 
 
@@ -73,11 +73,11 @@ def bare_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batches: list
         optimizer.step()
 
 
-def epoch_floor(kind: str, data: DataSet) -> dict[str, float]:
+def epoch_limit(kind: str, data: DataSet) -> dict[str, float]:
     """Of an epoch's steps, for texts at the mean length of our batches, which hold texts of similar length."""
     steps = steps_per_epoch(len(data.train), subjects.BATCH)
-    one = floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, _mean_length(data))
-    return floors.repeated(steps, one)
+    one = limits.cnn_step(subjects.BATCH) if kind == "cifar10" else limits.lstm_step(subjects.BATCH, _mean_length(data))
+    return limits.repeated(steps, one)
 
 
 def _mean_length(data: DataSet) -> int:

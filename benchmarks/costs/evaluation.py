@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.costs import floors, subjects
+from benchmarks.costs import limits, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.data import DataSet, Split, eval_batches
 from uncertlr.estimators import Deterministic, MCDropout, Prediction
@@ -30,9 +30,9 @@ def measure(effort: Effort) -> dict[str, Any]:
     }
     laps = in_turn(tasks, effort.rounds(9), warm_up=1)
     name = f"evaluation of {EXAMPLES:,} pictures with T = {SAMPLES} over a deterministic one"
-    one = floors.cnn_pass(EXAMPLES)
-    samples = floors.floor(2 * SAMPLES * EXAMPLES * 128 * 10, 4 * SAMPLES * EXAMPLES * 10)
-    known = {"deterministic": one, f"T = {SAMPLES}": floors.together(one, samples)}
+    one = limits.cnn_pass(EXAMPLES)
+    samples = limits.limit(2 * SAMPLES * EXAMPLES * 128 * 10, 4 * SAMPLES * EXAMPLES * 10)
+    known = {"deterministic": one, f"T = {SAMPLES}": limits.together(one, samples)}
     return {
         "rows": [ratio_row(name, laps, f"T = {SAMPLES}", "deterministic", at_most=1.15)],
         "times": {task: describe(each, known[task]) for task, each in laps.items()},

@@ -62,15 +62,15 @@ def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[st
             probs = torch.stack([class_probs(model(batch.inputs)) for _ in range(FULL_PASSES)])
         float(predictive_entropy(probs).mean())
 
-    def read(estimator) -> Callable[[], object]:
+    def observe(estimator) -> Callable[[], object]:
         return lambda: float(
             read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
         )
 
     tasks = {
         "full passes": passes,
-        "masks for each example": read(sampled),
-        "closed form": read(closed),
+        "masks for each example": observe(sampled),
+        "closed form": observe(closed),
         "training step": step,
     }
     laps = in_turn(tasks, effort.rounds(9), warm_up=2)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.costs import floors, subjects
+from benchmarks.costs import limits, subjects
 from benchmarks.costs.clock import Effort, Laps, describe, in_turn, ratio_row
 from uncertlr.estimators import MCDropout
 from uncertlr.metrics import class_probs, predictive_entropy
@@ -45,7 +45,7 @@ def measure(effort: Effort) -> dict[str, Any]:
                 name = f"{library} over our {observation}: {label}"
                 note = f"its cheapest mode: {cheapest.removeprefix(library + ', ')}"
                 rows.append(ratio_row(name, laps, cheapest, observation, at_least=target, note=note))
-        known = _floors(kind, tasks)
+        known = _limits(kind, tasks)
         times |= {f"{label}: {task}": describe(each, known[task]) for task, each in laps.items()}
     return {"rows": rows, "times": times}
 
@@ -82,12 +82,12 @@ def torch_uncertainty(model: nn.Module, inputs: Tensor) -> dict[str, Task]:
     def task(on_batch: bool, last_layer: bool) -> Task:
         wrapped = mc_dropout(copy.deepcopy(model), subjects.SAMPLES, last_layer=last_layer, on_batch=on_batch).eval()
 
-        def read() -> float:
+        def observe() -> float:
             with torch.no_grad():
                 logits = wrapped(inputs)
             return entropy(logits.unflatten(0, (subjects.SAMPLES, -1)))
 
-        return read
+        return observe
 
     modes = {"one large batch": True, "a loop over samples": False}
     layers = {"all dropout": False, "last_layer": True}
@@ -112,12 +112,12 @@ def baal(model: nn.Module, inputs: Tensor) -> dict[str, Task]:
             wrapper = ModelWrapper(wrap(copy.deepcopy(model)), arguments)
         wrapper.eval()
 
-        def read() -> float:
+        def observe() -> float:
             with torch.no_grad():
                 predicted = wrapper.predict_on_batch(inputs, iterations=subjects.SAMPLES)
             return entropy(predicted.movedim(-1, 0))
 
-        return read
+        return observe
 
     wraps = {
         "MCDropoutModule": MCDropoutModule,
@@ -140,12 +140,12 @@ def _middle(laps: Laps) -> float:
     return sorted(processor for processor, _ in laps)[len(laps) // 2]
 
 
-def _floors(kind: str, tasks: Iterable[str]) -> dict[str, dict[str, float]]:
+def _limits(kind: str, tasks: Iterable[str]) -> dict[str, dict[str, float]]:
     """Of a peer as many passes as there are samples; where it keeps the products that they share, what ours needs."""
     batch, samples = subjects.BATCH, subjects.SAMPLES
-    one = floors.cnn_pass(batch) if kind == "cifar10" else floors.lstm_pass(batch, subjects.LENGTH)
-    observation = floors.mask_observation(samples, batch, 128, 10 if kind == "cifar10" else 1)
-    fresh = floors.together(one, observation)
+    one = limits.cnn_pass(batch) if kind == "cifar10" else limits.lstm_pass(batch, subjects.LENGTH)
+    observation = limits.mask_observation(samples, batch, 128, 10 if kind == "cifar10" else 1)
+    fresh = limits.together(one, observation)
     kept = "Caching" if kind == "cifar10" else None  # it keeps no recurrent layer
-    known = {task: fresh if kept and kept in task else floors.repeated(samples, one) for task in tasks}
+    known = {task: fresh if kept and kept in task else limits.repeated(samples, one) for task in tasks}
     return known | {TRUNK: one, "observation in the training step": observation, "observation on a fresh batch": fresh}

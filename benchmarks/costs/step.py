@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.costs import floors, subjects
+from benchmarks.costs import limits, subjects
 from benchmarks.costs.clock import Effort, describe, in_turn, ratio_row
 from uncertlr.metrics import class_probs
 from uncertlr.schedulers import read_signal
@@ -27,7 +27,7 @@ def measure(effort: Effort) -> dict[str, Any]:
             compared = f"{NAMES[kind]}, {LABELS[estimator]}"
             name = f"training step with an observation and the rule over the fixed-rate step: {compared}"
             rows.append(ratio_row(name, laps, estimator, "fixed rate", at_most=target))
-        known = _floors(kind)
+        known = _limits(kind)
         times |= {f"{NAMES[kind]}: {task}": describe(each, known.get(task)) for task, each in laps.items()}
     return {"rows": rows, "times": times}
 
@@ -74,20 +74,20 @@ def _step(arm, batch, stream) -> Callable[[], object]:
 def _observation(arm, features) -> Callable[[], object]:
     stream = torch.Generator().manual_seed(0)
 
-    def read() -> float:
+    def observe() -> float:
         prediction = arm.estimator.estimate_from_features(arm.model, features, generator=stream)
         return float(read_signal("predictive_entropy", prediction))
 
-    return read
+    return observe
 
 
-def _floors(kind: str) -> dict[str, dict[str, float]]:
+def _limits(kind: str) -> dict[str, dict[str, float]]:
     classes = 10 if kind == "cifar10" else 1
-    step = floors.cnn_step(subjects.BATCH) if kind == "cifar10" else floors.lstm_step(subjects.BATCH, subjects.LENGTH)
+    step = limits.cnn_step(subjects.BATCH) if kind == "cifar10" else limits.lstm_step(subjects.BATCH, subjects.LENGTH)
     observations = {
-        "mc_dropout": floors.mask_observation(subjects.SAMPLES, subjects.BATCH, 128, classes),
-        "analytic_dropout": floors.moment_observation(subjects.SAMPLES, subjects.BATCH, 128, classes),
+        "mc_dropout": limits.mask_observation(subjects.SAMPLES, subjects.BATCH, 128, classes),
+        "analytic_dropout": limits.moment_observation(subjects.SAMPLES, subjects.BATCH, 128, classes),
     }
-    with_observation = {name: floors.together(step, observation) for name, observation in observations.items()}
+    with_observation = {name: limits.together(step, observation) for name, observation in observations.items()}
     alone = {f"observation alone, {name}": observation for name, observation in observations.items()}
     return {"fixed rate": step, "fixed rate, denormal numbers kept": step} | with_observation | alone

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.costs import floors, subjects
+from benchmarks.costs import limits, subjects
 from benchmarks.costs.clock import Effort, Laps, describe, lap, ratio_row
-from benchmarks.costs.epoch import epoch_floor, fit_once
+from benchmarks.costs.epoch import epoch_limit, fit_once
 from uncertlr.data import DataSet, train_batches
 from uncertlr.metrics import cross_entropy
 from uncertlr.models import CNN, LSTMClassifier
@@ -32,8 +32,8 @@ NAMES = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
 
 
 def measure(effort: Effort) -> dict[str, Any]:
-    """A row a peer and data set; whole epochs are run once."""
-    subjects.settle()  # for the floors; contestants have processes of their own
+    """A row per peer and data set; whole epochs are run once."""
+    subjects.settle()  # for the hardware limits; contestants have processes of their own
     rows, times = [], {}
     for kind, label in NAMES.items():
         examples = 0 if effort.whole else EXAMPLES[kind]
@@ -41,12 +41,12 @@ def measure(effort: Effort) -> dict[str, Any]:
         data = subjects.real_data(kind, examples)
         note = "a whole epoch" if effort.whole else f"{examples:,} examples"
         padding = {"padding_over_ours": padding_over_ours(data)} if kind == "imdb" else {}
-        floor = epoch_floor(kind, data)
+        limit = epoch_limit(kind, data)
         for peer in list(CONTESTANTS)[1:]:
-            name = f"{peer} over ours, an epoch on {label}"
+            name = f"{peer} over ours, per epoch on {label}"
             rows.append(ratio_row(name, laps, peer, "ours", at_least=TARGETS[kind], note=note, **padding))
-        theirs = floors.repeated(padding.get("padding_over_ours", 1.0), floor)
-        known = {name: floor if name == "ours" else theirs for name in laps}
+        theirs = limits.repeated(padding.get("padding_over_ours", 1.0), limit)
+        known = {name: limit if name == "ours" else theirs for name in laps}
         times |= {f"{label}, {note}: {name}": describe(each, known[name]) for name, each in laps.items()}
     return {"rows": rows, "times": times}
 

@@ -39,10 +39,15 @@ class Planted:
 
 
 def of(jobs):
-    """A study in which the arms `constant` and `cosine` are baselines, as far as they are there."""
+    """A study with facts about the arms that are there: `constant` and `cosine` are baselines, and so on."""
     arms = {job.arm for job in jobs}
     baselines = tuple(arm for arm in ("constant", "cosine") if arm in arms)
-    facts = Facts("2026-11-23T19:09:11", baselines=baselines, ablations={"report": ("report_inverted", "bold_driver")})
+    facts = Facts(
+        "2026-11-23T19:09:11",
+        baselines=baselines,
+        matched_constant_rates={"inverse": ("constant_low",)} if "constant_low" in arms else {},
+        ablations={"report": ("report_inverted", "bold_driver")},
+    )
     return study_of(jobs, facts=facts)
 
 
@@ -182,7 +187,7 @@ def test_an_arm_from_another_rate_is_compared_with_that_rate(plant, jobs):
     assert matched_constant_rate_outcome(without_low, "inverse", "cosine") == "not planned"
 
 
-def test_pilot_and_processors_are_told(plant, jobs):
+def test_pilot_and_processors_are_reported(plant, jobs):
     runs = finished(jobs, {"report": -0.05})
     for each in runs.values():
         early = each.config.seed < 3 and each.arm == "report"

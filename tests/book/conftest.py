@@ -123,7 +123,7 @@ class Tab:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address at which a fresh browser without network is told what to do."""
+    """Address at which a fresh browser without network is controlled."""
     program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
     if program is None:
         pytest.skip("no Chromium on this machine: install the package chromium")

@@ -119,7 +119,7 @@ def test_the_full_profile_gives_parameters_that_the_notebooks_have():
 
 
 @pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
-def test_notebooks_take_one_thread_unless_told_otherwise(monkeypatch, given, threads):
+def test_notebooks_take_one_thread_unless_another_number_is_given(monkeypatch, given, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is put back, whatever the next line does
     monkeypatch.delenv("OMP_NUM_THREADS") if given is None else monkeypatch.setenv("OMP_NUM_THREADS", given)
     build._one_thread()
@@ -146,7 +146,7 @@ def test_a_notebook_whose_results_are_stale_becomes_a_page_that_says_so(executio
     assert all(not cell.get("outputs") for cell in cells)
 
 
-def test_a_kernels_refusal_of_stale_results_arrives_as_such(tmp_path):
+def test_a_kernels_refusal_of_stale_results_is_raised_as_such(tmp_path):
     source = tmp_path / "one.ipynb"
     code = "from uncertlr.errors import StaleResults\nraise StaleResults('of version 2')"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), source)

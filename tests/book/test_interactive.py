@@ -64,6 +64,19 @@ def test_dropout_masks_give_the_librarys_entropies(tab, tmp_path, layer):
     assert tab.evaluate(ENTROPIES) == expected(layer, keep)
 
 
+@pytest.mark.parametrize("width", [390, 1024])
+def test_a_mask_stands_beside_its_probabilities(tab, tmp_path, layer, width):
+    opened(tab, tmp_path, dropout_masks(*layer, ["3", "5", "8"]), width=width)
+    middles = [
+        tab.evaluate(
+            f"[...document.querySelectorAll('{part}')].map(x => x.getBoundingClientRect()).map(x => x.top + x.height / 2)"
+        )
+        for part in (".line:not(.heads) > .units", ".bar")
+    ]
+    assert len(middles[0]) == 7  # six masks and their mean
+    assert middles[0] == pytest.approx(middles[1], abs=4)
+
+
 def test_units_are_reached_by_keyboard(tab, tmp_path, layer):
     opened(tab, tmp_path, dropout_masks(*layer, ["3", "5", "8"]), width=1024)
     keep = first_masks(tab)

@@ -28,7 +28,7 @@ def kernel(monkeypatch):
         manager.shutdown_kernel(now=True)
 
 
-def answers(client, code, told=lambda line: None):
+def answers(client, code, on_line=lambda line: None):
     """All text that a cell prints, and the traceback of its error."""
     printed, traceback = "", []
     request = client.execute(code)
@@ -39,7 +39,7 @@ def answers(client, code, told=lambda line: None):
         kind, content = message["msg_type"], message["content"]
         if kind == "stream":
             printed += content["text"]
-            told(printed)
+            on_line(printed)
         elif kind == "error":
             traceback = content["traceback"]
         elif kind == "status" and content["execution_state"] == "idle":

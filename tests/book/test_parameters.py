@@ -58,7 +58,7 @@ def processor_seconds():
     return times.children_user + times.children_system
 
 
-def test_a_wrong_value_is_told_within_two_seconds():
+def test_a_wrong_value_is_refused_within_two_seconds():
     parameters, check = start("cifar10")
     code = f"{parameters}\nthreshold = 1.5\n{check}"
     before = processor_seconds()

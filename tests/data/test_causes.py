@@ -40,7 +40,7 @@ CAUSES = {
 
 
 @pytest.mark.parametrize("case", CAUSES)
-def test_the_cause_is_told(write_files, case):
+def test_the_cause_is_reported(write_files, case):
     files, word = CAUSES[case]
     with pytest.raises(DataError, match=word) as caught:
         load_data(str(write_files("set", files)), label_column="label")
@@ -59,7 +59,7 @@ def test_what_the_disk_refuses_is_no_fault_of_the_files(write_files, monkeypatch
     assert "damaged" not in str(caught.value)
 
 
-def test_a_link_that_leads_nowhere_is_told(write_files):
+def test_a_link_that_leads_nowhere_is_reported(write_files):
     folder = write_files("set", {"test.parquet": GOOD})
     (folder / "train.parquet").symlink_to("gone.parquet")
     with pytest.raises(DataError, match=r"train\.parquet"):

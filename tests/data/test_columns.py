@@ -88,19 +88,19 @@ def test_what_is_neither_is_named_with_its_type(write_files, kind):
 
 
 @pytest.mark.parametrize("kind", ["list", "double", "fixed_size_binary"])
-def test_a_set_without_images_and_texts_is_told_its_columns(write_files, kind):
+def test_the_columns_of_a_set_without_images_and_texts_are_named(write_files, kind):
     folder = write_files("set", {"train.parquet": pa.table({"thing": NEITHER[kind], "label": LABELS})})
     with pytest.raises(DataError, match=r"no column of images or texts.*thing \("):
         load_data(str(folder), label_column="label")
 
 
-def test_a_name_that_two_columns_share_is_told(write_files):
+def test_a_name_that_two_columns_share_is_reported(write_files):
     table = pa.Table.from_arrays([TEXTS["string"], TEXTS["string"], pa.array(LABELS)], names=["text", "text", "label"])
     with pytest.raises(DataError, match="two columns"):
         load_data(str(write_files("set", {"train.parquet": table})), label_column="label")
 
 
-def test_bytes_that_are_asked_for_as_texts_are_told_the_cast(write_files):
+def test_for_bytes_that_are_asked_for_as_texts_the_cast_is_named(write_files):
     folder = write_files("set", {"train.parquet": pa.table({"thing": NEITHER["binary"], "label": LABELS})})
     with pytest.raises(DataError, match="decode"):
         load_data(str(folder), kind="text", label_column="label")

@@ -130,7 +130,7 @@ MIXED = {
 
 
 @pytest.mark.parametrize("case", MIXED)
-def test_grey_among_colour_becomes_three_equal_channels_and_is_told(write_files, case):
+def test_grey_among_colour_becomes_three_equal_channels_and_is_reported(write_files, case):
     train, test = MIXED[case]
     files = of_images([EXACT[kind][0] for kind in train], [EXACT[kind][0] for kind in test])
     with pytest.warns(UserWarning, match="grey"):

@@ -110,7 +110,7 @@ def test_every_file_is_read_or_named(write_files, text_features, case):
         ("Test.parquet",),
     ],
 )
-def test_names_that_do_not_tell_the_splits_are_refused(write_files, text_features, names):
+def test_names_that_do_not_show_the_splits_are_refused(write_files, text_features, names):
     folder = write_files("set", {name: rows("a") for name in names}, text_features)
     with pytest.raises(DataError, match="train|test|00001"):
         load_data(str(folder))

@@ -36,7 +36,7 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
         load_data(name)
 
 
-def test_a_missing_folder_is_told_with_what_there_is():
+def test_a_missing_folder_is_reported_with_what_there_is():
     assert "choose cifar10, imdb, digits, toy_reviews, or an existing folder" in refusal("./no/such/folder")
 
 
@@ -111,7 +111,7 @@ def test_a_wrong_column_names_those_there_are(write_set, text_features, columns)
     assert f"has no column '{next(iter(columns.values()))}'; it has text; label" in refusal(folder, **columns)
 
 
-def test_columns_that_cannot_be_told_apart(write_set):
+def test_columns_that_cannot_be_distinguished(write_set):
     folder = write_set("two", train={"title": ["a", "b"] * 10, "body": ["c", "d"] * 10, "label": [0, 1] * 10})
     assert "title (string); body (string)" in refusal(folder)
     assert "set label_column" in refusal(folder, input_column="body")
@@ -193,7 +193,7 @@ def test_labels_that_skip_a_class_are_refused(write_set):
     assert "labels of column 'label' run from 1 to 2, but class 0 is in no row; number the classes from 0" in message
 
 
-def test_labels_that_are_names_are_told_how_to_become_indices(write_set):
+def test_for_labels_that_are_names_the_way_to_indices_is_named(write_set):
     texts = TEXTS | {"label": ["bad", "good"] * 10}
     message = refusal(write_set("names", train=texts), label_column="label")
     assert "turn names into indices first: dataset.class_encode_column('label')" in message

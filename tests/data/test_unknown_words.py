@@ -39,7 +39,7 @@ def write(write_set, text_features, texts):
 
 
 @pytest.mark.parametrize("script", UNSUITED)
-def test_a_high_share_of_unknown_words_is_told(write_set, text_features, script):
+def test_a_high_share_of_unknown_words_is_reported(write_set, text_features, script):
     with pytest.warns(UserWarning, match=r"unknown"):
         load_data(write(write_set, text_features, UNSUITED[script]))
 
@@ -61,7 +61,7 @@ def test_the_split_whose_words_are_unknown_is_named(write_set, text_features, sp
 
 @pytest.mark.filterwarnings("ignore:.*unknown words:UserWarning")
 @pytest.mark.parametrize("kind", EMPTY)
-def test_texts_without_a_word_are_told(write_set, text_features, kind):
+def test_texts_without_a_word_are_reported(write_set, text_features, kind):
     with pytest.warns(UserWarning, match=r"empty|without a word"):
         load_data(write(write_set, text_features, EMPTY[kind]))
 

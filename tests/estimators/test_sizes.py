@@ -185,7 +185,7 @@ def test_half_precision_gives_nearly_what_float32_gives(dtype, kind, name):
 
 
 @pytest.mark.parametrize("p", [1e-7, 1.0])
-def test_probabilities_that_16_bits_cannot_tell_are_left_to_torch(p):
+def test_probabilities_that_16_bits_cannot_represent_are_left_to_torch(p):
     torch.manual_seed(0)
     model, features = CNN(8, 1, 4, (2, 3), 16, dropout=p), torch.randn(3, 16)
     if p == 1.0:

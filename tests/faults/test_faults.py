@@ -62,7 +62,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk_is_told_and_once_mended_the_run_goes_on(small_disk, child, references):
+def test_a_full_disk_is_reported_and_once_mended_the_run_goes_on(small_disk, child, references):
     disk, enlarge = small_disk
     config = tiny(disk)
     paths, stopped = paths_of(config), child(config)
@@ -76,7 +76,7 @@ def test_a_full_disk_is_told_and_once_mended_the_run_goes_on(small_disk, child, 
     assert_same_results(paths, references())
 
 
-def test_a_file_that_may_not_grow_is_told_and_the_run_goes_on(config, child, references):
+def test_a_file_that_may_not_grow_is_reported_and_the_run_goes_on(config, child, references):
     stopped = child(file_limit=8_000)
     assert stopped.end() == 2, stopped.said
     assert "could not be read or written: File too large; mend that and run again" in stopped.said

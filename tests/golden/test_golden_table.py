@@ -1,10 +1,14 @@
 """The published comparisons stay what they are, number by number, whatever is rewritten underneath."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.golden.comparisons import STORED, STORED_EFFECTS, effects
+from tests.golden.run_ids import STORED as STORED_RUN_IDS
+from tests.golden.run_ids import hash_of_runs
 from uncertlr.analysis.every_comparison import every_comparison
 
 
@@ -44,3 +48,8 @@ def test_the_table_holds_judged_comparisons(tables):
     stored, _ = tables
     assert (stored["pairs"] >= 10).sum() > 50
     assert {"cifar10-standard", "cifar10-tuned", "imdb-standard"} <= set(stored["study"])
+
+
+@pytest.mark.parametrize(("name", "stored"), json.loads(STORED_RUN_IDS.read_text(encoding="utf-8")).items())
+def test_every_sweep_plans_the_same_runs_as_before(name, stored):
+    assert hash_of_runs(name) == stored

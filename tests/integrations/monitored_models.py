@@ -64,7 +64,7 @@ class Lazy(nn.Module):
 
     def forward(self, x):
         if not hasattr(self, "built"):
-            self.built = nn.Linear(8, 8)
+            self.built = nn.Linear(8, 8, device=x.device)
         return self.out(self.dropout(self.built(self.first(x))))
 
 
@@ -300,15 +300,19 @@ def _hooked():
 
 def _hooked_dropout():
     model = Small()
-    model.dropout.register_forward_hook(lambda module, args, output: output * (torch.arange(8) > 3))
+    model.dropout.register_forward_hook(lambda module, args, output: output * _last_half(output))
     return model
 
 
 def _replaced_dropout():
     model = Small()
     forward = model.dropout.forward
-    model.dropout.forward = lambda x: forward(x) * (torch.arange(8) > 3)
+    model.dropout.forward = lambda x: forward(x) * _last_half(x)
     return model
+
+
+def _last_half(features):
+    return torch.arange(8, device=features.device) > 3
 
 
 def _parametrized():
@@ -318,11 +322,12 @@ def _parametrized():
 
 
 def call(model, batch=None):
-    """One forward pass; gives output and logits."""
+    """One forward pass, on the model's device; gives output and logits."""
+    device = next(model.parameters()).device
     if hasattr(model, "config"):
-        output = model(input_ids=tokens())
+        output = model(input_ids=tokens().to(device))
     elif isinstance(model, Consuming):
-        output = model([rows()])
+        output = model([rows().to(device)])
     else:
-        output = model(rows() if batch is None else batch)
+        output = model(rows().to(device) if batch is None else batch)
     return output, output if isinstance(output, torch.Tensor) else output.logits

@@ -1,13 +1,15 @@
 """Training with a monitor equals training without one, bit for bit; what is planted in the monitor is noticed."""
 
 import random
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch._dynamo.utils import counters
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import uncertlr.integrations.monitor as monitor_module
 from benchmarks.monitor import memory_ratio, stepper
@@ -21,14 +23,44 @@ from uncertlr.schedulers import Threshold, UncertaintyLR
 HEADS = ("out", "classifier", "classifier.out_proj")
 UNCHANGED = Threshold(threshold=0.5, decrease=1.0, increase=1.0)
 MODELS = {**HEAD, **LOGITS, "lazy": Lazy}
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 
 
-def train(build, monitored, steps=3, way=None, by_hand=False, **options):
+class DefaultDraws(TorchDispatchMode):
+    """Records the operators that draw from a device's default random stream, on whatever device."""
+
+    def __init__(self):
+        super().__init__()
+        self.operators = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+            self.operators.append(func.name())
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def deterministic(device, monkeypatch):
+    """Operators that repeat bit for bit. cuDNN is off: its recurrent layers keep a dropout state that no seed resets."""
+    if device == "cpu":
+        yield
+        return
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def train(build, monitored, steps=3, way=None, by_hand=False, device="cpu", **options):
     """Train for a few steps, with a validation after each and a paused pass at the end; all that a user could see of it."""
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
-    model, called, seen = build(), [], []
+    model, called, seen = build().to(device), [], []
     for name, module in model.named_modules():
         if name in HEADS:  # with a hook of someone else's it would not be resampled
             continue
@@ -59,7 +91,9 @@ def train(build, monitored, steps=3, way=None, by_hand=False, **options):
         seen_modules = [each for each in model.modules() if each._forward_pre_hooks]
         assert not seen_modules
     attributes = sorted(name for module in model.modules() for name in vars(module))
-    streams = torch.get_rng_state(), torch.tensor(random.getstate()[1]), torch.from_numpy(np.random.rand(1))  # noqa: NPY002
+    streams = [torch.get_rng_state(), torch.tensor(random.getstate()[1]), torch.from_numpy(np.random.rand(1))]  # noqa: NPY002
+    if device == "cuda":
+        streams += torch.cuda.get_rng_state_all()
     tensors = [*seen, *model.state_dict().values(), *streams]
     return [each.clone() for each in tensors], (called, attributes, scheduler.get_last_lr())
 
@@ -71,9 +105,27 @@ def assert_equal_training(build, **options):
     assert all(torch.equal(one, other) for one, other in zip(tensors, other_tensors, strict=True))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", MODELS)
-def test_training_with_a_monitor_is_training_without(name):
-    assert_equal_training(MODELS[name], way="head" if name in HEAD else "logits" if name in LOGITS else None)
+def test_training_with_a_monitor_is_training_without(name, device, monkeypatch):
+    way = "head" if name in HEAD else "logits" if name in LOGITS else None
+    with deterministic(device, monkeypatch):
+        assert_equal_training(MODELS[name], way=way, device=device)
+
+
+def default_draws(build, monitored, **options):
+    """The operators of a training that draw from a default stream, in order."""
+    with DefaultDraws() as draws:
+        train(build, monitored, **options)
+    return draws.operators
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_monitor_draws_from_the_default_stream_of_no_device(name):
+    """An operator's call shows on every device what the states of random streams show on the devices at hand."""
+    without = default_draws(MODELS[name], False)
+    assert without  # initial weights
+    assert default_draws(MODELS[name], True) == without
 
 
 @pytest.mark.parametrize("mapped", [False, True])
@@ -125,14 +177,20 @@ DISTURBANCES = {
 }
 
 
+def counter_in_place():
+    """A model in whose training each of `PLACES` is reached."""
+    model = HEAD["counter"]()
+    model.dropout.inplace = True
+    return model
+
+
 @pytest.mark.parametrize("disturb", DISTURBANCES.values(), ids=DISTURBANCES)
 @pytest.mark.parametrize(("owner", "name"), PLACES, ids=[f"{owner.__name__}.{name}" for owner, name in PLACES])
 def test_a_disturbance_planted_in_the_monitor_is_noticed(owner, name, disturb, monkeypatch):
     original, models, within = getattr(owner, name), [], []
 
     def build():
-        models.append(HEAD["counter"]())
-        models[-1].dropout.inplace = True
+        models.append(counter_in_place())
         return models[-1]
 
     def planted(*args, **kwargs):
@@ -146,6 +204,19 @@ def test_a_disturbance_planted_in_the_monitor_is_noticed(owner, name, disturb, m
     monkeypatch.setattr(owner, name, planted)
     with pytest.raises(AssertionError):
         assert_equal_training(build, by_hand=name == "observe")
+
+
+@pytest.mark.parametrize(("owner", "name"), PLACES, ids=[f"{owner.__name__}.{name}" for owner, name in PLACES])
+def test_a_draw_planted_on_another_device_is_noticed(owner, name, monkeypatch):
+    original, options = getattr(owner, name), {"by_hand": name == "observe"}
+
+    def planted(*args, **kwargs):
+        torch.rand(1, device="meta")  # a device without a random stream, so that no state shows the draw
+        return original(*args, **kwargs)
+
+    without = default_draws(counter_in_place, False, **options)
+    monkeypatch.setattr(owner, name, planted)
+    assert default_draws(counter_in_place, True, **options) != without
 
 
 def test_extra_passes_leave_buffers_and_random_streams_as_they_were():

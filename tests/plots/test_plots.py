@@ -97,7 +97,7 @@ def test_the_axis_of_points_is_linear_and_holds_intervals_and_margin(ax):
     assert -17 < low < -15 < 0.5 < high < 2
 
 
-def test_survival_starts_at_one_and_stays_where_nobody_arrives(ax):
+def test_survival_starts_at_one_and_stays_where_no_run_reaches_the_target(ax):
     plots.survival(ax, np.array([2, 4]), np.array([0.5, 0.25]), 10, plots.COLOURS[0])
     plots.survival(ax, np.array([]), np.array([]), 10, plots.INK)
     some, nobody = ax.get_lines()

@@ -64,7 +64,7 @@ def test_a_published_run_is_listed_once_whether_unpacked_or_not(finished, tmp_pa
         assert table["test_loss"].item() == finished.summary["test"]["loss"]
 
 
-def test_states_of_unfinished_runs_are_told_apart():
+def test_states_of_unfinished_runs_are_distinguished():
     elsewhere = {"host": "another-machine", "pid": 1}
     leave(CONFIG, status="RUNNING")
     leave(CONFIG.replace(seed=1), status="RUNNING", owner={"host": socket.gethostname(), "pid": dead_pid()})
@@ -120,7 +120,7 @@ def test_an_empty_folder_is_an_empty_table_with_all_columns(tmp_path):
 
 def test_a_run_with_fields_of_another_version_is_named_not_fatal(finished):
     config = read_json(finished.paths.config)
-    finished.paths.config.write_text(json.dumps({**config, "forgotten_dial": 1}))
+    finished.paths.config.write_text(json.dumps({**config, "forgotten_field": 1}))
     row = list_runs().iloc[0]
     assert row["status"] == "damaged"
-    assert "forgotten_dial" in row["error"]
+    assert "forgotten_field" in row["error"]

@@ -270,7 +270,7 @@ def test_a_whole_run_is_read(whole):
         ("summary", {"result_version": 99}, "holds results of version 99, but this library makes version 1"),
         ("summary", {"run_id": "other"}, "holds the results of other and the configuration of digits-none-s0"),
         ("config", {"seed": 1}, "and the configuration of digits-none-s1"),
-        ("config", {"dial": 1}, "another version of uncertlr, or changed: unknown parameter 'dial'"),
+        ("config", {"unheard_of": 1}, "another version of uncertlr, or changed: unknown parameter 'unheard_of'"),
         ("config", {"epochs": -1}, "another version of uncertlr, or changed: invalid parameter epochs=-1"),
         ("config", {"root": "/etc"}, "config.json was changed: root='/etc' is no part of what a run is"),
     ],
@@ -309,7 +309,7 @@ def test_names_that_could_lead_out_of_the_root_are_refused(tmp_path, name):
         RunPaths(tmp_path, name)
 
 
-def test_a_path_in_place_of_a_name_is_told_its_name(tmp_path):
+def test_for_a_path_in_place_of_a_name_the_name_is_given(tmp_path):
     with pytest.raises(RunError, match="the last part, digits-none-s0-0, and"):
         RunPaths(tmp_path, "../runs/digits-none-s0-0/")
 

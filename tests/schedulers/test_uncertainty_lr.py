@@ -300,7 +300,7 @@ class TestWarnings:
             advance(scheduler)
 
     @pytest.mark.parametrize("rule", [Threshold(), None])
-    def test_a_scheduler_that_needs_no_observation_or_has_had_one_is_silent(self, rule):
+    def test_a_scheduler_that_needs_no_observation_or_has_had_one_gives_no_warning(self, rule):
         scheduler = UncertaintyLR(optimizer((1.0,)), rule)
         if rule:
             advance(scheduler, 0.9)

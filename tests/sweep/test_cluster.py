@@ -221,13 +221,13 @@ def test_with_notebooks_a_run_waits_for_its_fixed_rate(fake, tmp_path):
     assert list(found._submit_ready().values()) == [pair[1].run_id]
 
 
-def test_a_scheduler_that_goes_away_is_told(fake, jobs):
+def test_a_scheduler_that_goes_away_is_reported(fake, jobs):
     _, gathering = fake
     with pytest.raises(RunError, match="Dask scheduler"):
         gathering(jobs)._outcome(jobs[0].run_id, Ended("cancelled"))
 
 
-def test_a_worker_without_the_library_is_told(fake, jobs):
+def test_a_worker_without_the_library_is_reported(fake, jobs):
     _, gathering = fake
     outcome = gathering(jobs)._outcome(jobs[0].run_id, Ended("error", ModuleNotFoundError("No module named 'uncertlr'")))
     assert outcome.error == "a worker could not take it up: ModuleNotFoundError: No module named 'uncertlr'"

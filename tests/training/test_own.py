@@ -122,7 +122,7 @@ def test_a_sweep_names_what_can_be_imported(tmp_path, monkeypatch):
         ({"rule": "own", "own_rule": "Elsewhere"}, "Elsewhere"),
     ],
 )
-def test_what_cannot_be_made_is_told_by_its_name(changes, words):
+def test_what_cannot_be_made_is_reported_by_its_name(changes, words):
     with pytest.raises(ConfigError, match=words):
         run(TINY.replace(**changes))
 

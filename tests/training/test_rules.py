@@ -8,12 +8,12 @@ from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import publish
 from uncertlr.runs.files import load_state
+from uncertlr.runs.saturation import NOTES, saturated_bound
 from uncertlr.runs.store import read_run
 from uncertlr.schedulers import BoldDriver, Bounds, Integral, Inverted, PowerLaw, RelativeThreshold, Threshold, simulate
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.rules import build_rule, whole_trace
 from uncertlr.training.run import run
-from uncertlr.training.summary import bound_warning
 
 BASE = preset("digits", "quick", epochs=2, progress="quiet")
 RELATIVE = BASE.replace(rule="relative", scale=1.0, memory=10)
@@ -152,19 +152,19 @@ def test_a_probe_batch_is_observed_instead_of_the_training_batch():
     config = RELATIVE.replace(signal_source="probe", estimator="analytic_dropout")
     experiment = build(config, load_config_data(config))
     torch.testing.assert_close(experiment.probe.targets, experiment.data.val.targets[: config.batch_size])
-    probed, read = finished(config), finished(RELATIVE.replace(estimator="analytic_dropout"))
-    assert not np.array_equal(probed.trace["signal"], read.trace["signal"])
+    probed, batches = finished(config), finished(RELATIVE.replace(estimator="analytic_dropout"))
+    assert not np.array_equal(probed.trace["signal"], batches.trace["signal"])
     # closed form on a fixed batch: far smoother than the signal of changing batches
-    assert np.abs(np.diff(probed.trace["signal"])).mean() < np.abs(np.diff(read.trace["signal"])).mean()
+    assert np.abs(np.diff(probed.trace["signal"])).mean() < np.abs(np.diff(batches.trace["signal"])).mean()
 
 
 def test_observations_every_few_steps_leave_the_steps_between_alone():
     sparse = finished(RELATIVE.replace(signal_every=5))
     steps = np.arange(21)
-    read = np.tile(steps % 5 == 0, 2)
-    np.testing.assert_array_equal(np.isfinite(sparse.trace["signal"]), read)
+    observed = np.tile(steps % 5 == 0, 2)
+    np.testing.assert_array_equal(np.isfinite(sparse.trace["signal"]), observed)
     changed = np.flatnonzero(np.diff(sparse.trace["factor"])) + 1
-    assert set(changed - 1) <= set(np.flatnonzero(read))
+    assert set(changed - 1) <= set(np.flatnonzero(observed))
 
 
 def test_once_an_epoch_counts_the_observations_of_an_epoch():
@@ -191,7 +191,16 @@ def test_inverted_mirrors_the_report():
 
 def test_a_rate_at_its_bound_is_warned_of(capsys):
     config = BASE.replace(rule="threshold", progress="text")
-    assert "rule's lower bound for" in finished(config).summary["warnings"][0]
-    assert "lower bound" in capsys.readouterr().out
-    assert bound_warning({"at_floor": 0.2, "at_ceiling": 0.3}) == ""
-    assert "upper bound for 80%" in bound_warning({"at_floor": 0.0, "at_ceiling": 0.8})
+    assert saturated_bound(finished(config).summary["rate"]) == "lower"
+    assert NOTES["lower"] in capsys.readouterr().out
+    run(BASE.replace(progress="text"))
+    assert not any(note in capsys.readouterr().out for note in NOTES.values())
+
+
+@pytest.mark.parametrize(
+    ("shares", "bound"),
+    [((0.2, 0.3), ""), ((0.5, 0.5), ""), ((0.51, 0.49), "lower"), ((0.0, 0.8), "upper")],
+)
+def test_a_rate_saturates_at_the_bound_where_it_is_for_more_than_half_of_the_steps(shares, bound):
+    assert saturated_bound(dict(zip(("at_floor", "at_ceiling"), shares, strict=True))) == bound
+    assert saturated_bound({}) == ""

@@ -155,8 +155,8 @@ def test_a_rule_pinned_at_factor_1_is_the_fixed_rate_bit_for_bit(tmp_path):
     root = str(tmp_path)
     fixed = preset("digits", "quick", epochs=2, progress="quiet", root=root)
     pinned = fixed.replace(rule="threshold", decrease=1.0, increase=1.0)
-    silent = fixed.replace(estimator="deterministic")
-    one, two, three = (read_run(run(each)) for each in (fixed, pinned, silent))
+    deterministic = fixed.replace(estimator="deterministic")
+    one, two, three = (read_run(run(each)) for each in (fixed, pinned, deterministic))
     assert_same(one, two)
     np.testing.assert_array_equal(one.trace["loss"], three.trace["loss"])
 

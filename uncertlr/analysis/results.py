@@ -9,8 +9,8 @@ from uncertlr.analysis.study import read_study
 from uncertlr.errors import RunError
 from uncertlr.runs import store
 from uncertlr.runs.archive import restore_published
-from uncertlr.runs.index import SCORES
 from uncertlr.runs.paths import RunPaths, default_root
+from uncertlr.runs.schema import SCORES
 from uncertlr.runs.store import Run
 
 

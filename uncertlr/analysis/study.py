@@ -78,18 +78,12 @@ class Study:
         raise ConfigError(f"study {self.name!r} has no arm that replays the next seed's run of {arm!r}")
 
     def matched_constant_rate(self, arm: str) -> str:
-        """The arm with this arm's initial rate and nothing else, where that is not the baseline; else an empty name."""
-        rate = self.initial_rate(arm)
-        alike = [other for other in self.schedules if self.fixed_rate(other) and self.initial_rate(other) == rate]
-        return next((other for other in alike if other != self.baseline), "")
-
-    def fixed_rate(self, arm: str) -> bool:
-        """Whether an arm's rate stays where it starts."""
-        return self._rule(arm) == "none" and self._jobs(arm)[0].config.schedule == "constant"
+        """The arm that keeps this arm's initial rate, as the sweep states it; else an empty name."""
+        return next(iter(self.facts.matched_constant_rates.get(arm, ())), "")
 
     def matched_mean_rate(self, arm: str) -> str:
         """The arm without feedback at this arm's mean learning rate, as the sweep states it; else an empty name."""
-        return self.facts.matched_rates.get(arm, "")
+        return next(iter(self.facts.matched_mean_rates.get(arm, ())), "")
 
     def rotation(self, arm: str) -> int:
         """How many seeds further in a ring the source run of a run is; 0 where an arm replays no run of this study."""

@@ -84,7 +84,7 @@ class Claims:
         """Check a sentence of the page.
 
         Args:
-            quote: copied from the page's Markdown; white space does not matter.
+            quote: copied from the page's Markdown, or the title of one of its figures; white space does not matter.
             numbers: the stored value of every number written in digits in the quote, in order. Each must agree with what is
                 printed to within half a unit of its last digit.
             holds: what the words state, such as ``difference.high < 0`` for "lowers".
@@ -135,13 +135,17 @@ class Claims:
             return "the quote is not on the page"
         printed = numbers_in(quote)
         if len(printed) != len(values):
-            return f"{len(printed)} numbers are printed ({', '.join(printed)}), {len(values)} values are given"
-        for text, value in zip(printed, values, strict=True):
+            given = f"{len(values)} values are given ({_digits(values)})"
+            return f"{len(printed)} numbers are printed ({', '.join(printed)}), {given}"
+        for position, (text, value) in enumerate(zip(printed, values, strict=True), 1):
             if not _agrees(text, value):
-                return f"{text} is printed, the runs give {value:.6g}"
+                return f"number {position}: {text} is printed, the runs give {value:.6g}; all values: {_digits(values)}"
         statements = list(holds) if isinstance(holds, Iterable) else [holds]
-        if not statements or not all(statements):
-            return "the statement does not hold for the stored runs"
+        if not statements:
+            return "it states nothing: 'holds' is empty"
+        if not all(statements):
+            false = ", ".join(str(position) for position, each in enumerate(statements, 1) if not each)
+            return f"statement {false} of {len(statements)} does not hold for the stored runs; values: {_digits(values)}"
         return ""
 
 
@@ -183,12 +187,12 @@ def numbers_in(text: str) -> list[str]:
 
 
 def page_text(page: str) -> str:
-    """The Markdown of a page, white space normalized.
+    """The Markdown of a page and the titles of its figures, white space normalized.
 
     Raises:
         ClaimError: there is no such page.
     """
-    return _plain("\n\n".join(_markdown(page)))
+    return _plain("\n\n".join([*_markdown(page), *_figure_titles(page)]))
 
 
 def quotes(notebook: Path) -> dict[str, list[str]]:
@@ -278,6 +282,10 @@ def _listed(values: Sequence[float], quote: str) -> str:
     return "; ".join(f"{value:.{count}f}" for value, count in zip(values, decimals, strict=False))
 
 
+def _digits(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.6g}" for value in values) or "none given"
+
+
 def _plain(text: str) -> str:
     return " ".join(text.split())
 
@@ -307,6 +315,20 @@ def _markdown(page: str) -> list[str]:
     if path.suffix == ".md":
         return [path.read_text(encoding="utf-8")]
     return ["".join(cell["source"]) for cell in _cells(path) if cell["cell_type"] == "markdown"]
+
+
+def _figure_titles(page: str) -> list[str]:
+    """The titles that a notebook's code gives to its axes, as far as they are plain strings."""
+    path = _source(page)
+    cells = _cells(path) if path.suffix == ".ipynb" else []
+    titles: list[ast.expr] = []
+    for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        calls = [node for node in ast.walk(ast.parse("".join(cell["source"]))) if isinstance(node, ast.Call)]
+        titles += [argument for call in calls if _called(call) == "set_title" for argument in call.args[:1]]
+        titles += [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "title"]
+    return [title.value for title in titles if isinstance(title, ast.Constant) and isinstance(title.value, str)]
 
 
 def result_sections(page: str) -> list[str]:

@@ -42,8 +42,8 @@ INJECTED = "# Parameters\n"
 def check_parameters(**parameters: Any) -> None:
     """Refuse a parameter of a notebook that makes no sense; warn of one that papermill has added in vain.
 
-    It takes no more than a second, so that a wrong value is told before the first slow import. Where a parameter is changed
-    later on, the next cell says so, since the cells above have run with the old value.
+    It takes no more than a second, so that a wrong value is refused before the first slow import. Where a parameter is
+    changed later on, the next cell says so, since the cells above have run with the old value.
 
     Args:
         parameters: all of the notebook.

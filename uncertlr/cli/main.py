@@ -46,13 +46,13 @@ def _answer(arguments: Sequence[str] | None) -> int:
         with _terminable(), _warnings_in_one_line():
             command()
     except UncertlrError as error:
-        _tell(" ".join(str(error).split("\n")), debug=debug)
+        _print_error(" ".join(str(error).split("\n")), debug=debug)
         return 2
     except BrokenPipeError:
         raise
     except Exception as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        _tell(f"{cause} (unforeseen; run it again with --debug to see where)", debug=debug)
+        _print_error(f"{cause} (unforeseen; run it again with --debug to see where)", debug=debug)
         return 1
     except KeyboardInterrupt as interrupt:
         print("uncertlr: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
@@ -80,7 +80,7 @@ def _warnings_in_one_line() -> Iterator[None]:
         warnings.formatwarning = before
 
 
-def _tell(message: str, *, debug: bool) -> None:
+def _print_error(message: str, *, debug: bool) -> None:
     """One line on stderr, after the traceback of the exception that is being handled where it is asked for."""
     if debug:
         traceback.print_exc()

@@ -11,12 +11,11 @@ from uncertlr.cli.text import counted, writing
 from uncertlr.plots.run_curves import curves_svg
 from uncertlr.runs.files import write_atomically
 from uncertlr.runs.naming import differing, listed
+from uncertlr.runs.schema import SCORES
 from uncertlr.runs.states import run_states
 from uncertlr.runs.store import Run
 from uncertlr.sweep.grid import Job
 from uncertlr.training.run import find
-
-_SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_ece")
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
@@ -58,9 +57,9 @@ def _methods(done: Sequence[Job], finished: dict[str, Run]) -> str:
     rows = []
     for arm in dict.fromkeys(job.arm for job in done):
         runs = [finished[job.run_id] for job in done if job.arm == arm]
-        means = [float(np.mean([_final(run)[score] for run in runs])) for score in _SCORES]
+        means = [float(np.mean([_final(run)[score] for run in runs])) for score in SCORES]
         rows.append([arm, len(runs), *means, float(np.mean([run.summary["seconds"] for run in runs]))])
-    return _table(["method", "seeds", *(f"{score}, mean" for score in _SCORES), "seconds, mean"], rows)
+    return _table(["method", "seeds", *(f"{score}, mean" for score in SCORES), "seconds, mean"], rows)
 
 
 def _curves(done: Sequence[Job], finished: dict[str, Run]) -> str:
@@ -75,9 +74,9 @@ def _runs(jobs: Sequence[Job], finished: dict[str, Run]) -> str:
     rows: list[list[object]] = []
     for job, state in zip(jobs, run_states([job.config for job in jobs]), strict=True):
         run = finished.get(job.run_id)
-        scores = [_final(run)[score] for score in _SCORES] if run else [""] * len(_SCORES)
+        scores = [_final(run)[score] for score in SCORES] if run else [""] * len(SCORES)
         rows.append([job.run_id, job.arm, job.config.seed, state, *scores, listed(differing(job.config))])
-    return _table(["run", "method", "seed", "state", *_SCORES, "differs"], rows)
+    return _table(["run", "method", "seed", "state", *SCORES, "differs"], rows)
 
 
 def _final(run: Run) -> dict[str, float]:

@@ -13,13 +13,13 @@ from uncertlr.cli.app import NewFile, Root, app
 from uncertlr.cli.text import aligned, counted, folded, terminal_width, writing
 from uncertlr.config import RunConfig, shown_name, stored_names
 from uncertlr.errors import ConfigError, hint
+from uncertlr.runs.schema import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from uncertlr.runs.store import Run
 
-_SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece")
 _COLUMNS = ("run", "state", "accuracy", "began", "method", "seed", "differs")
 WATCH_SECONDS = 2.0
 
@@ -146,6 +146,7 @@ def _show(
     from uncertlr.analysis.methods import method_name
     from uncertlr.plots.run_curves import save_curves
     from uncertlr.runs.naming import differing, listed
+    from uncertlr.runs.saturation import NOTES, saturated_bound
 
     run = load_named(run_id, root)
     record = run.record
@@ -154,13 +155,13 @@ def _show(
     print(f"began {record.get('began', '?')}, {where}; {run.summary['seconds']:.1f} s of training on", end=" ")
     print(record.get("processor", "an unknown processor"))
     print(f"differs from the usual run: {listed(differing(run.config)) or 'in nothing'}")
-    for warning in run.summary.get("warnings", []):
-        print(f"note: {warning}")
+    if bound := saturated_bound(run.summary["rate"]):
+        print(f"note: {NOTES[bound]}")
     print("\nsettings")
     for name, value in run.config.identity.items():
         print(f"  {shown_name(name):16} {value}")
     print("\nscores" + "".join(f"{split:>14}" for split in _splits(run)))
-    for score in _SCORES:
+    for score in SCORES:
         print(f"  {score:12}" + "".join(f"{run.summary[split][score]:>14.4f}" for split in _splits(run)))
     drawn = save_curves([run], figure or run.paths.directory / "curves.svg")
     print(f"\ncurves\n  {drawn}\n\nfiles in {run.paths.directory}")
@@ -186,7 +187,7 @@ def _compare(one: RunId, other: RunId, /, *, root: Root = "") -> None:
     rows = [("settings that differ", *names), *(rows or [("none", "", "")]), ("", "", "")]
     split = "test" if all(run.summary["test"] for run in runs) else "val"
     rows.append((f"results on {'the test set' if split == 'test' else 'validation'}", "", ""))
-    for score in _SCORES:
+    for score in SCORES:
         rows.append((score, *(f"{run.summary[split][score]:.4f}" for run in runs)))
     rows.append(("last learning rate", *(f"{run.summary['rate']['final']:.2e}" for run in runs)))
     rows.append(("seconds of training", *(f"{run.summary['seconds']:.1f}" for run in runs)))

@@ -77,7 +77,7 @@ def load_data(
         if name not in EMBEDDED:
             scored = {"validation": (held_out, inputs[1]), "test": (tested, inputs[2])}
             words = {split: tokens[corpus.lengths[rows] > 0] for split, (rows, tokens) in scored.items()}
-            _tell_unsuited_texts(name, corpus.lengths, words)
+            _report_unsuited_texts(name, corpus.lengths, words)
     else:
         inputs = _parts(source.train[0], np.asarray(source.test[0]), chosen, held_out, tested)
     targets = _parts(source.train[1], source.test[1], chosen, held_out, tested)
@@ -109,7 +109,7 @@ def _parts(
     return [train[chosen], train[held_out], test if len(tested) == len(test) else test[tested]]
 
 
-def _tell_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.ndarray]) -> None:
+def _report_unsuited_texts(name: str, lengths: np.ndarray, scored: dict[str, np.ndarray]) -> None:
     """Warn of texts that the splitting into words does not suit.
 
     Args:

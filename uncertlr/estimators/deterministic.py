@@ -14,6 +14,10 @@ from uncertlr.estimators.prediction import Prediction
 class Deterministic:
     """Predict with dropout off. Mutual information is 0 by construction."""
 
+    def recordable(self, model: nn.Module) -> bool:
+        """Whether the estimate of a training step can be part of a CUDA graph: always."""
+        return True
+
     def estimate(self, model: nn.Module, inputs: Tensor, *, generator: torch.Generator | None = None) -> Prediction:
         """One pass through the model; `generator` is not used.
 

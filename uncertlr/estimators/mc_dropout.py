@@ -47,6 +47,11 @@ class MCDropout:
         if self.num_samples < 1:
             raise ValueError(f"MCDropout: num_samples={self.num_samples} must be at least 1")
 
+    def recordable(self, model: nn.Module) -> bool:
+        """Whether the estimate of a training step can be part of a CUDA graph: with a head of dropout and dense layer."""
+        head = getattr(model, "head", None)
+        return head is not None and dropout_and_linear(head) is not None
+
     def estimate(self, model: nn.Module, inputs: Tensor, *, generator: torch.Generator | None = None) -> Prediction:
         """Predict a batch of inputs.
 
@@ -194,7 +199,7 @@ def layers_agree(head: nn.Module, features: Tensor) -> bool:
 def dropout_and_linear(head: nn.Module) -> tuple[nn.Dropout, nn.Linear] | None:
     """The two layers of a head that is exactly a dropout followed by a dense layer, else None.
 
-    A probability of 1, or one that 16 bits cannot tell from 0, is left to the layers themselves.
+    A probability of 1, or one that 16 bits cannot distinguish from 0, is left to the layers themselves.
     """
     if isinstance(head, nn.Sequential) and len(head) == 2:
         dropout, linear = head

@@ -30,6 +30,10 @@ class Variational:
         if self.num_samples < 1:
             raise ValueError(f"Variational: num_samples={self.num_samples} must be at least 1")
 
+    def recordable(self, model: nn.Module) -> bool:
+        """Whether the estimate of a training step can be part of a CUDA graph: always, being made of the step's logits."""
+        return True
+
     def estimate(self, model: nn.Module, inputs: Tensor, *, generator: torch.Generator | None = None) -> Prediction:
         """Predict a batch of inputs.
 

@@ -21,7 +21,7 @@ CHUNK_CPU, CHUNK_ACCELERATOR = 2**17, 2**22
 
 
 class SampleSums:
-    """Running sums over samples of one chunk of rows, [R, C] each; gives what `SIGNALS` read."""
+    """Running sums over samples of one chunk of rows, [R, C] each; gives what `SIGNALS` are computed from."""
 
     def __init__(self, signal: str) -> None:
         self._needs_mean = signal != "expected_entropy"

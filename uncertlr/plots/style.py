@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 COLOURS = ("#3a8fd9", "#d97526", "#2a9d78", "#c45ba3", "#8a8a2a", "#d1495b")
-"""Told apart by colour-blind readers (after Okabe & Ito 2008), and legible on white and on near-black."""
+"""Distinguishable for colour-blind readers (after Okabe & Ito 2008), and legible on white and on near-black."""
 
 
 INK = "#6e757e"

@@ -15,11 +15,14 @@ from uncertlr.runs.archive import published_ids, results_folder, stale_results
 from uncertlr.runs.files import read_json
 from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths, default_root
-from uncertlr.runs.schema import Row, Summary, validated
+from uncertlr.runs.saturation import SHARES, saturated_bound
+from uncertlr.runs.schema import SCORES, Row, Summary, validated
 from uncertlr.runs.store import read_config, read_record
 
+BOUND_SHARES = {name: f"at_{bound}_bound" for name, bound in SHARES.items()}
+"""Shares of steps at a bound of the rule: as they are stored, and as columns."""
+
 STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
-SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
 
 
 def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
@@ -77,7 +80,8 @@ def median_seconds(table: pd.DataFrame, config: RunConfig) -> float | None:
 def _columns() -> list[str]:
     fields = [name for name in RunConfig.model_fields if name not in EXECUTION_FIELDS]
     scores = [f"{split}_{score}" for split in ("val", "test") for score in SCORES]
-    rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", "at_floor", "at_ceiling", "log_rate_sd"]
+    rate = ["final_rate", "minimum_rate", "maximum_rate", "above_threshold", *BOUND_SHARES.values()]
+    rate += ["saturated_bound", "log_rate_sd"]
     times = ["best_epoch", "steps", "seconds", "seconds_per_epoch", "began", "ended"]
     origin = ["processor", "data", "commit", "source", "error"]
     return ["run_id", "status", "differs", *fields, *scores, *rate, *times, *origin]
@@ -126,9 +130,10 @@ def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str
         return row
     for split in ("val", "test"):
         row |= {f"{split}_{score}": (summary[split] or {}).get(score) for score in SCORES}
-    rate = dict(summary["rate"])
+    rate = {BOUND_SHARES.get(name, name): value for name, value in summary["rate"].items()}
     if config["rule"] != "threshold":
         rate.pop("above_threshold", None)  # older summaries count it for rules that have no fixed threshold
+    row["saturated_bound"] = saturated_bound(summary["rate"])
     row |= {f"{name}_rate": rate.pop(name) for name in ("final", "minimum", "maximum")}
     return row | rate | {name: summary[name] for name in ("best_epoch", "steps", "seconds", "seconds_per_epoch")}
 

@@ -11,6 +11,10 @@ Row = dict[str, Any]
 """Named values, such as the scores of a run."""
 
 
+SCORES = ("accuracy", "loss", "brier", "ece", "mc_accuracy", "mc_loss", "mc_brier", "mc_ece", "mutual_information")
+"""The scores of a split that tables of runs show, of those that a summary holds."""
+
+
 class _Checked(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -45,7 +49,6 @@ class Summary(_Checked):
     seconds_per_epoch: float
     convergence: dict[str, float | bool | None]
     rate: dict[str, float]
-    warnings: list[str] = []
     val: dict[str, Any]
     test: dict[str, Any] | None
     test_best: dict[str, Any] | None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Uncertainty(Protocol):
-    """What a signal reads: any object with these tensors over a batch, entropies in nats."""
+    """What a signal is computed from: any object with these tensors over a batch, entropies in nats."""
 
     @property
     def mean_probs(self) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 from uncertlr.config import RunConfig
 from uncertlr.errors import ConfigError
 from uncertlr.sweep.facts import require_arm
-from uncertlr.sweep.file import Arm
+from uncertlr.sweep.file import SOURCE_RUNS, Arm
 
 LENGTH_FIELDS = ("epochs", "batch_size", "train_examples", "val_fraction", "signal_every")
 """Fields that fix the number of steps and of observations, which a trace and the run that replays it must share."""
@@ -72,8 +72,8 @@ def _check(control: Arm, ring: Sequence[int], source_rule: str) -> None:
             )
     elif isinstance(which, list) or which >= len(ring):
         raise ConfigError(
-            f"source_runs={which!r} must be one of next, others, own, or how many seeds further the source run is, less "
-            f"than the number of seeds of {control.replay_of!r}, {len(ring)}"
+            f"source_runs={which!r} must be {SOURCE_RUNS}, less than the number of seeds of {control.replay_of!r}, "
+            f"{len(ring)}"
         )
 
 

@@ -5,8 +5,15 @@ from dataclasses import dataclass, field
 
 from uncertlr.errors import ConfigError, hint
 
-ARM_FACTS = ("matched_rate_of", "ablation_of")
-"""Keys of an arm that change no run; each names the arm that it is compared with."""
+ARM_FACTS = {
+    "matched_mean_rate_of": "matched_mean_rates",
+    "matched_constant_rate_of": "matched_constant_rates",
+    "ablation_of": "ablations",
+}
+"""Keys of an arm that change no run, each with the field of `Facts` that holds what they state."""
+
+Arms = Mapping[str, tuple[str, ...]]
+"""For the arm that a key names, the arms that have this key."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +25,17 @@ class Facts:
         chosen_on_validation: whether settings were chosen on validation, here or on another set, so that arms differ in
             their learning rates by design.
         baselines: arms that every arm with feedback is compared with.
-        matched_rates: for an arm with feedback, the arm whose rate has its mean and no feedback.
+        matched_mean_rates: for an arm with feedback, the arm whose rate has its mean and no feedback.
+        matched_constant_rates: for an arm with feedback, the arm that keeps its initial rate.
         ablations: for an arm, the arms that change one thing about its rule.
     """
 
     protocol_fixed: str = ""
     chosen_on_validation: bool = False
     baselines: tuple[str, ...] = ()
-    matched_rates: Mapping[str, str] = field(default_factory=dict)
-    ablations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    matched_mean_rates: Arms = field(default_factory=dict)
+    matched_constant_rates: Arms = field(default_factory=dict)
+    ablations: Arms = field(default_factory=dict)
 
 
 def require_arm(where: str, name: object, arms: Iterable[str], otherwise: str = "name an arm of this file") -> None:

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from annotated_types import Ge, MinLen
@@ -14,13 +14,19 @@ from pydantic import (
     Field,
     StrictBool,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, Count, stored_names, whole_number
+from uncertlr.config import EXECUTION_FIELDS, PRESETS, PROFILES, Count, shown_name, stored_names, whole_number
 from uncertlr.errors import ConfigError, hint, located
 from uncertlr.sweep.facts import ARM_FACTS, Facts, require_arm
+
+SourceRuns = Literal["next", "others", "own"]
+"""Which runs of another arm a control's runs replay, each in its own ring of seeds."""
+
+SOURCE_RUNS = f"one of {', '.join(get_args(SourceRuns))}, or how many seeds further the source run is"
 
 SETTLED = {
     "threads": "each run of a sweep has one thread, and --workers says how many runs are carried out at a time",
@@ -62,12 +68,15 @@ class _Part(BaseModel):
         raised = first.get("ctx", {}).get("error")
         if isinstance(raised, ConfigError):
             return str(raised)
-        name = str(first["loc"][0])
+        name, *inner = map(str, first["loc"])
         if first["type"] == "extra_forbidden":
             return f"unknown key {name!r}; {hint(name, cls.model_fields)}"
         if first["type"] == "missing":
             return f"{name!r} is missing"
-        return f"{name}={given[name]!r} must be {cls.model_fields[name].description}"
+        what = cls.model_fields[name].description
+        if inner and isinstance(given[name], Mapping):
+            return f"{name}: {shown_name(inner[0])}={first['input']!r} must be {what}"
+        return f"{name}={given[name]!r} must be {what}"
 
 
 class Range(BaseModel):
@@ -92,11 +101,11 @@ class Arm(_Part):
     settings: dict[str, Any] = {}
     seeds: Annotated[int, Ge(1)] = Field(0, description="a count from 1 on, of the first seeds of the sweep")
     replay_of: Any = None
-    source_runs: Literal["next", "others", "own"] | Annotated[int, Ge(1)] | list[Any] | None = Field(
-        None,
-        description="one of next, others, own, or how many seeds further the source run is, or a list of runs",
+    source_runs: SourceRuns | Annotated[int, Ge(1)] | list[Any] | None = Field(
+        None, description=f"{SOURCE_RUNS}, or a list of runs"
     )
-    matched_rate_of: Any = None
+    matched_mean_rate_of: Any = None
+    matched_constant_rate_of: Any = None
     ablation_of: Any = None
 
     @field_validator("seeds", mode="before")
@@ -128,7 +137,10 @@ class Arm(_Part):
 
     def written(self) -> dict[str, Any]:
         """The arm as it stands in a file, without the facts."""
-        return {**self.model_dump(exclude={"settings", *ARM_FACTS}, exclude_unset=True), **self.settings}
+        keys = self.model_dump(exclude={"settings", *ARM_FACTS}, exclude_unset=True)
+        settings = {shown_name(name): value for name, value in self.settings.items()}
+        rule = {"rule": shown_name(settings["rule"])} if "rule" in settings else {}
+        return {**keys, **settings, **rule}
 
 
 class SweepFile(_Part):
@@ -143,7 +155,7 @@ class SweepFile(_Part):
         [0], description="a count of at least 1, or a list of whole numbers from 0 on"
     )
     base: dict[str, Any] = {}
-    product: dict[str, list[Any]] = {}
+    product: dict[str, Annotated[list[Any], MinLen(1)]] = Field({}, description="a list of at least one value")
     trials: Annotated[int, Ge(1)] = Field(0, description="a count of at least 1")
     arms: dict[str, Arm]
 
@@ -190,21 +202,12 @@ class SweepFile(_Part):
             raise ConfigError(f"seeds={seeds}: a seed is given twice")
         return seeds
 
-    @field_validator("base", mode="before")
+    @field_validator("base", "product", mode="before")
     @classmethod
-    def _settings_of_every_arm(cls, given: object) -> dict[str, Any]:
-        with located("base"):
+    def _settings_of_every_arm(cls, given: object, info: ValidationInfo) -> dict[str, Any]:
+        assert info.field_name
+        with located(info.field_name):
             return stored_names(_allowed(_mapping(given)))
-
-    @field_validator("product", mode="before")
-    @classmethod
-    def _values_of_every_arm(cls, given: object) -> dict[str, Any]:
-        with located("product"):
-            product = stored_names(_allowed(_mapping(given)))
-            for field, values in product.items():
-                if not isinstance(values, list) or not values:
-                    raise ConfigError(f"{field}={values!r} must be a list of at least one value")
-        return product
 
     @field_validator("arms", mode="before")
     @classmethod
@@ -228,20 +231,21 @@ class SweepFile(_Part):
                 require_arm(f"arm {name!r}: {key}", other, [known for known in self.arms if known != name])
         for name in self.baselines:
             require_arm("baselines", name, self.arms)
+        for kind, of_kind in (("mean", self.facts.matched_mean_rates), ("constant", self.facts.matched_constant_rates)):
+            for other, names in of_kind.items():
+                if len(names) > 1:
+                    raise ConfigError(f"{', '.join(names)}: arm {other!r} has more than one matched {kind} rate")
         return self
 
     @property
     def facts(self) -> Facts:
         """What the file states about its study beside the runs."""
-        ablations: dict[str, tuple[str, ...]] = {}
-        matched_rates = {}
+        stated: dict[str, dict[str, tuple[str, ...]]] = {field: {} for field in ARM_FACTS.values()}
         for name, arm in self.arms.items():
             for key, other in _stated(arm):
-                if key == "ablation_of":
-                    ablations[other] = (*ablations.get(other, ()), name)
-                else:
-                    matched_rates[other] = name
-        return Facts(self.protocol_fixed, self.chosen_on_validation, tuple(self.baselines), matched_rates, ablations)
+                arms = stated[ARM_FACTS[key]]
+                arms[other] = (*arms.get(other, ()), name)
+        return Facts(self.protocol_fixed, self.chosen_on_validation, tuple(self.baselines), **stated)
 
 
 def read_grid(path: Path) -> SweepFile:

@@ -18,7 +18,8 @@
       inverse_mean_curve: {replay_of: inverse, source_runs: others}  # replays the geometric mean of the other seeds' runs
       inverse_shuffled: {replay_of: inverse, rule: shuffled} # the rule on the same seed's signal values, shuffled
       replay_of_one: {rule: replay, source_runs: [RUN]}      # replays this one run, of any sweep, on every seed
-      inverse_matched_rate: {learning_rate: 6e-4, matched_rate_of: inverse}  # a constant rate at the mean rate of inverse
+      inverse_matched_rate: {learning_rate: 6e-4, matched_mean_rate_of: inverse}  # a constant rate: the mean rate of inverse
+      constant_low: {learning_rate: 3e-4, matched_constant_rate_of: inverse}      # the initial rate of inverse, kept
 
 Keys that change no run state facts about the study, see `uncertlr.sweep.facts.Facts`:
 
@@ -79,6 +80,7 @@ def read_sweep(path: Path, root: str = "", profile: str = "", device: str = "aut
         grid = spread(grid.model_copy(update={"profile": profile or grid.profile}))
         jobs = _expand(grid, {"root": root, "device": device, "progress": "quiet"})
         _refuse_same_runs(jobs)
+        _check_constant_rates(grid, jobs)
     return jobs
 
 
@@ -137,3 +139,20 @@ def _refuse_same_runs(jobs: list[Job]) -> None:
         first = seen.setdefault(job.run_id, job)
         if first is not job:
             raise ConfigError(f"arms {first.arm!r} and {job.arm!r} describe the same run of seed {job.config.seed}")
+
+
+def _check_constant_rates(grid: SweepFile, jobs: list[Job]) -> None:
+    """Refuse an arm that is stated to keep the initial rate of another and does not."""
+    first: dict[str, RunConfig] = {}
+    for job in jobs:
+        first.setdefault(job.arm, job.config)
+    for other, constants in grid.facts.matched_constant_rates.items():
+        for name in constants:
+            one, like = first.get(name), first.get(other)
+            if one is None or like is None:  # a product, whose arms have names of their own
+                continue
+            if (one.rule, one.schedule, one.learning_rate) != ("none", "constant", like.learning_rate):
+                raise ConfigError(
+                    f"arm {name!r}: matched_constant_rate_of={other!r} needs a constant rate of {like.learning_rate}, the "
+                    "initial rate of that arm"
+                )

@@ -3,6 +3,7 @@
 import math
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from uncertlr.schedulers import (
 from uncertlr.seeding import derive_seed
 from uncertlr.training.own import own_rule
 
-CLASSES: dict[str, type[Threshold | RelativeThreshold | PowerLaw | Integral | BoldDriver]] = {
+CLASSES: dict[str, type[Any]] = {
     "threshold": Threshold,
     "relative": RelativeThreshold,
     "proportional": PowerLaw,
@@ -86,7 +87,7 @@ def _from_settings(config: RunConfig, steps_per_epoch: int) -> Rule:
         value = getattr(config, setting)
         if name not in names and value != RunConfig.model_fields[setting].default:
             raise ConfigError(f"{setting}={value} has no effect on rule={shown_name(config.rule)!r}; leave it out")
-    rule = kind(**{name: settings[name] for name in names})
+    rule: Rule = kind(**{name: settings[name] for name in names})
     if not config.flip:
         return rule
     # The threshold, too, is mirrored, so that the level of the configuration is the level of the signal.

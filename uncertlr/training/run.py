@@ -14,6 +14,7 @@ from uncertlr.runs import provenance
 from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import write_atomically, write_json
 from uncertlr.runs.paths import RunPaths, claimed, paths_of
+from uncertlr.runs.saturation import NOTES, saturated_bound
 from uncertlr.runs.store import Run, read_metrics, read_record, read_run, read_trace
 from uncertlr.schedulers import Rule
 from uncertlr.training.allocator import keep_freed_memory
@@ -197,8 +198,8 @@ def _finish(experiment: Experiment, paths: RunPaths, best: str, reporter: Report
     write_atomically(paths.predictions, prediction_table(evaluations).to_parquet())
     summary = summarize(config, read_metrics(paths), read_trace(paths), evaluations)
     write_json(paths.summary, summary | report_keys(config, evaluations[final], seconds))
-    for warning in summary["warnings"] if config.progress != "quiet" else []:
-        print(f"note: {warning}", flush=True)
+    if config.progress != "quiet" and (bound := saturated_bound(summary["rate"])):
+        print(f"note: {NOTES[bound]}", flush=True)
     drop_checkpoints(paths)
 
 

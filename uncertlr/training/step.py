@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from uncertlr.config import RunConfig
 from uncertlr.data import Batch, DataSet, image_order, train_batches
-from uncertlr.estimators import Deterministic, Estimator, MCDropout, Prediction
-from uncertlr.estimators.mc_dropout import dropout_and_linear
-from uncertlr.models import MeanField
+from uncertlr.estimators import Estimator, Prediction
 from uncertlr.schedulers import UncertaintyLR, read_signal
 from uncertlr.seeding import derive_seed, generator
 from uncertlr.training.cuda_graphs import RecordedSteps
@@ -34,8 +32,8 @@ class Experiment:
         model: with `features` and `head`, or a `MeanField`.
         optimizer: steps the model.
         scheduler: sets the optimizer's rates.
-        estimator: reads the training batch's uncertainty.
-        evaluator: reads the uncertainty of validation and test.
+        estimator: estimates the training batch's uncertainty.
+        evaluator: estimates the uncertainty of validation and test.
         probe: a batch whose uncertainty is estimated instead of the training batch's.
         recorded: the steps as CUDA graphs; None where there are none.
     """
@@ -114,10 +112,8 @@ def can_record(experiment: Experiment) -> bool:
         return False
     if not experiment.optimizer.defaults.get("fused"):
         return False
-    if isinstance(experiment.model, MeanField) or isinstance(experiment.estimator, Deterministic):
-        return True
-    head = getattr(experiment.model, "head", None)
-    return isinstance(experiment.estimator, MCDropout) and head is not None and dropout_and_linear(head) is not None
+    recordable = getattr(experiment.estimator, "recordable", None)  # an estimator need not have it
+    return recordable is not None and recordable(experiment.model)
 
 
 def train_step(experiment: Experiment, batch: Batch, samples: torch.Generator | None, observations: Tensor) -> Tensor:
@@ -154,7 +150,7 @@ def learn(experiment: Experiment, batch: Batch, samples: torch.Generator | None,
     if samples is None:
         observations[0] = loss
     else:
-        seen = _read(experiment, step, samples)
+        seen = _predicted(experiment, step, samples)
         signal = loss if config.signal == "loss" else read_signal(config.signal, seen)
         uncertainties = (seen.predictive_entropy, seen.expected_entropy, seen.mutual_information)
         torch.stack([loss, signal, *(each.mean() for each in uncertainties)], out=observations)
@@ -176,7 +172,7 @@ def steer(scheduler: UncertaintyLR, observations: Tensor | None) -> None:
     scheduler.step()
 
 
-def _read(experiment: Experiment, step: Forward, samples: torch.Generator) -> Prediction:
+def _predicted(experiment: Experiment, step: Forward, samples: torch.Generator) -> Prediction:
     if experiment.probe is not None:
         return experiment.estimator.estimate(experiment.model, experiment.probe.inputs, generator=samples)
     if step.features is None:

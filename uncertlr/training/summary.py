@@ -22,7 +22,6 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
     val = metrics[metrics["split"] == "val"]
     train = metrics[metrics["split"] == "train"]
     lowest = val["loss"].idxmin()
-    rate = describe_rate(config, trace)
     to_minimum = time_to_minimum(val["loss"].tolist(), val["epoch"].tolist())
     return {
         "run_id": config.run_id,
@@ -37,8 +36,7 @@ def summarize(config: RunConfig, metrics: pd.DataFrame, trace: Arrays, evaluatio
             "seconds_to_min_val_loss": float(val.loc[lowest, "elapsed"]),
             "min_val_loss_observed": to_minimum.observed,
         },
-        "rate": rate,
-        "warnings": [warning] if (warning := bound_warning(rate)) else [],
+        "rate": describe_rate(config, trace),
         "seconds": float(train["elapsed"].iloc[-1]),
         "seconds_per_epoch": float(train["seconds"].median()),
         "val": evaluations["val"].row(),
@@ -65,18 +63,6 @@ def describe_rate(config: RunConfig, trace: Arrays) -> Row:
         row["at_floor"] = float(np.isclose(factor, config.min_factor, rtol=1e-9).mean())
         row["at_ceiling"] = float(np.isclose(factor, config.max_factor, rtol=1e-9).mean())
     return row
-
-
-def bound_warning(rate: Row) -> str:
-    """A warning where the rate was at a bound of its rule for more than half of the steps, else nothing.
-
-    Args:
-        rate: what `describe_rate` gave.
-    """
-    names = {"at_floor": "lower", "at_ceiling": "upper"}
-    shares = {name: rate.get(share, 0.0) for share, name in names.items()}
-    name, share = max(shares.items(), key=lambda item: item[1])
-    return f"the learning rate was at the rule's {name} bound for {share:.0%} of the steps" if share > 0.5 else ""
 
 
 def report_keys(config: RunConfig, evaluation: Evaluation, seconds: float) -> Row:

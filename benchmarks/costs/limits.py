@@ -23,7 +23,7 @@ def machine() -> dict[str, float]:
     return {"operations_per_second": 2 * 1_024**3 / product, "bytes_per_second": 2 * FLOAT * len(source) / copy}
 
 
-def floor(operations: float, num_bytes: float) -> dict[str, float]:
+def limit(operations: float, num_bytes: float) -> dict[str, float]:
     """Operations, bytes, and the seconds they take at least."""
     rates = machine()
     seconds = max(operations / rates["operations_per_second"], num_bytes / rates["bytes_per_second"])
@@ -31,46 +31,46 @@ def floor(operations: float, num_bytes: float) -> dict[str, float]:
 
 
 def repeated(times: float, part: dict[str, float]) -> dict[str, float]:
-    """The floor of a task that is done so many times."""
+    """The limit of a task that is done so many times."""
     return {name: times * value for name, value in part.items()}
 
 
 def together(*parts: dict[str, float]) -> dict[str, float]:
-    """The floor of tasks that are done one after the other."""
+    """The limit of tasks that are done one after the other."""
     return {name: sum(part[name] for part in parts) for name in parts[0]}
 
 
 def cnn_pass(batch: int) -> dict[str, float]:
     """One forward pass through the report's CNN: each layer's output is written once and read once."""
-    return floor(batch * _cnn_operations(), 2 * FLOAT * batch * _cnn_outputs() + FLOAT * CNN_PARAMETERS)
+    return limit(batch * _cnn_operations(), 2 * FLOAT * batch * _cnn_outputs() + FLOAT * CNN_PARAMETERS)
 
 
 def cnn_step(batch: int) -> dict[str, float]:
     """Forward, backward (twice the forward's operations, the images' own gradient left out) and Adam."""
     operations = 3 * batch * _cnn_operations() - batch * 2 * 32 * 32 * 32 * 27
-    return floor(operations, 4 * FLOAT * batch * _cnn_outputs() + _adam_bytes(CNN_PARAMETERS))
+    return limit(operations, 4 * FLOAT * batch * _cnn_outputs() + _adam_bytes(CNN_PARAMETERS))
 
 
 def lstm_pass(batch: int, length: int) -> dict[str, float]:
     """One forward pass through the report's LSTM."""
-    return floor(batch * length * 2 * 4 * 128 * 256, 2 * FLOAT * batch * length * 128 * 6)
+    return limit(batch * length * 2 * 4 * 128 * 256, 2 * FLOAT * batch * length * 128 * 6)
 
 
 def lstm_step(batch: int, length: int) -> dict[str, float]:
     """Forward, backward and Adam over all 20,000 words' vectors."""
-    return floor(3 * batch * length * 2 * 4 * 128 * 256, 4 * FLOAT * batch * length * 128 * 6 + _adam_bytes(LSTM_PARAMETERS))
+    return limit(3 * batch * length * 2 * 4 * 128 * 256, 4 * FLOAT * batch * length * 128 * 6 + _adam_bytes(LSTM_PARAMETERS))
 
 
 def mask_observation(samples: int, batch: int, width: int, classes: int) -> dict[str, float]:
     """T masks for each example: 16 random bits a unit, a product of masked features and the head's weights."""
     units = samples * batch * width
-    return floor(units * (1 + 2 * classes), units * (2 + FLOAT) + 2 * FLOAT * samples * batch * classes)
+    return limit(units * (1 + 2 * classes), units * (2 + FLOAT) + 2 * FLOAT * samples * batch * classes)
 
 
 def moment_observation(points: int, batch: int, width: int, classes: int) -> dict[str, float]:
     """Mean and covariance of the logits, then a few points of a Gaussian."""
     covariance = 2 * batch * width * classes**2
-    return floor(covariance + 2 * points * batch * classes**2, 2 * FLOAT * points * batch * classes)
+    return limit(covariance + 2 * points * batch * classes**2, 2 * FLOAT * points * batch * classes)
 
 
 def _cnn_operations() -> float:
