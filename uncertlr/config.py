@@ -317,10 +317,12 @@ def type_name(annotation: Any) -> str:
     return str(annotation.__name__)
 
 
-def describe_field(name: str, model: type[BaseModel] = RunConfig) -> str:
+def describe_field(name: str) -> str:
     """A field's description, with its choices where there are some."""
-    field = model.model_fields[name]
-    choices = [str(choice) for choice in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
+    field = RunConfig.model_fields[name]
+    choices = (
+        [shown_name(choice) for choice in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
+    )
     return (field.description or "") + (f" ({', '.join(choices)})" if choices else "")
 
 
@@ -329,9 +331,7 @@ def parameter_table() -> str:
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
     for name, field in RunConfig.model_fields.items():
         default = json.dumps(field.default) if field.annotation is not bool else str(field.default)
-        rows.append(
-            f"| `{shown_name(name)}` | `{type_name(field.annotation)}` | `{default}` | {_shown(describe_field(name))} |"
-        )
+        rows.append(f"| `{shown_name(name)}` | `{type_name(field.annotation)}` | `{default}` | {describe_field(name)} |")
     return "\n".join(rows)
 
 

@@ -153,6 +153,8 @@ def test_the_home_folder_in_yaml_and_flags(tmp_path, monkeypatch, capsys, root):
         ["run", "\0"],
         ["evaluate", "no-such-run"],
         ["runs", "--csv", "/no/such/folder/file.csv"],
+        ["record", "no-such-run", "--output", "/no/such/folder/file.json"],
+        ["notebook", "quickstart", "--output", "/no/such/folder/file.ipynb"],
     ],
 )
 def test_bad_usage(one_line, arguments):

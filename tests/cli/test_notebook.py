@@ -13,7 +13,13 @@ from uncertlr.runs.paths import paths_of
 from uncertlr.sweep import Job, executed_notebook
 from uncertlr.sweep import notebook as module
 
-KINDS = [("-p", "epochs", "7"), ("-p", "dropout", "0.25"), ("-p", "augment", "True"), ("-p", "rule", "threshold")]
+KINDS = [
+    ("-p", "epochs", "7"),
+    ("-p", "own_rule", '{"a": 1}'),
+    ("-p", "dropout", "0.25"),
+    ("-p", "augment", "True"),
+    ("-p", "rule", "threshold"),
+]
 
 
 @pytest.mark.filterwarnings("ignore")  # Jupyter's own
@@ -24,7 +30,7 @@ def test_a_notebook_is_executed_with_other_parameters(tmp_path, capsys):
     executed = nbformat.read(output, as_version=4)
     assert executed.cells[-1].outputs[0]["text"] == "7 [4, 8]\n"
     assert executed.metadata["papermill"]["parameters"] == {
-        "epochs": 7, "dropout": 0.25, "augment": True, "rule": "threshold", "channels": [4, 8],
+        "epochs": 7, "own_rule": '{"a": 1}', "dropout": 0.25, "augment": True, "rule": "threshold", "channels": [4, 8],
     }  # fmt: skip
     assert capsys.readouterr().out.strip() == str(output)
 
@@ -33,7 +39,8 @@ def test_a_notebook_is_executed_with_other_parameters(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["-p", "epoch", "3"], ["'epoch'", "'epochs'"]),
-        (["-p", "channels", "[4, 8]"], ["channels", "-y"]),
+        (["-p", "channels", "[4, 8]"], ["channels", "'[4, 8]'", "-y"]),
+        (["-p", "epochs", "[1]"], ["epochs", "'[1]'", "-y"]),
         (["-p", "channels", "4"], ["channels"]),
         (["-p", "channels", "four"], ["channels", "-y"]),
         (["-y", "[1, 2]"], ["-y"]),

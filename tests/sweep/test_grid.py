@@ -1,6 +1,5 @@
 """Grids of runs: what a file means, what is refused before anything starts, and what workers make of it."""
 
-import argparse
 import json
 import os
 import re
@@ -21,8 +20,7 @@ from PIL import Image
 
 from tests.notebook_cells import parameters_cell
 from uncertlr.analysis.study import study_of
-from uncertlr.cli import runs
-from uncertlr.cli.sweep import add_sweep_commands
+from uncertlr.cli.main import parse
 from uncertlr.cli.sweep_display import SweepDisplay, failures, plan, summary
 from uncertlr.config import preset
 from uncertlr.errors import ConfigError, RunError
@@ -69,12 +67,8 @@ def by_name(jobs):
 
 
 def command(*arguments):
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-    add_sweep_commands(commands)
-    runs.add_run_commands(commands)
-    options = parser.parse_args(list(map(str, arguments)))
-    options.command(options)
+    """Carry out a command; what it raises is raised."""
+    parse(list(map(str, arguments)))()
 
 
 class TestReading:
@@ -521,8 +515,9 @@ def test_the_end_counts_what_was_trained_loaded_and_failed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--workers", 0], "--workers 0: at least one is needed"),
-        (["--notebook", "none.ipynb"], "--notebook none.ipynb: there is no such file"),
+        (["--workers", 0], "0.*--workers"),
+        (["--runs-per-gpu", -1], "-1.*--runs-per-gpu"),
+        (["--notebook", "none.ipynb"], "none.ipynb.*--notebook"),
     ],
 )
 def test_options_that_make_no_sense(arguments, words):
@@ -615,7 +610,7 @@ def test_runs_lists_filters_and_exports(tmp_path, capsys):
     row = pd.read_csv(tmp_path / "runs.csv").iloc[0]
     assert (row["run_id"], row["status"], row["channels"]) == (config.run_id, "completed", "4 8")
     assert row["test_accuracy"] == read_run(paths_of(config)).summary["test"]["accuracy"]
-    with pytest.raises(ConfigError, match="--csv .*: "):
+    with pytest.raises(ConfigError, match="--csv.*none"):
         command("runs", "--csv", tmp_path / "none" / "runs.csv")
 
 

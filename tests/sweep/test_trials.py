@@ -1,13 +1,12 @@
 """Trials of settings: where they lie, what is refused, and what is chosen among finished ones."""
 
-import argparse
 import math
 from dataclasses import replace
 
 import pytest
 import yaml
 
-from uncertlr.cli.sweep import add_sweep_commands
+from uncertlr.cli import main
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.sweep import read_sweep, run_sweep, trials_table, tuned_sweep
 from uncertlr.sweep.file import read_grid
@@ -124,10 +123,7 @@ def test_the_best_on_validation_goes_on_with_fresh_seeds(sweep, tmp_path, capsys
         assert trials["accuracy"].isna().sum() == 3 - len(scores)
     assert table["accuracy"].isna().any()
     assert table["done"].all()
-    parser = argparse.ArgumentParser()
-    add_sweep_commands(parser.add_subparsers())
-    options = parser.parse_args(["tune", str(path), "--root", root, "--output", str(tmp_path / "tuned.yaml")])
-    options.command(options)
+    assert main(["tune", str(path), "--root", root, "--output", str(tmp_path / "tuned.yaml")]) == 0
     assert "carry it out with: uncertlr sweep" in capsys.readouterr().out
     judged = {job.arm: job.config for job in read_sweep(tmp_path / "tuned.yaml") if job.config.seed == 8}
     chosen = table[table["chosen"]].set_index("arm")["settings"]

@@ -1,17 +1,17 @@
 """The command ``uncertlr lab``: working copies of the notebooks, opened in JupyterLab."""
 
-import argparse
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from uncertlr.cli.app import Words, app
 from uncertlr.errors import ConfigError, hint
-from uncertlr.runs.files import write_atomically
-from uncertlr.runs.paths import project_folder
 
 COPIED = "uncertlr_copied"
 """In a copy's metadata: the digest of the source that it was copied from."""
@@ -20,30 +20,23 @@ FOLDERS = ("UNCERTLR_CACHE", "UNCERTLR_DATA", "UNCERTLR_RESULTS", "UNCERTLR_RUNS
 """Environment variables that name folders; a kernel does not start where this command does."""
 
 
-def add_lab_command(commands: Any) -> None:
-    """Add the command to a parser's subparsers."""
-    lab = commands.add_parser("lab", help="open working copies of the notebooks in JupyterLab", allow_abbrev=False)
-    lab.add_argument(
-        "--refresh",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="copy these notebooks anew, or all; what you changed is kept under another name",
-    )
-    lab.add_argument("--copy-only", action="store_true", help="make the copies and start nothing")
-    lab.add_argument("options", nargs="*", metavar="OPTION", help="after --, options of JupyterLab, such as --port 9000")
-    lab.set_defaults(command=_lab, parser=lab)
+@app.command
+def _lab(
+    *options: Annotated[str, Parameter(help="after --, options of JupyterLab, such as --port 9000")],
+    refresh: Annotated[Words, Parameter(help="copy these notebooks anew, or all; what you changed is kept")] = (),
+    copy_only: Annotated[bool, Parameter(help="make the copies and start nothing")] = False,
+) -> None:
+    """Open working copies of the notebooks in JupyterLab."""
+    from uncertlr.runs.paths import project_folder
 
-
-def _lab(options: argparse.Namespace) -> None:
     project = project_folder()
-    for line in copy_notebooks(project / "notebooks", project / "lab", options.refresh):
+    for line in copy_notebooks(project / "notebooks", project / "lab", refresh):
         print(line, flush=True)
-    if options.copy_only:
+    if copy_only:
         return
     environment = os.environ | {name: os.path.abspath(value) for name in FOLDERS if (value := os.environ.get(name))}
     # as a module: the first line of a script in a folder with a long path is too long for some systems
-    command = [sys.executable, "-m", "jupyterlab", *jupyter_options(project), *options.options]
+    command = [sys.executable, "-m", "jupyterlab", *jupyter_options(project), *options]
     os.execve(sys.executable, command, environment)
 
 
@@ -121,6 +114,8 @@ def _digests(notebook: Path) -> tuple[str, str]:
 
 
 def _copy(source: Path, copy: Path) -> None:
+    from uncertlr.runs.files import write_atomically
+
     content = json.loads(source.read_bytes())
     content["metadata"][COPIED] = _digests(source)[1]
     write_atomically(copy, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,39 +1,36 @@
 """The command ``uncertlr notebook``: one notebook executed with other parameters, and an index of those of a sweep."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
+from uncertlr.cli.app import NewFile, app
 from uncertlr.errors import ConfigError, hint
 
 if TYPE_CHECKING:
     from uncertlr.sweep import Job
 
 
-def add_notebook_command(commands: Any) -> None:
-    """Add the command to a parser's subparsers."""
-    notebook = commands.add_parser("notebook", help="execute a notebook with other parameters", allow_abbrev=False)
-    notebook.add_argument("name", help="a notebook of notebooks/, such as quickstart, or the path of one")
-    notebook.add_argument(
-        "-p", nargs=2, action="append", default=[], dest="single", metavar=("NAME", "VALUE"), help="a parameter's value"
-    )
-    notebook.add_argument(
-        "-y", action="append", default=[], dest="yaml", metavar="YAML", help="parameters as YAML, lists too"
-    )
-    notebook.add_argument("--output", type=Path, metavar="FILE", help="the executed notebook (NAME-executed.ipynb)")
-    notebook.set_defaults(command=_notebook, parser=notebook)
-
-
-def _notebook(options: argparse.Namespace) -> None:
-    source = find_notebook(options.name)
-    output = options.output or Path(f"{source.stem}-executed.ipynb")
+@app.command
+def _notebook(
+    name: Annotated[str, Parameter(help="a notebook of notebooks/, such as quickstart, or the path of one")],
+    /,
+    *,
+    single: Annotated[Sequence[str], Parameter("-p", n_tokens=2, help="the name of a parameter, and its value")] = (),
+    yaml: Annotated[Sequence[str], Parameter("-y", help="parameters as YAML, lists too")] = (),
+    output: Annotated[NewFile, Parameter(help="the executed notebook (NAME-executed.ipynb)")] = None,
+) -> None:
+    """Execute a notebook with other parameters."""
+    source = find_notebook(name)
+    output = output or Path(f"{source.stem}-executed.ipynb")
     if output.resolve() == source.resolve():
         raise ConfigError(f"--output {output} is the notebook itself; name another file")
-    parameters = {name: _plain(name, value) for name, value in options.single} | _from_yaml(options.yaml)
+    parameters = {key: _plain(key, value) for key, value in zip(single[::2], single[1::2], strict=True)} | _from_yaml(yaml)
 
     from uncertlr.sweep.notebook import execute_notebook
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uncertlr.cli.text import counted, refuse_unwritable
-from uncertlr.errors import ConfigError
+from uncertlr.cli.text import counted, writing
 from uncertlr.plots.run_curves import curves_svg
 from uncertlr.runs.files import write_atomically
 from uncertlr.runs.naming import differing, listed
@@ -37,12 +36,9 @@ def write_report(jobs: Sequence[Job], name: str, path: Path) -> Path:
     Raises:
         ConfigError: it cannot be written.
     """
-    refuse_unwritable("--report", path)
     finished = {job.run_id: run for job in jobs if (run := find(job.config)) is not None}
-    try:
+    with writing("--report", path):
         write_atomically(path, _page(jobs, name, finished).encode())
-    except OSError as error:
-        raise ConfigError(f"--report {path}: {error.strerror or error}") from None
     return path
 
 

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from uncertlr.cli.text import counted, folded, terminal_width
+from uncertlr.cli.text import aligned, counted, folded, terminal_width
+from uncertlr.errors import RunError
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.progress import Progress, clock, read_progress
 from uncertlr.runs.states import run_states
@@ -36,10 +37,8 @@ def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:
     states = run_states([job.config for job in jobs])
     rows = [("arm", "seed", "run", "state")]
     rows += [(job.arm, str(job.config.seed), job.run_id, state) for job, state in zip(jobs, states, strict=True)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
     to_do = f"{len(missing)} of {counted(len(jobs), 'run')} to do; {_estimate(missing, workers)}"
-    return "\n".join([*lines, "", *folded([to_do])])
+    return "\n".join([*map("  ".join, aligned(rows)), "", *folded([to_do])])
 
 
 def _estimate(missing: Sequence[Job], workers: int) -> str:
@@ -163,6 +162,24 @@ def _shares(running: Sequence[tuple[Job, Progress]]) -> float:
     return sum(0.99 * progress.share for _, progress in running)  # the last hundredth is evaluation
 
 
+def train_missing(jobs: Sequence[Job], missing: Sequence[Job], **how: Any) -> "list[Outcome]":
+    """Train what is missing, show how far that is, and say what became of it.
+
+    Args:
+        jobs: all runs.
+        missing: those that are not done.
+        how: further arguments of `uncertlr.sweep.run_sweep`.
+    """
+    began, outcomes = time.perf_counter(), []
+    if missing:
+        from uncertlr.sweep import run_sweep
+
+        with SweepDisplay(missing) as display:
+            outcomes = run_sweep(jobs, **how, report=display.ended_run)
+    print(summary(len(jobs), outcomes, time.perf_counter() - began, paths_of(jobs[0].config).root))
+    return outcomes
+
+
 def summary(total: int, outcomes: Sequence["Outcome"], seconds: float, root: Path) -> str:
     """What became of a sweep: runs that were done before, that were trained, that failed, and where they lie."""
     failed = sum(bool(outcome.error) for outcome in outcomes)
@@ -178,3 +195,15 @@ def failures(jobs: Sequence[Job], outcomes: Sequence["Outcome"]) -> str:
         if outcome.error:
             stopped.setdefault(outcome.error, []).append(named[outcome.run_id])
     return "\n".join(f"{'; '.join(f'{_named(job)} ({job.run_id})' for job in of)}: {error}" for error, of in stopped.items())
+
+
+def refuse_failures(jobs: Sequence[Job], outcomes: Sequence["Outcome"]) -> None:
+    """List on stderr what failed, if anything did.
+
+    Raises:
+        RunError: something did.
+    """
+    if failed := sum(bool(outcome.error) for outcome in outcomes):
+        print(failures(jobs, outcomes), file=sys.stderr)
+        others = "; the others are done" if failed < len(jobs) else ""
+        raise RunError(f"{failed} of {counted(len(jobs), 'run')} failed, as listed{others}")

@@ -1,10 +1,10 @@
 """Lines of text for a terminal or a log file, and what is checked before anything takes time."""
 
-import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,16 @@ def folded(cells: Sequence[str]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows of cells, all but the last padded to the widest of its column.
+
+    >>> aligned([("run", "rate"), ("a", "1e-3")])
+    [['run', 'rate'], ['a  ', '1e-3']]
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    return [[*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]] for row in rows]
+
+
 def frame_text(frame: "pd.DataFrame", *, digits: str, index: bool = True) -> str:
     """A table as text, in a terminal broken into blocks of columns that it has room for.
 
@@ -61,15 +71,14 @@ def frame_text(frame: "pd.DataFrame", *, digits: str, index: bool = True) -> str
     return str(frame.to_string(index=index, na_rep="", float_format=f"{{:.{digits}}}".format, line_width=width))
 
 
-def refuse_unwritable(flag: str, path: Path) -> None:
-    """See that a file can be written, before what goes into it is computed.
+@contextmanager
+def writing(flag: str, path: Path) -> Iterator[None]:
+    """While a file is written that a flag names.
 
     Raises:
-        ConfigError: it is a folder, or its folder is missing or may not be written.
+        ConfigError: the system refuses.
     """
-    if path.is_dir():
-        raise ConfigError(f"{flag} {path}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{flag} {path}: there is no folder {path.parent}; create it first")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ConfigError(f"{flag} {path}: may not be written; choose another place")
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{flag} {path}: {error.strerror or error}") from None

@@ -184,16 +184,16 @@ class _Samples:
 
 def layers_agree(head: nn.Module, features: Tensor) -> bool:
     """Whether the dense layer alone gives what the head gives without dropout; True for heads that are run as they are."""
-    fast = dropout_and_linear(head)
-    if not fast or not features.numel():
+    layers = dropout_and_linear(head)
+    if not layers or not features.numel():
         return True
+    if features.ndim != 2:
+        return False
+    _, linear = layers
     with sampling_modes(head, sample=False):
-        whole, alone = head(features), fast[1](features) if features.ndim == 2 else None
-        product = None if alone is None else nn.functional.linear(features, fast[1].weight, fast[1].bias)
+        whole, product = head(features), nn.functional.linear(features, linear.weight, linear.bias)
     tolerance = 8 * torch.finfo(whole.dtype).eps
-    return product is not None and torch.allclose(
-        whole, product, tolerance, tolerance * float(whole.abs().amax()), equal_nan=True
-    )
+    return torch.allclose(whole, product, tolerance, tolerance * float(whole.abs().amax()), equal_nan=True)
 
 
 def dropout_and_linear(head: nn.Module) -> tuple[nn.Dropout, nn.Linear] | None:

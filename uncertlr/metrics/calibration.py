@@ -125,23 +125,28 @@ def bootstrap_intervals(
     if num_replicates < 1 or not 0 < level < 1:
         raise ValueError(f"expected num_replicates >= 1 and 0 < level < 1, got {num_replicates} and {level}")
     probs, targets = (each.cpu() for each in checked(probs, targets))
-    confidence, hits, bins = _binned(probs, targets, num_bins)
-    count = len(targets)
-    gaps = confidence.new_zeros(num_bins, count).scatter_(0, bins[None], (confidence - hits)[None])
-    gaps = gaps[torch.bincount(bins, minlength=num_bins) > 0]
-    label_probs = probs.double().gather(1, targets[:, None])[:, 0]
-    losses = -label_probs.clamp(min=torch.finfo(torch.float32).tiny).log()
-    squares = probs.double().square().sum(1) - 2 * label_probs + 1
-    centre = torch.stack([losses.mean(), squares.mean()])  # sums are of single precision
-    scores = torch.cat([torch.stack([hits, losses - centre[0], squares - centre[1]]), gaps]).float()
-    sums = torch.cat([scores @ counts.T for counts in bootstrap_counts(count, num_replicates, seed)], 1).double() / count
-    means = {"accuracy": sums[0], "loss": centre[0] + sums[1], "brier": centre[1] + sums[2]}
-    replicates = means | {"ece": sums[3:].abs().sum(0)}
-    tails = sums.new_tensor([(1 - level) / 2, (1 + level) / 2])
+    hits, losses, squares, gaps = _scores_by_example(probs, targets, num_bins)
+    loss, brier = losses.mean(), squares.mean()  # taken off, since the sums below are of single precision
+    scores = torch.cat([torch.stack([hits, losses - loss, squares - brier]), gaps]).float()
+    blocks = [scores @ counts.T for counts in bootstrap_counts(len(targets), num_replicates, seed)]
+    means = torch.cat(blocks, 1).double() / len(targets)
+    replicates = {"accuracy": means[0], "loss": loss + means[1], "brier": brier + means[2], "ece": means[3:].abs().sum(0)}
+    tails = means.new_tensor([(1 - level) / 2, (1 + level) / 2])
     return {name: tuple(torch.quantile(values, tails).tolist()) for name, values in replicates.items()}
 
 
+def _scores_by_example(probs: Tensor, targets: Tensor, num_bins: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What each example adds to accuracy, loss and brier, [B], and to the gap of each bin that has any, [bins, B]."""
+    confidence, hits, bins = _binned(probs, targets, num_bins)
+    gaps = confidence.new_zeros(num_bins, len(targets)).scatter_(0, bins[None], (confidence - hits)[None])
+    label_probs = probs.double().gather(1, targets[:, None])[:, 0]
+    losses = -label_probs.clamp(min=torch.finfo(torch.float32).tiny).log()
+    squares = probs.double().square().sum(1) - 2 * label_probs + 1
+    return hits, losses, squares, gaps[torch.bincount(bins, minlength=num_bins) > 0]
+
+
 def _binned(probs: Tensor, targets: Tensor, num_bins: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Each example's top probability, whether that class is right (1.0 or 0.0), and its bin, [B]."""
     if num_bins < 1:
         raise ValueError(f"expected at least one bin, got num_bins = {num_bins}")
     confidence, predicted = probs.max(1)

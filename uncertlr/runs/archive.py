@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TRACE_POINTS = 400
+"""Evenly spaced steps that are kept of the columns of a trace that nothing replays."""
+
 LIMIT_BYTES = 60_000_000
+"""Of all published files."""
+
 COLUMNS = ("run_id", "config", "record", "summary", "metrics", "factor", "signal", "trace", "predictions")
 """What is read of a published file."""
 
@@ -46,37 +50,33 @@ def publish(runs: Sequence[Run], name: str, *, with_predictions: Sequence[str] =
 
     Raises:
         RunError: the name is none, the file exists (it is immutable), there is no run, a run is of another version or is
-            published already, the folder would exceed its 60 MB, or it cannot be written.
+            published already, the folder would exceed `LIMIT_BYTES`, or it cannot be written.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise RunError(f"{name!r} cannot name a file of {results_folder()}: use letters, digits, - and _, without an ending")
-    path = results_folder() / f"{name}.parquet"
-    if path.exists():
-        raise RunError(f"{path} exists and published files are immutable; choose another name")
-    _check_once([run.config.run_id for run in runs], with_predictions)
-    stale = [run.config.run_id for run in runs if run.summary["result_version"] != RESULT_VERSION]
-    if stale:
-        raise RunError(f"{stale[0]} has another result version than {RESULT_VERSION}; run it again before publishing")
-    rows = [_pack(run, run.config.run_id in with_predictions) for run in runs]
-    buffer = io.BytesIO()
-    noisy, others = _columns({name for row in rows for name in row["trace"]})
-    packing = {"use_dictionary": others, "use_byte_stream_split": noisy, "compression": "zstd", "compression_level": 19}
-    pq.write_table(pa.Table.from_pylist(rows), buffer, **packing)
-    sizes = {file.name: file.stat().st_size for file in path.parent.glob("*.parquet")} | {path.name: buffer.tell()}
+    path = _new_file(name)
+    _refuse_unpublishable(runs, with_predictions)
+    content = _as_parquet([_pack(run, run.config.run_id in with_predictions) for run in runs])
+    sizes = {file.name: file.stat().st_size for file in path.parent.glob("*.parquet")} | {path.name: len(content)}
     if sum(sizes.values()) > LIMIT_BYTES:
         raise RunError(f"results/ would hold {sum(sizes.values())} bytes, more than {LIMIT_BYTES}: {sizes}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, content)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 
 
-def _check_once(run_ids: Sequence[str], with_predictions: Sequence[str]) -> None:
+def _new_file(name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise RunError(f"{name!r} cannot name a file of {results_folder()}: use letters, digits, - and _, without an ending")
+    path = results_folder() / f"{name}.parquet"
+    if path.exists():
+        raise RunError(f"{path} exists and published files are immutable; choose another name")
+    return path
+
+
+def _refuse_unpublishable(runs: Sequence[Run], with_predictions: Sequence[str]) -> None:
+    run_ids = [run.config.run_id for run in runs]
     if not run_ids:
         raise RunError("there is no run to publish")
     published = published_ids()
@@ -88,6 +88,11 @@ def _check_once(run_ids: Sequence[str], with_predictions: Sequence[str]) -> None
     for run_id in with_predictions:
         if run_id not in run_ids:
             raise RunError(f"predictions of {run_id} cannot go along: it is none of the runs that are published here")
+    for run in runs:
+        if run.summary["result_version"] != RESULT_VERSION:
+            raise RunError(
+                f"{run.config.run_id} has another result version than {RESULT_VERSION}; run it again before publishing"
+            )
 
 
 def published_ids() -> dict[str, Path]:
@@ -189,10 +194,15 @@ def restore_published(paths: RunPaths) -> bool:
     _refuse_stale(source)
     modified = source.stat().st_mtime_ns
     place = _inspect(source, modified)[0].index(paths.run_id)
-    row = _table(source, modified).slice(place, 1).to_pylist()[0]
+    _unpack(_table(source, modified).slice(place, 1).to_pylist()[0], paths, source.stem)
+    return True
+
+
+def _unpack(row: dict[str, Any], paths: RunPaths, published: str) -> None:
+    """Write a row of a published file as the files of a run; the summary last, which says that the others are there."""
     paths.directory.mkdir(parents=True, exist_ok=True)
     write_json(paths.config, json.loads(row["config"]))
-    write_json(paths.record, json.loads(row["record"]) | {"published": source.stem})
+    write_json(paths.record, json.loads(row["record"]) | {"published": published})
     write_atomically(paths.metrics, row["metrics"].encode())
     for stale in paths.directory.glob("trace-*.npz"):
         stale.unlink(missing_ok=True)
@@ -203,7 +213,17 @@ def restore_published(paths: RunPaths) -> bool:
     if row["predictions"]:
         write_atomically(paths.predictions, row["predictions"])
     write_json(paths.summary, json.loads(row["summary"]))
-    return True
+
+
+def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    noisy, others = _columns({name for row in rows for name in row["trace"]})
+    packing = {"use_dictionary": others, "use_byte_stream_split": noisy, "compression": "zstd", "compression_level": 19}
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer, **packing)
+    return buffer.getvalue()
 
 
 def _pack(run: Run, with_predictions: bool) -> dict[str, Any]:
