@@ -45,9 +45,9 @@ INJECTED = "# Parameters\n"
 def check_parameters(notebook: str = "", /, **parameters: Any) -> None:
     """Refuse a parameter of a notebook that makes no sense; warn of one that papermill has added in vain.
 
-    It takes no more than a second, so that a wrong value is refused before the first slow import. Where a parameter is changed
-    later on, the next cell says so, since the cells above have run with the old value. Figures say in their titles which
-    parameters they depend on that are not at the notebook's defaults, and an interrupted cell shows one line.
+    It takes no more than a second, so that a wrong value is refused before the first slow import. Where a parameter is
+    changed later on, the next cell says so, since the cells above have run with the old value. Figures say in their titles
+    which parameters they depend on that are not at the notebook's defaults, and an interrupted cell shows one line.
 
     Args:
         notebook: the name of its file; the defaults are read from there.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LINE = 60
+WIDTH_OF_LINES = 60
 """Characters of a line that fit into a figure's width."""
 
 LOCATIONS: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
@@ -20,7 +20,7 @@ def add_settings(figure: "Figure") -> None:
     """Write the settings below a figure's title, or above its panels where several have one."""
     if not settings:
         return
-    text = textwrap.fill(settings, LINE, break_long_words=False)
+    text = textwrap.fill(settings, WIDTH_OF_LINES, break_long_words=False)
     places = [(ax, loc) for ax in figure.axes for loc in LOCATIONS if ax.get_title(loc)]
     if len(places) == 1 and not figure.get_suptitle():
         ax, loc = places[0]
