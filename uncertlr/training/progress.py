@@ -14,7 +14,7 @@ from uncertlr.runs.progress import Progress, write_progress
 from uncertlr.runs.schema import Row
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
 
 INTERVAL = 0.5
 """Seconds between two reports of steps: reading the loss waits for the device."""
@@ -102,7 +102,7 @@ class Reporter:
                 left=self._finishing(step) if self.trained else self._left(self.state.epoch, 0, 0),
             )
 
-    def step(self, epoch: int, step: int, steps: int, loss: "Tensor") -> None:
+    def step(self, epoch: int, step: int, steps: int, loss: "torch.Tensor") -> None:
         """A step of training is done, the one after `step` others of its epoch; `loss` is 0-dim, on any device."""
         if self.callbacks and self._due():
             left = self._left(epoch - 1, step + 1, steps)
