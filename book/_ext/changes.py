@@ -27,11 +27,16 @@ def code() -> str:
     return digest(files_of(EXTENSION), installed())
 
 
-def generated_from() -> str:
-    """A digest of what drawings, tables and CSV files are made from."""
-    folders = [EXTENSION, Path(uncertlr.__file__).parent, project_folder() / "sweeps", results_folder()]
+def generated_from(shown: list[str]) -> str:
+    """A digest of what drawings, tables and CSV files are made from.
+
+    Args:
+        shown: names of the drawings that the pages show.
+    """
+    project = project_folder()
+    folders = [EXTENSION, Path(uncertlr.__file__).parent, project / "sweeps", project / "benchmarks", results_folder()]
     runs = sorted((path.parent.name, path.stat().st_mtime_ns) for path in default_root().glob("*/summary.json"))
-    return digest(files_of(*folders), installed(), stale_results(), runs)
+    return digest(files_of(*folders), installed(), stale_results(), runs, shown)
 
 
 def shown_by_others(app: Sphinx, env: BuildEnvironment) -> str:

@@ -1,7 +1,8 @@
 """The drawings of the pages that run no kernel."""
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,10 +82,17 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""
 
 
-def draw_all(folder: Path) -> None:
-    """Draw everything in both palettes; a file whose content has not changed is left alone."""
+def used_by(pages: Iterable[Path]) -> list[str]:
+    """The names of the drawings that pages show."""
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    return sorted({name for text in texts for name in re.findall(r"^```\{drawing\} ([\w-]+)$", text, re.MULTILINE)})
+
+
+def draw_all(folder: Path, names: Iterable[str]) -> None:
+    """Draw these in both palettes; a file whose content has not changed is left alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (draw, size) in DRAWINGS.items():
+    for name in DRAWINGS.keys() & set(names):  # the directive refuses a name that there is not
+        draw, size = DRAWINGS[name]
         for mode, palette in PALETTES.items():
             path = folder / f"{name}-{mode}.svg"
             fresh = path.with_suffix(".part")

@@ -105,10 +105,11 @@ def generate(app: Sphinx) -> None:
     """Make the drawings, and the CSV files of the results, before any page is read; unless they are there."""
     provenance_page.all_runs.cache_clear()
     sources = Path(app.srcdir)
-    made_from, before = changes.generated_from(), sources / MADE_FROM
+    shown = drawings.used_by((sources / "book").glob("*.md"))
+    made_from, before = changes.generated_from(shown), sources / MADE_FROM
     if before.is_file() and before.read_text(encoding="utf-8") == made_from:
         return
-    drawings.draw_all(sources / GENERATED)
+    drawings.draw_all(sources / GENERATED, shown)
     provenance_page.write_csv(sources / DATA)
     before.write_text(made_from, encoding="utf-8")
 

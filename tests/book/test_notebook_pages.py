@@ -56,7 +56,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "book" / "all_results.md").write_text(RESULTS)
     arms = {"public": read_run(run(CONFIG)), "local": read_run(run(CONFIG.replace(seed=1)))}
     publish([arms["public"]], "study")
-    write_json(results_folder() / "costs.json", {"result_version": 1, "runs": [arms["public"].config.run_id]})
+    write_json(results_folder() / "numbers.json", {"result_version": 1, "runs": [arms["public"].config.run_id]})
     curves = pd.concat([run.metrics for run in arms.values()])
     names = (*(run.config.run_id for run in arms.values()), "gone-s0-1")
     line = FigureData("one", curves[["epoch", "split", "loss"]], names)._repr_html_()
@@ -164,7 +164,7 @@ def test_provenance_names_figures_files_machines_and_saves_csv(project):
     for fact in (record["data"][:16], record["processor"], f"torch {record['versions']['torch']}", "1 run of digits"):
         assert fact in text
     links = {Path(link).name: link for link in re.findall(r'download="" href="([^"]+)"', provenance)}
-    assert set(links) == {"study-runs.csv", "study-curves.csv", "costs.json"}
+    assert set(links) == {"study-runs.csv", "study-curves.csv", "numbers.json"}
     rows = (project.folder / "out" / "book" / links["study-curves.csv"]).resolve().read_text().splitlines()
     assert len(rows) == 1 + 2 * 2  # a header, and one row per epoch and split
 

@@ -121,14 +121,12 @@ def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(BOOK / "_ext")
     import drawings
 
-    used = {
-        name for page in PAGES for name in re.findall(r"^```\{drawing\} ([\w-]+)$", page.read_text("utf-8"), re.MULTILINE)
-    }
-    assert used == set(drawings.DRAWINGS)
+    used = drawings.used_by(PAGES)
+    assert set(used) == set(drawings.DRAWINGS)
     folder = tmp_path / "drawings"
-    drawings.draw_all(folder)
+    drawings.draw_all(folder, used)
     expected = {f"{name}-{mode}.svg" for name in used for mode in drawings.PALETTES}
     assert {path.name for path in folder.iterdir()} == expected
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    drawings.draw_all(folder)
+    drawings.draw_all(folder, used)
     assert before == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
