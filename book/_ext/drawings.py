@@ -77,7 +77,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "front-rates": (front_rates, (3.9, 4.3)),
     "front-accuracies": (front_accuracies, (3.9, 4.3)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
-    **{name: (partial(growth, name=name), (7.0, 2.9)) for name in CURVES},
+    **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""
 
