@@ -10,13 +10,22 @@ from collections import Counter
 import pytest
 
 BUDGETS = {
+    "tests": 220,
     "tests/analysis": 100,
+    "tests/book": 3000,
+    "tests/cli": 120,
+    "tests/data": 220,
+    "tests/estimators": 100,
     "tests/figures": 40,
     "tests/golden": 30,
+    "tests/integrations": 400,
     "tests/metrics": 40,
+    "tests/models": 5,
     "tests/plots": 15,
     "tests/runs": 60,
     "tests/schedulers": 60,
+    "tests/sweep": 200,
+    "tests/training": 150,
 }
 """CPU seconds, of the tests' own process and of those that it has started and waited for."""
 
