@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks.costs import subjects
 from benchmarks.costs.clock import CLOCKS, Effort, describe, in_turn
@@ -44,39 +45,43 @@ def _curve(effort: Effort, values: list[int], sizes: Callable[[int], tuple[int, 
 def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[str, float]:
     data = subjects.random_data("cifar10")
     model = build_network(preset("cifar10", hidden_size=width), data).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
     batch = _batch(batch_size)
-    stream = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        features = model.eval().features(batch.inputs)
-    sampled, closed = MCDropout(samples), AnalyticDropout(subjects.SAMPLES)
-
-    def step() -> None:
-        loss = torch.nn.functional.cross_entropy(model.train()(batch.inputs), batch.targets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
 
     def passes() -> None:
         with sampling_modes(model, sample=True):
             probs = torch.stack([class_probs(model(batch.inputs)) for _ in range(FULL_PASSES)])
         float(predictive_entropy(probs).mean())
 
-    def observe(estimator) -> Callable[[], object]:
-        return lambda: float(
-            read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
-        )
-
-    tasks = {
-        "full passes": passes,
-        "masks for each example": observe(sampled),
-        "closed form": observe(closed),
-        "training step": step,
-    }
+    tasks = {"full passes": passes, **estimates_and_step(model, batch, samples)}
     laps = in_turn(tasks, effort.rounds(9), warm_up=2)
     seconds = {name: describe(each)[CLOCKS[0]]["seconds"] for name, each in laps.items()}
     seconds["full passes"] *= samples / FULL_PASSES
     return {name: 1_000 * value for name, value in seconds.items()}
+
+
+def estimates_and_step(model: nn.Module, batch: Batch, samples: int) -> dict[str, Callable[[], object]]:
+    """An estimate from features that are at hand, in two ways, and a training step."""
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    stream = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        features = model.eval().features(batch.inputs)
+
+    def step() -> None:
+        loss = nn.functional.cross_entropy(model.train()(batch.inputs), batch.targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def estimate(estimator: Any) -> Callable[[], object]:
+        return lambda: float(
+            read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
+        )
+
+    return {
+        "masks for each example": estimate(MCDropout(samples)),
+        "closed form": estimate(AnalyticDropout(subjects.SAMPLES)),
+        "training step": step,
+    }
 
 
 def _batch(size: int) -> Batch:

@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import nn
 
 from benchmarks.costs import subjects
 from benchmarks.costs.clock import Effort, describe, in_turn
+from benchmarks.costs.growth import estimates_and_step
 from uncertlr.config import RunConfig, preset
+from uncertlr.data import Batch
 from uncertlr.errors import UncertlrError
-from uncertlr.estimators import AnalyticDropout, MCDropout
 from uncertlr.models import CNN
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import RunPaths
-from uncertlr.schedulers import read_signal
 from uncertlr.sweep import Job, run_sweep
 from uncertlr.training.run import run
 
@@ -33,14 +33,11 @@ WORKERS = 2
 def measure(effort: Effort) -> dict[str, Any]:
     """Three curves: milliseconds by classes (processor); seconds by stored runs, and by runs of a sweep (wall)."""
     subjects.settle()
-    published = os.environ.get("UNCERTLR_RESULTS")
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["UNCERTLR_RESULTS"] = str(Path(folder, "none"))  # the runs that are listed are those made here
-        try:
+        here = {"UNCERTLR_RESULTS": str(Path(folder, "none"))}  # the runs that are listed are those made here
+        with patch.dict(os.environ, here):
             stored = _stored_runs(effort, Path(folder, "stored"))
             sweeps = _sweeps(Path(folder, "sweeps"))
-        finally:
-            os.environ.pop("UNCERTLR_RESULTS") if published is None else os.environ.update(UNCERTLR_RESULTS=published)
     curves = {"classes": _classes(effort), "stored runs": stored, "runs of a sweep": sweeps}
     return {"rows": [], "times": {}, "curves": curves}
 
@@ -56,32 +53,12 @@ def _classes(effort: Effort) -> dict[str, Any]:
 
 def _at_classes(effort: Effort, num_classes: int) -> dict[str, float | None]:
     model = CNN(32, 3, num_classes).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
     inputs = torch.randn(subjects.BATCH, 3, 32, 32).to(memory_format=torch.channels_last)
-    targets = torch.randint(num_classes, (subjects.BATCH,))
-    stream = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        features = model.eval().features(inputs)
-
-    def step() -> None:
-        loss = nn.functional.cross_entropy(model.train()(inputs), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    def estimate(estimator: Any) -> Callable[[], object]:
-        return lambda: float(
-            read_signal("predictive_entropy", estimator.estimate_from_features(model, features, generator=stream))
-        )
-
-    estimators = {
-        "masks for each example": estimate(MCDropout(subjects.SAMPLES)),
-        "closed form": estimate(AnalyticDropout(subjects.SAMPLES)),
-    }
-    tasks = {name: task for name, task in estimators.items() if _possible(task)} | {"training step": step}
-    laps = in_turn(tasks, effort.rounds(5), warm_up=1)
-    seconds = {name: describe(each)["processor"]["seconds"] for name, each in laps.items()}
-    return {name: 1_000 * seconds[name] if name in seconds else None for name in (*estimators, "training step")}
+    batch = Batch(inputs, torch.randint(num_classes, (subjects.BATCH,)), torch.arange(subjects.BATCH))
+    tasks = estimates_and_step(model, batch, subjects.SAMPLES)
+    possible = {name: task for name, task in tasks.items() if _possible(task)}
+    laps = in_turn(possible, effort.rounds(5), warm_up=1)
+    return {name: 1_000 * describe(laps[name])["processor"]["seconds"] if name in laps else None for name in tasks}
 
 
 def _possible(task: Callable[[], object]) -> bool:

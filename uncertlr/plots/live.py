@@ -1,6 +1,5 @@
 """A run watched in a notebook while it trains: loss, accuracy, learning rate and uncertainty."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from uncertlr.config import RunConfig
 from uncertlr.plots.curves import curves
 from uncertlr.plots.style import COLOURS, INK, WIDTH
-from uncertlr.plots.titles import WIDTH_OF_LINES
+from uncertlr.plots.titles import in_lines
 from uncertlr.runs.files import Arrays
 from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths
@@ -97,7 +96,7 @@ class LivePlot(Callback):
 def _title(config: RunConfig, epochs: int) -> str:
     """The run's name, and below it what sets it apart and how far it is."""
     settings = listed(differing(config) | {"epochs": f"{epochs}/{config.epochs}"})
-    return f"{config.run_id}\n{textwrap.fill(settings, WIDTH_OF_LINES, break_long_words=False)}"
+    return f"{config.run_id}\n{in_lines(settings)}"
 
 
 def _scores(ax: "Axes", rows: Sequence[Row], column: str) -> None:
