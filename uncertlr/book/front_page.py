@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
         peak = int(rates.argmax())
         falls = peak > 0 and rates[-1] < 0.1 * rates[peak]
         if method is highest and falls:
-            above = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+            above: dict[str, Any] = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "va": "bottom"}
             ax.annotate(_on_one_line(method.name), (epochs[peak], rates[peak]), color=method.colour, **above)
             continue
         descent = int(np.searchsorted(epochs, DESCENT * last))
@@ -87,8 +87,8 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
     ax.grid(visible=False)  # no line behind the names and the small panel
     heights = plots.spaced([height for height, _ in margin], 0.4)
     for height, (_, method), target in zip(heights, margin, targets, strict=True):
-        place = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(method.name, (last, 10**height), color=method.colour, annotation_clip=False, **place)
+        beside: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(method.name, (last, 10**height), color=method.colour, **beside)
         if target:
             line = {"arrowstyle": "-", "color": method.colour, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
             ax.annotate("", target, (last, 10**height), arrowprops=line)
