@@ -22,6 +22,12 @@ FIGURE = "document.querySelector('.interactive')"
 ENTROPIES = f"[Number({FIGURE}.dataset.predictive), Number({FIGURE}.dataset.expected)]"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
+CUT_OFF = """[...document.querySelectorAll('.interactive svg text')].filter(text => {
+  const own = text.getBoundingClientRect(), drawing = text.closest('svg').getBoundingClientRect();
+  const past = [drawing.left - own.left, own.right - drawing.right, drawing.top - own.top, own.bottom - drawing.bottom];
+  return Math.max(...past) > 1;
+}).map(text => text.textContent)"""
+
 
 def opened(tab, tmp_path, figure, width=390):
     page = tmp_path / "page.html"
@@ -30,6 +36,7 @@ def opened(tab, tmp_path, figure, width=390):
     assert tab.errors == []
     assert [url for url in tab.requests if not url.startswith(("file:", "about:"))] == []
     assert not tab.evaluate(TOO_WIDE)
+    assert tab.evaluate(CUT_OFF) == []
 
 
 def press(tab, key):
@@ -192,7 +199,7 @@ def test_a_click_adds_a_point_where_it_is(tab, tmp_path, points):
         for kind in ("mousePressed", "mouseReleased"):
             tab.call("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", clickCount=1)
         x = tab.evaluate(SHOWN)[1]
-        assert x == pytest.approx(-0.23, abs=0.06)  # the middle of the drawing, its left margin taken off
+        assert x == pytest.approx(-0.35, abs=0.06)  # the middle of the drawing, its left margin taken off
         points = with_more(*points, x, [label])
         assert_shown(tab, *points)
 
