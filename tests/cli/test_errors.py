@@ -168,7 +168,7 @@ def test_what_nobody_foresaw_is_one_line_too_and_a_traceback_with_debug(one_line
     def fail(*_args, **_kwargs):
         raise error
 
-    monkeypatch.setattr("uncertlr.runs.index.list_runs", fail)
+    monkeypatch.setattr("uncertlr.runs.index.run_rows", fail)
     assert "--debug" in one_line("runs", codes=(1,))
     assert main(["runs", "--debug"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err
