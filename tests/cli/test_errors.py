@@ -178,4 +178,4 @@ def test_debug_shows_the_traceback_of_what_a_user_can_mend_too(capsys):
     assert main(["run", "digitz", "--debug"]) == 2
     error = capsys.readouterr().err
     assert "Traceback (most recent call last)" in error
-    assert "unknown data set 'digitz'" in error.splitlines()[-1]
+    assert "'digitz'" in error.splitlines()[-1]
