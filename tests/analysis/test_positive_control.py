@@ -38,6 +38,13 @@ def test_feedback_that_helps_is_found_and_the_signal_of_another_run_is_not_said_
     assert repetition.null.difference.low < 0 < repetition.null.difference.high
 
 
+def test_of_two_seeds_each_replays_the_other_whichever_curve_is_asked_for():
+    repetition = repeat_once(replace(DESIGN, steps=20), range(2), CONSTANT_RATE)
+    assert repetition.feedback["yoked"].difference == repetition.feedback["mean_curve"].difference
+    assert repetition.feedback["yoked"].difference.estimate != 0
+    assert repetition.null.difference.estimate == 0
+
+
 def test_the_classes_change_once_at_a_step_of_the_runs_own():
     streams = [draw_stream(DESIGN, seed) for seed in range(20)]
     changes = [stream.change for stream in streams]
@@ -90,6 +97,7 @@ def test_detections_and_false_alarms_are_counted(yoked, mean_curve, null, detect
     feedback = {"yoked": comparison(yoked), "mean_curve": comparison(mean_curve)}
     found = summary_of([Repetition(tuple(SEEDS), feedback, comparison(null), comparison("helps"))])
     assert (found["detected"], found["false_alarms"], found["helps_against_constant"]) == (detected, alarms, 1)
+    assert found["rows"][0]["first_seed"] == SEEDS[0]
     assert found["rows"][0]["yoked"]["points"] == pytest.approx(1.0)
 
 
