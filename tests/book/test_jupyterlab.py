@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from uncertlr.book.build import NOTEBOOKS
@@ -126,3 +127,90 @@ def test_all_cells_run_and_all_is_shown(name, server, tab):
     texts = tab.evaluate(MARKDOWN)
     assert texts
     assert [found[0] for text in texts if (found := RAW.search(text))] == []
+
+
+KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, " ": 32}
+FIGURES = """
+import torch
+from uncertlr.book.interactive import dropout_masks, loop, points_on_a_line, reliability_over_epochs
+from uncertlr.metrics import reliability_curve
+labels = torch.randint(0, 3, (200,))
+---
+loop([1.0, 0.5, 0.2, 0.1], spacing=50, steps=200)
+---
+points_on_a_line(torch.randn(30), torch.arange(30) % 2)
+---
+reliability_over_epochs({e: reliability_curve((e * torch.randn(200, 3)).softmax(-1), labels) for e in range(1, 8)})
+---
+dropout_masks(torch.randn(4).abs(), torch.randn(3, 4), torch.randn(3), ["a", "b", "c"])
+"""
+FIGURE = "document.querySelectorAll('.interactive')[{}]"
+FOCUS = "document.activeElement"
+
+
+def press(tab, key):
+    for kind in ("keyDown", "keyUp"):
+        tab.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key])
+
+
+def click(tab, element):
+    """Press and release the mouse in the middle of an element."""
+    tab.evaluate(f"{element}.scrollIntoView({{block: 'center'}})")
+    x, y = tab.evaluate(f"(box => [box.x + box.width / 2, box.y + box.height / 2])({element}.getBoundingClientRect())")
+    for kind in ("mousePressed", "mouseReleased"):
+        tab.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+
+def figures(tab, server, folder):
+    """Open a notebook below whose title each cell shows an interactive figure."""
+    cells = [nbformat.v4.new_markdown_cell("# Title"), *map(nbformat.v4.new_code_cell, FIGURES.split("---"))]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # or JupyterLab asks which
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "lab" / "figures.ipynb")
+    opened(tab, server, "figures")
+    assert shown(ran(tab)) == ([], 0)
+    return [FIGURE.format(number) for number in range(4)]
+
+
+def state(tab):
+    """The number of the slider that has the focus, and everything that its figure says."""
+    return float(tab.evaluate(f"{FOCUS}.value")), tab.evaluate(f"{FOCUS}.closest('.interactive').textContent")
+
+
+def test_keys_are_for_the_figure_and_lists_are_not_squeezed(server, tmp_path, tab):
+    """JupyterLab has shortcuts for arrow keys and the space bar, and gives the terms of a list a fifth of its width."""
+    *with_sliders, masks = figures(tab, server, tmp_path)
+    for cell, figure in enumerate(with_sliders, start=2):
+        slider = f"{figure}.querySelector('input[type=range]')"
+        click(tab, slider)
+        before, text = state(tab)
+        step = float(tab.evaluate(f"{slider}.step"))
+        for key, moved in {"ArrowRight": 1, "ArrowUp": 2, "ArrowLeft": 1, "ArrowDown": 0}.items():
+            press(tab, key)
+            value, now = state(tab)
+            assert value == pytest.approx(before + moved * step), (figure, key)
+            assert (now == text) == (moved == 0), (figure, key)
+        assert tab.evaluate(f"{slider} === {FOCUS}")
+        assert tab.evaluate(f"{NOTEBOOK}.activeCellIndex") == cell
+
+    loop, *_ = with_sliders
+    click(tab, f"{loop}.querySelector('[name=threshold]')")
+    press(tab, "Tab")
+    assert tab.evaluate(f"{FOCUS}.name") == "low"
+    before, text = state(tab)
+    press(tab, "ArrowRight")
+    value, now = state(tab)
+    assert value == before + 1
+    assert now != text
+
+    click(tab, f"{masks}.querySelector('.unit')")
+    press(tab, "ArrowRight")
+    assert tab.evaluate(f"{FOCUS} === {masks}.querySelectorAll('.unit')[1]")
+    pressed = tab.evaluate(f"{FOCUS}.ariaPressed")
+    press(tab, " ")
+    assert tab.evaluate(f"{FOCUS}.ariaPressed") != pressed
+
+    assert tab.evaluate(f"{NOTEBOOK}.mode") == "command"
+    assert not tab.evaluate(f"{NOTEBOOK}.widgets[0].headingCollapsed")
+    heights = tab.evaluate(f"[...{loop}.querySelectorAll('dt, dd')].map(row => row.getBoundingClientRect().height)")
+    assert len(heights) == 8
+    assert max(heights) == pytest.approx(min(heights), abs=1)

@@ -1,6 +1,8 @@
 // What all figures draw with; it stands before a figure's own function.
 const make = (tag, className, parent, text = "") => {
   const element = Object.assign(document.createElement(tag), { className, textContent: text });
+  // JupyterLab takes the keys of whatever has the focus, unless that very element says not to
+  if (["input", "button"].includes(tag)) element.dataset.lmSuppressShortcuts = "true";
   parent.append(element);
   return element;
 };

@@ -31,9 +31,7 @@ class InteractiveFigure:
         identifier = f"{self.script}-{hashlib.sha256(data.encode()).hexdigest()[:8]}"
         call = f"(\n{code}\n)(document.getElementById({json.dumps(identifier)}), {data});"
         return (
-            f'<style>{style}</style><div class="interactive" id="{identifier}" role="group" aria-label="{self.label}" '
-            # in JupyterLab an arrow would otherwise fold a section and move no slider
-            'data-lm-suppress-shortcuts="true">'
+            f'<style>{style}</style><div class="interactive" id="{identifier}" role="group" aria-label="{self.label}">'
             # in braces, so that several figures of a page may define the same names
             f"{self.static}</div><script>{{\n{elements}\n{call}\n}}</script>"
         )
