@@ -83,6 +83,7 @@ def test_the_upper_limit_is_that_of_the_chi_square_distribution(values):
     [
         (lambda: equivalence_power(1, 0.1), "pairs=1"),
         (lambda: equivalence_power(10, 0.0), "deviation=0.0"),
+        (lambda: equivalence_power(10, -0.1), "deviation=-0.1"),
         (lambda: equivalence_power(10, math.nan), "deviation=nan"),
         (lambda: equivalence_power(10, math.inf), "deviation=inf"),
         (lambda: equivalence_power(10, 0.1, margin=math.inf), "margin=inf"),
