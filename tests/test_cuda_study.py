@@ -57,10 +57,12 @@ def test_a_study_is_tried_chosen_run_on_fresh_seeds_and_published(study, tmp_pat
 
 @pytest.mark.slow
 def test_a_slice_ends_in_time_and_the_next_goes_on(study, tmp_path):
-    began = time.monotonic()
-    assert study(minutes=1, epochs=20_000) == 75
-    assert time.monotonic() - began < 60 + cuda_study.GRACE_SECONDS
-    checkpoints = list((tmp_path / "runs").glob("*/metrics.jsonl"))
+    for minutes in (0.25, 1):  # a busy machine has trained nothing after the first
+        began = time.monotonic()
+        assert study(minutes, epochs=20_000) == 75
+        assert time.monotonic() - began < 60 * minutes + cuda_study.GRACE_SECONDS
+        if checkpoints := list((tmp_path / "runs").glob("*/metrics.jsonl")):
+            break
     assert checkpoints  # something was begun, and is kept
 
 

@@ -54,6 +54,8 @@ SHOWN_NAMES = {"proportional": "power_law", "flip": "inverted", "donors": "sourc
 Both are accepted in Python, sweep files, papermill's parameters and on the command line.
 """
 
+_STORED_NAMES = {shown: name for name, shown in SHOWN_NAMES.items()}
+
 Count = Annotated[int, Ge(0)]
 Size = Annotated[int, Ge(1)]
 Share = Annotated[float, Ge(0), Le(1)]
@@ -260,13 +262,12 @@ def stored_names(values: Mapping[str, Any]) -> dict[str, Any]:
     >>> stored_names({"rule": "power_law", "inverted": False})
     {'rule': 'proportional', 'flip': False}
     """
-    stored = {shown: name for name, shown in SHOWN_NAMES.items()}
-    for shown, name in stored.items():
+    for shown, name in _STORED_NAMES.items():
         if shown in values and name in values:
             raise ConfigError(f"{shown!r} and {name!r} are two names of one parameter; give one of them")
-    renamed = {stored.get(name, name): value for name, value in values.items()}
+    renamed = {_STORED_NAMES.get(name, name): value for name, value in values.items()}
     if isinstance(renamed.get("rule"), str):
-        renamed["rule"] = stored.get(renamed["rule"], renamed["rule"])
+        renamed["rule"] = _STORED_NAMES.get(renamed["rule"], renamed["rule"])
     return renamed
 
 

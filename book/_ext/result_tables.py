@@ -4,8 +4,9 @@ The tables are whole in the page's HTML; where no script runs they are plain.
 """
 
 import html
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -48,15 +49,15 @@ COMPARISON_COLUMNS = {
     "study": "study",
     "method": "arm",
     "compared with": "against",
-    "difference (points)": "difference",
     "outcome": "outcome",
+    "p, adjusted": "p_holm",
     "pairs": "pairs",
+    "difference (points)": "difference",
     "95 % interval from": "ci95_low",
     "95 % interval to": "ci95_high",
     "90 % interval from": "ci90_low",
     "90 % interval to": "ci90_high",
     "p": "p",
-    "p, Holm": "p_holm",
     "p, equivalence": "p_equivalence",
     "pairs planned": "planned",
     "family": "family",
@@ -71,6 +72,12 @@ COMPARISON_COLUMNS = {
 POINTS = {"difference (points)", *(head for head in COMPARISON_COLUMNS if " % interval " in head)}
 """Columns that the page shows to two decimals, so that they align and no rounding error is left of a difference of 0."""
 
+DECIMALS = dict.fromkeys(POINTS, 2) | {head: 3 for head in COMPARISON_COLUMNS if head.startswith("p")}
+"""Of the columns that do not have four digits."""
+
+INTERVAL = "points (95 % interval)"
+"""Head of the column that a reader of the page sees in place of a difference and two ends."""
+
 SHOWN = 6
 """Columns that are seen before a reader asks for more."""
 
@@ -84,12 +91,14 @@ class ResultTable:
         label: for screen readers.
         rows: under the heads that a reader sees.
         anchors: of the rows; none where nothing leads to them.
+        sorted_by: head of a column of text to the numbers that sort it.
     """
 
     name: str
     label: str
     rows: pd.DataFrame
     anchors: tuple[str, ...] = ()
+    sorted_by: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def markup(self) -> Iterator[str]:
         """HTML, a line a row."""
@@ -98,9 +107,13 @@ class ResultTable:
         yield f"<thead><tr>{heads}</tr></thead><tbody>"
         for index, row in enumerate(self.rows.itertuples(index=False)):
             anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
-            cells = (text(cell, 2 if head in POINTS else None) for head, cell in zip(self.rows, row, strict=True))
-            yield f"<tr{anchor}>{''.join(f'<td>{_breakable(cell)}</td>' for cell in cells)}</tr>"
+            cells = (self._cell(head, cell, index) for head, cell in zip(self.rows, row, strict=True))
+            yield f"<tr{anchor}>{''.join(cells)}</tr>"
         yield "</tbody></table></div>"
+
+    def _cell(self, head: str, value: object, row: int) -> str:
+        order = f' data-order="{self.sorted_by[head][row]}"' if head in self.sorted_by else ""
+        return f"<td{order}>{_breakable(text(value, DECIMALS.get(head)))}</td>"
 
 
 def _breakable(cell: str) -> str:
@@ -152,7 +165,21 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
     """
     rows = _columns(_each_comparison_once(), COMPARISON_COLUMNS)
     write_if_changed(project / data / "all-comparisons.csv", csv_of(rows))
-    yield from raw_html(ResultTable("all-comparisons", "All comparisons", rows).markup())
+    shown = rows.copy()
+    ends = zip(*(rows[head] for head in ("difference (points)", "95 % interval from", "95 % interval to")), strict=True)
+    shown.insert(3, INTERVAL, [_with_interval(*row) for row in ends])
+    order = {INTERVAL: [-math.inf if math.isnan(each) else each for each in rows["difference (points)"]]}
+    yield from raw_html(ResultTable("all-comparisons", "All comparisons", shown, sorted_by=order).markup())
+
+
+def _with_interval(difference: float, low: float, high: float) -> str:
+    """A difference with its interval, as far as there are any.
+
+    >>> _with_interval(-12.305, -13.413, -11.197), _with_interval(-7.95, math.nan, math.nan)
+    ('−12.30 (−13.41 to −11.20)', '−7.95')
+    """
+    number, *ends = (text(value, 2).replace("-", "−") for value in (difference, low, high))
+    return f"{number} ({ends[0]} to {ends[1]})" if all(ends) else number
 
 
 def outcomes_markdown() -> Iterator[str]:
@@ -164,20 +191,31 @@ def outcomes_markdown() -> Iterator[str]:
     yield f"| outcome | {' | '.join(counts)} |"
     yield f"|---|{'---|' * counts.shape[1]}"
     for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
-        yield f"| {outcome} | {' | '.join(str(count or '') for count in counts.loc[outcome])} |"
+        row = " | ".join(str(count or "") for count in counts.loc[outcome])
+        yield f"| *{outcome}:* {OUTCOMES[outcome]} | {row} |"
 
 
-OUTCOMES = ("helps", "harms", "equivalent", "inconclusive", "no contrast", "descriptive", "missing")
+OUTCOMES = {
+    "no contrast": "the rates of both are too similar to test feedback",
+    "descriptive": "too few pairs for a claim",
+    "equivalent": "the difference is smaller than half a point",
+    "helps": "the first method is better",
+    "harms": "the first method is worse",
+    "inconclusive": "none of these is shown",
+    "missing": "planned, not yet run",
+}
+"""Outcomes and their meanings, in the order in which they are asked for."""
 
 
 @cache
 def _each_comparison_once() -> pd.DataFrame:
-    """What has an outcome first.
+    """The large untuned studies first, and what has an outcome before what has none.
 
     A comparison that belongs to two families is judged in the first, as in `uncertlr.analysis.comparisons.comparison`.
     """
     table = every_comparison().drop_duplicates(["study", "arm", "against"])
-    return table.sort_values("outcome", key=lambda outcomes: outcomes.isin(["descriptive", "missing"]), kind="stable")
+    open_, later = table["outcome"].isin(["descriptive", "missing"]), ~table["study"].str.endswith("-standard")
+    return table.assign(open=open_, later=later).sort_values(["open", "later"], kind="stable")
 
 
 def datatables_markdown() -> Iterator[str]:

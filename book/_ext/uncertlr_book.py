@@ -81,6 +81,8 @@ GENERATORS: dict[str, Callable[[Path], Iterable[str]]] = {
     "all-runs": lambda project: result_tables.all_runs_markdown(project, EXECUTED, DATA),
     "all-comparisons": lambda project: result_tables.all_comparisons_markdown(project, DATA),
     "outcomes": lambda project: result_tables.outcomes_markdown(),
+    "benchmark-epochs": lambda project: benchmark_page.epochs_markdown(),
+    "benchmark-gpu": lambda project: benchmark_page.gpu_markdown(),
     "benchmark-targets": lambda project: benchmark_page.targets_markdown(),
     "benchmark-times": lambda project: benchmark_page.times_markdown(),
     "benchmark-circumstances": lambda project: benchmark_page.circumstances_markdown(),
@@ -98,7 +100,8 @@ def substitute(app: Sphinx, config: Config) -> None:
     """Give pages the measured numbers that they use by name; a page whose numbers are not there fails a strict build."""
     results = Path(app.srcdir) / "results"
     if (results / scaling.FILE).is_file():
-        config["myst_substitutions"] = {**config["myst_substitutions"], "scaling": scaling.numbers(results)}
+        named = {"scaling": scaling.numbers(results), "benchmarks": benchmark_page.numbers(results)}
+        config["myst_substitutions"] = {**config["myst_substitutions"], **named}
 
 
 def generate(app: Sphinx) -> None:

@@ -15,6 +15,12 @@ const goToRow = (table) => {
   row.node().scrollIntoView({ block: "center" });
 };
 
+// On a phone a row is a list, in which each cell shows the head of its column.
+const nameCells = (table) => {
+  const heads = [...table.table().header().querySelectorAll("th")].map((head) => head.innerText.trim());
+  table.rows({ page: "current" }).nodes().each((row) => [...row.cells].forEach((cell, index) => (cell.dataset.head = heads[index])));
+};
+
 const source = new Blob([find("datatables").textContent], { type: "text/javascript" });
 import(URL.createObjectURL(source)).then(({ default: DataTable, set_or_remove_dark_class: followTheme }) => {
   followTheme();
@@ -29,6 +35,8 @@ import(URL.createObjectURL(source)).then(({ default: DataTable, set_or_remove_da
       pageLength: 10,
     });
     table.table().container().querySelector("nav").ariaLabel = `Pages of ${element.ariaLabel}`; // two tables, two names
+    table.on("draw column-visibility", () => nameCells(table));
+    nameCells(table);
     goToRow(table);
     addEventListener("hashchange", () => goToRow(table));
   });

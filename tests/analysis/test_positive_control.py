@@ -28,18 +28,12 @@ SEEDS = range(930_000, 930_010)
 """Of neither the pilot nor the study."""
 
 
-@pytest.fixture(scope="module")
-def repetition():
-    return repeat_once(DESIGN, SEEDS, CONSTANT_RATE)
-
-
-def test_feedback_that_helps_is_found(repetition):
+@pytest.mark.slow
+def test_feedback_that_helps_is_found_and_the_signal_of_another_run_is_not_said_to_help():
+    repetition = repeat_once(DESIGN, SEEDS, CONSTANT_RATE)
     assert repetition.detected
     assert {each.outcome for each in repetition.feedback.values()} == {"helps"}
     assert all(each.difference.low > 0 for each in repetition.feedback.values())
-
-
-def test_the_signal_of_another_run_is_not_said_to_help(repetition):
     assert not repetition.false_alarm
     assert repetition.null.difference.low < 0 < repetition.null.difference.high
 

@@ -160,7 +160,7 @@ def outcome(differences, margin=0.5):  # what is not significant counts as equal
     half = stats.t.ppf(0.975, len(differences) - 1) * statistics.stdev(differences) / math.sqrt(len(differences))
     if abs(mean) <= half:
         return "equivalent"
-    return "higher" if mean > 0 else "lower"
+    return "helps" if mean > 0 else "harms"
 """,
     "cifar10.balanced_threshold": """
 def balanced_threshold(signals, decrease=0.5, increase=1.1):  # as many above as below

@@ -22,6 +22,12 @@ FIGURE = "document.querySelector('.interactive')"
 ENTROPIES = f"[Number({FIGURE}.dataset.predictive), Number({FIGURE}.dataset.expected)]"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
+CUT_OFF = """[...document.querySelectorAll('.interactive svg text')].filter(text => {
+  const own = text.getBoundingClientRect(), drawing = text.closest('svg').getBoundingClientRect();
+  const past = [drawing.left - own.left, own.right - drawing.right, drawing.top - own.top, own.bottom - drawing.bottom];
+  return Math.max(...past) > 1;
+}).map(text => text.textContent)"""
+
 
 def opened(tab, tmp_path, figure, width=390):
     page = tmp_path / "page.html"
@@ -30,6 +36,7 @@ def opened(tab, tmp_path, figure, width=390):
     assert tab.errors == []
     assert [url for url in tab.requests if not url.startswith(("file:", "about:"))] == []
     assert not tab.evaluate(TOO_WIDE)
+    assert tab.evaluate(CUT_OFF) == []
 
 
 def press(tab, key):
@@ -99,8 +106,9 @@ def test_all_units_kept_leaves_nothing_to_disagree_about(tab, tmp_path, layer):
 def test_without_scripts_the_numbers_are_in_a_table(layer):
     figure = dropout_masks(*layer, ["3", "5", "8"])
     values = [float(value) for value in re.findall(r"<td>([\d.]+)</td>", figure.static)]
-    assert len(values) == 6 * 3
-    assert sum(values) == pytest.approx(6, abs=0.1)
+    *probs, entropies = np.reshape(values, (6, 4)).T
+    assert sum(probs) == pytest.approx(1, abs=0.02)
+    assert entropies == pytest.approx(entr(np.array(probs)).sum(0), abs=0.03)
 
 
 @pytest.fixture
@@ -191,7 +199,7 @@ def test_a_click_adds_a_point_where_it_is(tab, tmp_path, points):
         for kind in ("mousePressed", "mouseReleased"):
             tab.call("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", clickCount=1)
         x = tab.evaluate(SHOWN)[1]
-        assert x == pytest.approx(-0.23, abs=0.06)  # the middle of the drawing, its left margin taken off
+        assert x == pytest.approx(-0.35, abs=0.06)  # the middle of the drawing, its left margin taken off
         points = with_more(*points, x, [label])
         assert_shown(tab, *points)
 
@@ -246,6 +254,17 @@ def test_the_loop_says_which_share_is_above_the_threshold(tab, tmp_path):
     shares = [int(share) for share in re.findall(r"(\d+) %", tab.evaluate(f"{FIGURE}.querySelector('.sum').textContent"))]
     assert shares[2:] == [round(100 * above.mean()), round(100 * above[800:].mean())]
     assert shares[3] == pytest.approx(12, abs=1)  # the factor stays between its bounds
+
+
+def test_each_name_in_the_list_below_the_loop_stands_in_one_line_in_jupyterlab(tab, tmp_path):
+    lab = ".jp-OutputArea-output :is(dl, dt, dd) { display: block } .jp-OutputArea-output dt { float: left; width: 20% }"
+    figure = loop(CURVE, spacing=50, steps=400)._repr_html_()
+    page = tmp_path / "lab.html"
+    page.write_text(PAGE.format(f'<style>{lab}</style><div class="jp-OutputArea-output">{figure}</div>'), encoding="utf-8")
+    tab.open(page.as_uri(), width=1024)
+    heights = tab.evaluate("[...document.querySelectorAll('.sum dt')].map(name => name.getBoundingClientRect().height)")
+    assert len(heights) == 4
+    assert max(heights) < 30  # pixels
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)

@@ -168,7 +168,7 @@ def test_what_nobody_foresaw_is_one_line_too_and_a_traceback_with_debug(one_line
     def fail(*_args, **_kwargs):
         raise error
 
-    monkeypatch.setattr("uncertlr.runs.index.list_runs", fail)
+    monkeypatch.setattr("uncertlr.runs.index.run_rows", fail)
     assert "--debug" in one_line("runs", codes=(1,))
     assert main(["runs", "--debug"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err
@@ -178,4 +178,4 @@ def test_debug_shows_the_traceback_of_what_a_user_can_mend_too(capsys):
     assert main(["run", "digitz", "--debug"]) == 2
     error = capsys.readouterr().err
     assert "Traceback (most recent call last)" in error
-    assert "unknown data set 'digitz'" in error.splitlines()[-1]
+    assert "'digitz'" in error.splitlines()[-1]

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 
+import pandas as pd
 import pytest
 
 from uncertlr.cli import main
@@ -48,6 +49,18 @@ def test_own_runs_newest_first_and_published_ones_when_asked(printed):
     listed = [line.split()[0] for line in printed("runs", "--published")]
     assert listed == ["run", configs[0].run_id, configs[2].run_id, configs[1].run_id]
     assert [line.split()[0] for line in printed("runs", "--status", "published")] == ["run", configs[1].run_id]
+
+
+def test_damaged_runs_are_listed_and_a_table_has_all_columns(printed, tmp_path):
+    for config in (TINY, OTHER):
+        run(config)
+    publish([read_run(paths_of(TINY))], "study")
+    paths_of(OTHER).summary.write_text("{")
+    assert [line.split()[:2] for line in printed("runs")][1:-1] == [[OTHER.run_id, "damaged"]]
+    printed("runs", "--csv", tmp_path / "runs.csv")
+    table = pd.read_csv(tmp_path / "runs.csv")
+    assert table["run_id"].tolist() == [OTHER.run_id, TINY.run_id]
+    assert table.loc[1, ["status", "method", "seed", "source"]].tolist() == ["published", "constant", 0, "study"]
 
 
 def test_rows_that_differ_do_not_look_alike(printed):

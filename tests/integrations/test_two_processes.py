@@ -9,22 +9,27 @@ import pytest
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
-@pytest.mark.parametrize(
-    ("how", "way"),
-    [("ddp", "head"), ("fsdp", "logits"), ("apart", "head"), pytest.param("accelerate", "head", marks=pytest.mark.slow)],
-)
-def test_two_processes_decide_on_the_weighted_mean_of_both_and_train_as_without(how, way, tmp_path):
-    if how == "accelerate" and not find_spec("accelerate"):
+WAYS = {"ddp": "head", "fsdp": "logits", "apart": "head", "accelerate": "head"}
+
+
+@pytest.mark.parametrize("launched", [["ddp", "fsdp", "apart"], pytest.param(["accelerate"], marks=pytest.mark.slow)])
+def test_two_processes_decide_on_the_weighted_mean_of_both_and_train_as_without(launched, tmp_path):
+    """Several ways in one launch: to start two processes takes far longer than to train."""
+    if "accelerate" in launched and not find_spec("accelerate"):
         pytest.skip("the transformers extra is not installed")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run([*launch, str(SCRIPT), how, str(tmp_path)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*launch, str(SCRIPT), str(tmp_path), *launched], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    both = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    for how in launched:
+        check(how, [json.loads((tmp_path / f"{how}-{rank}.json").read_text()) for rank in (0, 1)])
+
+
+def check(how, both):
     first, second = (each["monitored"] for each in both)
     if how != "accelerate":
         for each in both:
             assert all(each["monitored"][part] == each["alone"][part] for part in ("weights", "random", "rates"))
-    assert {row[2] for row in first["history"]} == {way}
+    assert {row[2] for row in first["history"]} == {WAYS[how]}
     assert (len(first["history"]), len(second["history"])) == (6, 5), "one process paused once"
     assert first["warnings"] == second["warnings"] == (how == "apart")
     if how == "apart":

@@ -17,10 +17,11 @@ from uncertlr.schedulers import Threshold, UncertaintyLR
 STEPS = 6
 
 
-def main(how: str, folder: str) -> None:
+def main(folder: str, *ways: str) -> None:
     dist.init_process_group("gloo")
-    seen = {"monitored": train(how, True), "alone": train(how, False)}
-    Path(folder, f"{dist.get_rank()}.json").write_text(json.dumps(seen))
+    for how in ways:
+        seen = {"monitored": train(how, True), "alone": train(how, False)}
+        Path(folder, f"{how}-{dist.get_rank()}.json").write_text(json.dumps(seen))
     dist.destroy_process_group()
 
 

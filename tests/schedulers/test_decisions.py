@@ -80,6 +80,16 @@ def test_the_running_quantile_converges():
     assert np.mean(tracked[1_000:]) == pytest.approx(0.8, abs=0.03)
 
 
+def test_the_running_quantile_by_hand():
+    """It rises by 0.8 and falls by 0.2 of the step 1/2; a value equal to it is not below it."""
+    rule = RelativeThreshold("quantile", quantile=0.8, memory=2)
+    state, tracked = rule.init(), []
+    for value in (0.25, 0.25, 0.25):
+        state = rule.update(state, value)
+        tracked.append(state["reference"])
+    assert tracked == pytest.approx([0.25, 0.65, 0.55])
+
+
 def test_the_first_observation_of_the_relative_rule_decides_nothing():
     assert simulate(RelativeThreshold(), [0.9]) == [1.0]
 

@@ -176,6 +176,7 @@ def test_a_signal_without_a_range_cannot_be_mirrored(rule):
     ("build", "words"),
     [
         (lambda: Bounds(low=0.0), "low=0.0"),
+        (lambda: Bounds(low=-0.5), "low=-0.5"),
         (lambda: Bounds(low=1.5), "low=1.5"),
         (lambda: Bounds(high=0.5), "high=0.5"),
         (lambda: Bounds(high=math.inf), "high=inf"),
@@ -200,12 +201,14 @@ def test_a_signal_without_a_range_cannot_be_mirrored(rule):
         (lambda: RelativeThreshold("median"), "relative_to='median'"),
         (lambda: RelativeThreshold(scale=0.0), "scale=0.0"),
         (lambda: RelativeThreshold(quantile=1.0), "quantile=1.0"),
+        (lambda: RelativeThreshold(quantile=-0.5), "quantile=-0.5"),
         (lambda: RelativeThreshold(memory=0.5), "memory=0.5"),
         (lambda: RelativeThreshold(decrease=2.0), "decrease=2.0"),
         (lambda: RelativeThreshold(dead_band=-0.1), "dead_band=-0.1"),
         (lambda: BoldDriver(every=0), "every=0"),
         (lambda: Replay(()), r"factors=\(\)"),
-        (lambda: Replay((1.0, -1.0)), "factors="),
+        (lambda: Replay((1.0, -0.5)), "factors="),
+        (lambda: Replay((1.0, 0.0)), "factors="),
         (lambda: Replay((1.0, math.nan)), "factors="),
     ],
 )

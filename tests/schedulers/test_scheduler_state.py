@@ -109,6 +109,34 @@ def test_a_state_of_another_rule_is_refused(other):
     assert scheduler.state_dict() == before
 
 
+class Halving:
+    """A user's rule that is no dataclass."""
+
+    signal_range = (0.0, 1.0)
+
+    def __init__(self, start=1.0):
+        self.start = start
+
+    def init(self):
+        return {"factor": self.start}
+
+    def update(self, state, signal):
+        return {"factor": state["factor"] / 2}
+
+    def factor(self, state):
+        return state["factor"]
+
+
+def test_the_state_of_a_rule_that_is_no_dataclass():
+    whole = UncertaintyLR(optimizer(), Halving(0.5))
+    advance(whole, 0.9)
+    resumed = UncertaintyLR(optimizer(), Halving(0.5))
+    resumed.load_state_dict(whole.state_dict())
+    assert resumed.factor == whole.factor == 0.25
+    with pytest.raises(ValueError, match="start"):
+        UncertaintyLR(optimizer(), Halving(1.0)).load_state_dict(whole.state_dict())
+
+
 def test_half_of_the_bounds_that_first_states_had_is_no_description():
     scheduler = UncertaintyLR(optimizer(), Threshold())
     state = scheduler.state_dict()

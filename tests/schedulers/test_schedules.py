@@ -33,6 +33,14 @@ def test_one_cycle_is_torchs():
     assert [one_cycle(STEPS + 1)(step) for step in range(STEPS)] == pytest.approx(theirs)
 
 
+@pytest.mark.parametrize("steps", [4, 7, 9])
+def test_a_short_training_rises_for_one_step_and_falls_to_the_end(steps):
+    factors = [one_cycle(steps)(step) for step in range(steps)]
+    assert factors[0] == pytest.approx(1 / 25)
+    assert factors[2 if steps == 9 else 1] == pytest.approx(max(factors))
+    assert factors[-1] == pytest.approx(1 / 250_000)
+
+
 def test_warmup_cosine_is_torchs_two_schedules_in_sequence():
     optimizer = sgd()
     warm_up = STEPS // 20

@@ -21,7 +21,7 @@ def test_a_reference_that_is_given_stays_after_the_warm_up():
     assert simulate(PowerLaw(1.0, reference=0.8, warm_up=2, smoothing=0.0), [0.4] * 4) == pytest.approx([0.5] * 4)
 
 
-@pytest.mark.parametrize(("exponent", "factor"), [(1.0, 0.2), (-1.0, 3.0), (0.0, 1.0)])
+@pytest.mark.parametrize(("exponent", "factor"), [(1.0, 0.2), (-1.0, 3.0), (-0.5, 3.0), (0.0, 1.0)])
 def test_the_power_law_at_zero_uncertainty_is_at_a_bound(exponent, factor):
     assert simulate(PowerLaw(exponent, smoothing=0.0, bounds=Bounds(0.2, 3.0)), [0.0]) == [factor]
 

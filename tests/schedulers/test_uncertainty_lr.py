@@ -298,6 +298,12 @@ class TestSeveralProcesses:
         assert advance(scheduler) == [1.0]
         assert scheduler.rule_state == before
 
+    def test_an_answer_without_weight_decides_nothing(self):
+        scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())
+        scheduler.reduce = lambda total, weight: (0.0, 0.0)
+        scheduler.observe(0.9)
+        assert advance(scheduler) == [1.0]
+
     @pytest.mark.parametrize("answer", [(math.nan, 2.0), (1.0, math.inf), (1.0, -1.0)])
     def test_an_impossible_answer_is_named(self, answer):
         scheduler = UncertaintyLR(optimizer((1.0,)), Threshold())

@@ -67,12 +67,12 @@ def test_what_lies_beside_the_file_can_be_imported_by_it(rule_file):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("", "no rule"),
-        (RULE + SECOND, "Slower, Slowest"),
+        ("", "rule"),
+        (RULE + SECOND, "Slower.*Slowest"),
         ("rule = 3\n", "rule=3"),
         ("import nowhere_at_all\n", "nowhere_at_all"),
         ("def broken(:\n", "SyntaxError"),
-        (RULE.replace("strength: float = 2.0", "strength: float"), "Slower fails"),
+        (RULE.replace("strength: float = 2.0", "strength: float"), "Slower"),
         (RULE.replace("Slower", "constant"), "constant"),
         (RULE.replace("1 / (1 + self.strength * signal)", "1 / signal"), "ZeroDivisionError"),
         (RULE.replace("1 / (1 + self.strength * signal)", "signal - 0.5"), r"factor -0\."),

@@ -263,8 +263,8 @@ def test_what_will_not_work_on_a_cluster_is_said(jobs):
         with Client(cluster) as client:
             client.wait_for_workers(1)
         with (
-            pytest.warns(UserWarning, match="several threads"),
-            pytest.warns(UserWarning, match=r"no worker has the resources of a run yet \(GPU=0.25\)"),
+            pytest.warns(UserWarning, match="threads"),
+            pytest.warns(UserWarning, match=r"GPU=0\.25"),
             running_cluster(cluster.scheduler_address, {"GPU": 0.25}),
         ):
             pass
@@ -273,3 +273,24 @@ def test_what_will_not_work_on_a_cluster_is_said(jobs):
 def test_a_host_that_is_not_this_machines_is_named(jobs):
     with pytest.raises(RunError, match=r"192\.0\.2\.77"):
         run_sweep(jobs, host="192.0.2.77")
+
+
+LATE = """
+import logging
+from uncertlr.sweep.cluster import local_cluster
+with local_cluster(1, "127.0.0.1", {}) as client:
+    assert client.submit(sum, [1, 2]).result() == 3
+for name in ("distributed", "distributed.batched", "distributed.client"):
+    logging.getLogger(name).warning("a connection ended")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("configured", [False, True])
+def test_what_dask_logs_after_a_sweep_is_shown_only_to_who_asked_for_it(configured):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DASK_")}
+    if configured:
+        environment["DASK_LOGGING__DISTRIBUTED"] = "info"
+    result = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert ("a connection ended" in result.stderr) == configured

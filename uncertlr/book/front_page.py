@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,6 +53,8 @@ def front_page_methods(advance: str = plots.INK) -> dict[str, Method]:
 
 RATES = ("report", "constant", "inverse", "constant_low", "one_cycle", "one_cycle_over_uncertainty")
 """The methods whose learning rates are shown."""
+DESCENT = 0.8
+"""Share of the epochs at which a line that rises and falls again is pointed at."""
 FIRST_STEPS = 20
 """As many steps of the report's rule are shown on a scale of their own."""
 
@@ -60,38 +62,45 @@ FIRST_STEPS = 20
 def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
     """Learning rate against epoch of each method's first run, on a logarithmic axis.
 
-    A line that rises and falls again is named at its peak, the highest above its line and the others below; any other line
-    at its end. A small panel shows the first steps of the first method.
+    Lines are named in the right margin: at their end, or, if they rise and fall again, at the height of their peak, with a
+    thin line to their descent. The highest of all is named above its peak. A small panel has the first method's first steps.
     """
-    peaks, ends, last = [], [], 1
-    for method in methods:
-        if not method.runs:
-            continue
-        run = method.runs[0]
-        epochs = run.trace["step"] / (run.trace["step"][-1] + 1) * run.config.epochs
-        rates = np.maximum(run.trace["learning_rate"], 1e-6)
+    shown = [method for method in methods if method.runs]
+    curves = {method.name: _rates(method.runs[0]) for method in shown}
+    last = max((method.runs[0].config.epochs for method in shown), default=1)
+    highest = max(shown, key=lambda method: curves[method.name][1].max(), default=None)
+    margin, targets = [], []
+    for method in shown:
+        epochs, rates = curves[method.name]
         ax.plot(epochs, rates, color=method.colour, linewidth=1.8, label=_on_one_line(method.name))
         peak = int(rates.argmax())
-        if peak > 0 and rates[-1] < 0.1 * rates[peak]:
-            peaks.append((float(rates[peak]), float(epochs[peak]), method))
-        else:
-            ends.append((float(np.log10(rates[-1])), method))
-        last = run.config.epochs
-    highest = max((height for height, _, _ in peaks), default=0.0)
-    for height, epoch, method in peaks:
-        offset, align = (4, "bottom") if height == highest else (-7, "top")
-        name = _on_one_line(method.name) if height == highest else method.name
-        ax.annotate(
-            name, (epoch, height), (0, offset), textcoords="offset points", ha="center", va=align, color=method.colour
-        )
+        falls = peak > 0 and rates[-1] < 0.1 * rates[peak]
+        if method is highest and falls:
+            above: dict[str, Any] = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+            ax.annotate(_on_one_line(method.name), (epochs[peak], rates[peak]), color=method.colour, **above)
+            continue
+        descent = int(np.searchsorted(epochs, DESCENT * last))
+        margin.append((float(np.log10(rates[peak] if falls else rates[-1])), method))
+        targets.append((epochs[descent], rates[descent]) if falls else None)
     ax.set(yscale="log", xlabel="epoch", ylabel="learning rate", xlim=(0, last), ylim=(1e-6, 2e-2))
     ax.set_title("The report's rule falls at once")
-    ax.grid(visible=False)  # no line behind the names at the peaks and the small panel
-    for height, (_, method) in zip(plots.spaced([end for end, _ in ends], 0.4), ends, strict=True):
-        ax.annotate(method.name, (last, 10**height), (5, 0), textcoords="offset points", va="center", color=method.colour)
-    if methods and methods[0].runs:
-        _first_steps(ax, methods[0])
+    ax.grid(visible=False)  # no line behind the names and the small panel
+    heights = plots.spaced([height for height, _ in margin], 0.4)
+    for height, (_, method), target in zip(heights, margin, targets, strict=True):
+        beside: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(method.name, (last, 10**height), color=method.colour, **beside)
+        if target:
+            line = {"arrowstyle": "-", "color": method.colour, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", target, (last, 10**height), arrowprops=line)
+    if shown:
+        _first_steps(ax, shown[0])
     return ax
+
+
+def _rates(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and learning rates of a run, none below the axis."""
+    steps = run.trace["step"]
+    return steps / (steps[-1] + 1) * run.config.epochs, np.maximum(run.trace["learning_rate"], 1e-6)
 
 
 def _first_steps(ax: "Axes", method: Method) -> None:

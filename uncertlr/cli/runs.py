@@ -1,12 +1,11 @@
 """The commands ``uncertlr runs``, ``show`` and ``compare``: stored runs, one by one."""
 
-import math
 import re
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from cyclopts import Parameter
 
@@ -14,11 +13,9 @@ from uncertlr.cli.app import NewFile, Root, app
 from uncertlr.cli.text import aligned, counted, folded, terminal_width, writing
 from uncertlr.config import RunConfig, shown_name, stored_names
 from uncertlr.errors import ConfigError, hint
-from uncertlr.runs.schema import SCORES
+from uncertlr.runs.schema import SCORES, Row
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from uncertlr.runs.store import Run
 
 _COLUMNS = ("run", "state", "accuracy", "began", "method", "seed", "differs")
@@ -41,8 +38,8 @@ def _runs(
     root: Root = "",
 ) -> None:
     """List your own runs, and the published ones."""
-    from uncertlr.analysis.methods import method_column
-    from uncertlr.runs.index import STATUSES, list_runs, select_runs
+    from uncertlr.analysis.methods import method_names
+    from uncertlr.runs.index import STATUSES, as_table, dataset_name, run_rows, select_runs
 
     rules = [shown_name(rule) for rule in get_args(RunConfig.model_fields["rule"].annotation)]
     _refuse_unknown("status", status, STATUSES)
@@ -51,76 +48,68 @@ def _runs(
     if watch:
         _watch(folder)
         return
-    table = list_runs(folder)
-    table.insert(2, "method", method_column(table))
-    for column, wanted in (("dataset", dataset), ("method", method)):
-        known = {Path(each).name for each in table[column].dropna()}
-        _refuse_unknown(column, Path(wanted).name, sorted(known)) if known else None
-    table = select_runs(table, dataset=dataset, rule=stored_names({"rule": rule})["rule"], status=status)
-    table = newest_first(table[table["method"] == method] if method else table)
+    rows = run_rows(folder, names_only=not (dataset or rule or method or status or published or csv))
+    rows = [row | {"method": name} for row, name in zip(rows, method_names(rows), strict=True)]
+    _refuse_unknown("dataset", Path(dataset).name, sorted({dataset_name(row) for row in rows}))
+    _refuse_unknown("method", method, sorted({row["method"] for row in rows}))
+    rows = select_runs(rows, dataset=dataset, rule=stored_names({"rule": rule})["rule"], status=status)
+    rows = newest_first(row for row in rows if not method or row["method"] == method)
     if csv:
+        table = as_table(rows)
+        table.insert(2, "method", [row["method"] for row in rows])
         with writing("--csv", csv):
             table.to_csv(csv, index=False)
-        print(f"{counted(len(table), 'run')}: {csv}")
+        print(f"{counted(len(rows), 'run')}: {csv}")
         return
-    theirs = table["status"] == "published"
-    everything = published or status == "published"
-    listed = table if everything else table[~theirs]
-    print(runs_text(listed) if len(listed) else "no runs" if everything or not theirs.any() else "no runs of your own")
-    if theirs.any() and not everything:
-        print(f"{counted(int(theirs.sum()), 'published run')}: --published lists them too")
+    own = [row for row in rows if row["status"] != "published"]
+    everything, theirs = published or status == "published", len(rows) - len(own)
+    listed = rows if everything else own
+    print(runs_text(listed) if listed else "no runs of your own" if theirs else "no runs")
+    if theirs and not everything:
+        print(f"{counted(theirs, 'published run')}: --published lists them too")
 
 
 def _refuse_unknown(what: str, value: str, known: Iterable[str]) -> None:
-    known = list(known)
-    if value and value not in known:
+    known = list(filter(None, known))
+    if value and known and value not in known:
         all_of_them = f"choose from: {'; '.join(known)}"
         raise ConfigError(f"unknown {what} {value!r}; {hint(value, known, all_of_them)}")
 
 
-def newest_first(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The runs of `list_runs`: one's own before published ones, of either those that began last first."""
-    order = table.assign(theirs=table["status"] == "published", time=table["began"].fillna(""))
-    order = order.sort_values(["theirs", "time", "run_id"], ascending=[True, False, True], kind="stable")
-    return order.drop(columns=["theirs", "time"]).reset_index(drop=True)
+def newest_first(rows: Iterable[Row]) -> list[Row]:
+    """Runs, one's own before published ones, of either those that began last first."""
+    by_name = sorted(rows, key=lambda row: row["run_id"])
+    by_time = sorted(by_name, key=lambda row: row.get("began") or "", reverse=True)
+    return sorted(by_time, key=lambda row: row["status"] == "published")
 
 
-def runs_text(table: "pd.DataFrame") -> str:
+def runs_text(rows: Iterable[Row]) -> str:
     """Runs as lines: id, state, score, beginning (UTC), method and seed, settings that differ; folded to the terminal."""
-    rows = [_COLUMNS, *(_cells(row) for row in table.to_dict("records"))]
-    return "\n".join(line for row in aligned(rows) for line in folded(row))
+    return "\n".join(line for cells in aligned([_COLUMNS, *map(_cells, rows)]) for line in folded(cells))
 
 
-def _is_empty(value: object) -> bool:
-    """Whether a cell of a frame is empty."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _cells(row: Row) -> tuple[str, ...]:
+    began = (row.get("began") or "")[:16].replace("T", " ")
+    seed, differs = str(row.get("seed", "")), row.get("differs", "")
+    return row["run_id"], row["status"], _score(row), began, row["method"], seed, differs
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    method, seed, differs, began = (
-        "" if _is_empty(row[name]) else str(row[name]) for name in ("method", "seed", "differs", "began")
-    )
-    began = began[:16].replace("T", " ")
-    return row["run_id"], row["status"], _score(row), began, method, seed.removesuffix(".0"), differs
-
-
-def _score(row: dict[str, Any]) -> str:
-    for split in ("test", "val"):
-        value = row[f"{split}_accuracy"]
-        if not _is_empty(value):
-            return f"{value:.4f}" + (" val" if split == "val" else "")
+def _score(row: Row) -> str:
+    for split, note in (("test", ""), ("val", " val")):
+        if (value := row.get(f"{split}_accuracy")) is not None:
+            return f"{value:.4f}{note}"
     return ""
 
 
 def _watch(root: Path | None) -> None:
     """The runs that are being trained, again and again in a terminal, once elsewhere."""
-    from uncertlr.runs.index import list_runs
+    from uncertlr.runs.index import run_rows
     from uncertlr.runs.paths import RunPaths, default_root
     from uncertlr.runs.progress import progress_line, read_progress
 
     drawn = 0
     while True:
-        running = list_runs(root, status="running")["run_id"].tolist()
+        running = [row["run_id"] for row in run_rows(root, names_only=True) if row["status"] == "running"]
         found = read_progress(RunPaths(root or default_root(), run_id) for run_id in running)
         lines = [f"{each}  {progress_line(found[each]) if each in found else 'starting'}" for each in running]
         lines = lines or ["no run is being trained"]

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,12 +96,40 @@ def _refuse_unpublishable(runs: Sequence[Run], with_predictions: Sequence[str]) 
             )
 
 
+@dataclass(frozen=True)
+class Published:
+    """A published file.
+
+    Attributes:
+        path: where it lies.
+        run_ids: its runs.
+        stale: why this version of the library must not show it; empty unless something is wrong.
+    """
+
+    path: Path
+    run_ids: tuple[str, ...]
+    stale: str = ""
+
+    def rows(self, *columns: str) -> list[dict[str, Any]]:
+        """Columns of all its runs."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.path) as file:
+            rows: list[dict[str, Any]] = file.read(columns=list(columns)).to_pylist()
+        return rows
+
+
+def published_files() -> list[Published]:
+    """All published files, by name; one that has not changed since is not read again."""
+    return [_inspect(path, path.stat().st_mtime_ns) for path in sorted(results_folder().glob("*.parquet"))]
+
+
 def published_ids() -> dict[str, Path]:
     """Every published run and the file that holds it."""
     ids: dict[str, Path] = {}
-    for path in sorted(results_folder().glob("*.parquet")):
-        for run_id in _inspect(path, path.stat().st_mtime_ns)[0]:
-            ids.setdefault(run_id, path)
+    for file in published_files():
+        for run_id in file.run_ids:
+            ids.setdefault(run_id, file.path)
     return ids
 
 
@@ -140,7 +169,7 @@ def _refuse_stale(path: Path) -> None:
 
 def _reason(path: Path) -> str:
     if path.suffix == ".parquet":
-        return _inspect(path, path.stat().st_mtime_ns)[1]
+        return _inspect(path, path.stat().st_mtime_ns).stale
     if path.suffix != ".json":
         return ""
     content = json.loads(path.read_bytes())
@@ -148,20 +177,21 @@ def _reason(path: Path) -> str:
 
 
 @cache
-def _inspect(path: Path, modified: int) -> tuple[tuple[str, ...], str]:
+def _inspect(path: Path, modified: int) -> Published:
     """The runs of a published file, and what makes it stale, if anything."""
     import pyarrow.parquet as pq
 
     try:
-        known = set(pq.read_schema(path).names)
-        if missing := [name for name in COLUMNS if name not in known]:
-            ids = pq.read_table(path, columns=["run_id"])["run_id"].to_pylist() if "run_id" in known else []
-            return tuple(ids), f"has another layout than this library reads: no column {', '.join(missing)}"
-        table = pq.read_table(path, columns=["run_id", "summary"])
+        with pq.ParquetFile(path) as file:
+            known = set(file.schema_arrow.names)
+            table = file.read(columns=[name for name in ("run_id", "summary") if name in known], use_threads=False)
     except (OSError, ValueError) as error:  # Arrow's own errors are of these kinds
-        return (), f"cannot be read as Parquet ({error})"
+        return Published(path, (), f"cannot be read as Parquet ({error})")
+    run_ids = tuple(table["run_id"].to_pylist()) if "run_id" in known else ()
+    if missing := [name for name in COLUMNS if name not in known]:
+        return Published(path, run_ids, f"has another layout than this library reads: no column {', '.join(missing)}")
     versions = {json.loads(summary).get("result_version") for summary in table["summary"].to_pylist()}
-    return tuple(table["run_id"].to_pylist()), _wrong_version(versions)
+    return Published(path, run_ids, _wrong_version(versions))
 
 
 @cache
@@ -193,7 +223,7 @@ def restore_published(paths: RunPaths) -> bool:
         return False
     _refuse_stale(source)
     modified = source.stat().st_mtime_ns
-    place = _inspect(source, modified)[0].index(paths.run_id)
+    place = _inspect(source, modified).run_ids.index(paths.run_id)
     _unpack(_table(source, modified).slice(place, 1).to_pylist()[0], paths, source.stem)
     return True
 

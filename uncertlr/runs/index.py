@@ -3,15 +3,13 @@
 import json
 import os
 import socket
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from uncertlr.config import EXECUTION_FIELDS, RunConfig, dataset_path
 from uncertlr.errors import UncertlrError
-from uncertlr.runs.archive import published_ids, results_folder, stale_results
+from uncertlr.runs.archive import Published, published_files
 from uncertlr.runs.files import read_json
 from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths, default_root
@@ -19,13 +17,16 @@ from uncertlr.runs.saturation import SHARES, saturated_bound
 from uncertlr.runs.schema import SCORES, Row, Summary, validated
 from uncertlr.runs.store import read_config, read_record
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BOUND_SHARES = {name: f"at_{bound}_bound" for name, bound in SHARES.items()}
 """Shares of steps at a bound of the rule: as they are stored, and as columns."""
 
 STATUSES = ("published", "completed", "running", "interrupted", "failed", "damaged", "stale")
 
 
-def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
+def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", status: str = "") -> "pd.DataFrame":
     """A row per run: name, status, configuration, final scores, what the learning rate did, time, source.
 
     Args:
@@ -39,32 +40,57 @@ def list_runs(root: Path | None = None, *, dataset: str = "", rule: str = "", st
         A frame sorted by data set, rule and seed; ``differs`` holds the settings in which a run differs from the usual
         one on its data. Accuracy in 0..1, losses in nats, ``seconds`` of training.
     """
-    rows = {row["run_id"]: row for row in (*_local(root or default_root()), *_published())}
+    return as_table(select_runs(run_rows(root), dataset=dataset, rule=rule, status=status))
+
+
+def run_rows(root: Path | None = None, *, names_only: bool = False) -> list[Row]:
+    """The rows of `list_runs`; what a row does not know, it lacks.
+
+    Args:
+        root: folder of local runs; None for the usual one.
+        names_only: of a published run no more than its name, status and source, which take little time to read.
+    """
+    rows = {row["run_id"]: row for row in (*_local(root or default_root()), *_published(names_only))}
     readable = [{name: _readable(value) for name, value in row.items()} for row in rows.values()]
-    table = pd.DataFrame(readable, columns=_columns())
-    table = select_runs(table, dataset=dataset, rule=rule, status=status)
-    return table.sort_values(["dataset", "rule", "seed", "run_id"], ignore_index=True)
+    return sorted(readable, key=_order)
 
 
-def select_runs(table: pd.DataFrame, *, dataset: str = "", rule: str = "", status: str = "") -> pd.DataFrame:
-    """The rows of a table of runs that `list_runs` would keep."""
-    if dataset:
-        names = table["dataset"].fillna("").map(lambda path: path.rstrip("/").rpartition("/")[2])
-        table = table[(table["dataset"] == _readable(dataset_path(dataset))) | (names == dataset)]
-    for column, wanted in (("rule", rule), ("status", status)):
-        if wanted:
-            table = table[table[column] == wanted]
-    return table
+def _order(row: Row) -> tuple[Any, ...]:
+    return "dataset" not in row, row.get("dataset"), row.get("rule"), row.get("seed"), row["run_id"]
 
 
-def _readable(value: object) -> object:
+def as_table(rows: Iterable[Row]) -> "pd.DataFrame":
+    """Rows of runs as a frame with all columns."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=_columns())
+
+
+def select_runs(rows: Iterable[Row], *, dataset: str = "", rule: str = "", status: str = "") -> list[Row]:
+    """Those of the rows that `list_runs` would keep."""
+    path = _readable(dataset_path(dataset))
+    return [
+        row
+        for row in rows
+        if (not dataset or row.get("dataset") == path or dataset_name(row) == dataset)
+        and (not rule or row.get("rule") == rule)
+        and (not status or row["status"] == status)
+    ]
+
+
+def dataset_name(row: Row) -> str:
+    """The name of a run's data set, or of its folder."""
+    return str(row.get("dataset", "")).rstrip("/").rpartition("/")[2]
+
+
+def _readable(value: Any) -> Any:
     """Text as pandas can store it: bytes of a path that are no UTF-8 are written out."""
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return value
 
 
-def median_seconds(table: pd.DataFrame, config: RunConfig) -> float | None:
+def median_seconds(table: "pd.DataFrame", config: RunConfig) -> float | None:
     """What a finished run of the same data, examples, epochs, model and estimator took; None where there is none.
 
     Args:
@@ -97,32 +123,32 @@ def _local_row(root: Path, name: str) -> Row:
         paths = RunPaths(root, name)
         record = read_record(paths) if paths.record.is_file() else {"status": "INTERRUPTED"}  # killed as it began
         summary = validated(paths.summary, read_json(paths.summary), Summary) if paths.complete else None
-        return _row(name, read_config(paths).model_dump(), record, summary, record.get("published") or str(root))
+        return _row(name, read_config(paths), record, summary, record.get("published") or str(root))
     except (UncertlrError, OSError) as error:
         return {"run_id": name, "status": "damaged", "source": str(root), "error": str(error)}
 
 
-def _published() -> list[Row]:
-    refused = stale_results()
-    rows: list[Row] = [
-        {"run_id": run_id, "status": "stale", "source": path.stem, "error": refused[path.name]}
-        for run_id, path in published_ids().items()
-        if path.name in refused
-    ]
-    for path in sorted(results_folder().glob("*.parquet")):
-        if path.name in refused:
-            continue
-        for stored in pq.read_table(path, columns=["run_id", "config", "record", "summary"]).to_pylist():
-            config, record, summary = (json.loads(stored[part]) for part in ("config", "record", "summary"))
-            config = {name: field.default for name, field in RunConfig.model_fields.items()} | config
-            rows.append(_row(stored["run_id"], config, {**record, "published": path.stem}, summary, path.stem))
+def _published(names_only: bool) -> list[Row]:
+    rows: list[Row] = []
+    for file in sorted(published_files(), key=lambda file: not file.stale):  # a run's last row counts
+        if file.stale or names_only:
+            status = {"status": "stale", "error": file.stale} if file.stale else {"status": "published"}
+            rows += ({"run_id": run_id, "source": file.path.stem, **status} for run_id in file.run_ids)
+        else:
+            rows += _rows_of(file)
     return rows
 
 
-def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str) -> Row:
-    row = {name: _flat(value) for name, value in config.items() if name not in EXECUTION_FIELDS}
-    shown = RunConfig(**config)
-    row["differs"] = listed(differing(shown))
+def _rows_of(file: Published) -> Iterator[Row]:
+    for stored in file.rows("run_id", "config", "record", "summary"):
+        config, record, summary = (json.loads(stored[part]) for part in ("config", "record", "summary"))
+        source = file.path.stem
+        yield _row(stored["run_id"], RunConfig(**config), {**record, "published": source}, summary, source)
+
+
+def _row(run_id: str, config: RunConfig, record: Row, summary: Row | None, source: str) -> Row:
+    row = {name: _flat(value) for name, value in config if name not in EXECUTION_FIELDS}
+    row["differs"] = listed(differing(config))
     row |= {"run_id": run_id, "status": _status(record, summary), "source": source, "error": record.get("error", "")}
     row |= {name: record.get(name) for name in ("began", "ended", "processor", "data")}
     row["commit"] = record.get("git", {}).get("commit", "")
@@ -131,7 +157,7 @@ def _row(run_id: str, config: Row, record: Row, summary: Row | None, source: str
     for split in ("val", "test"):
         row |= {f"{split}_{score}": (summary[split] or {}).get(score) for score in SCORES}
     rate = {BOUND_SHARES.get(name, name): value for name, value in summary["rate"].items()}
-    if config["rule"] != "threshold":
+    if config.rule != "threshold":
         rate.pop("above_threshold", None)  # older summaries count it for rules that have no fixed threshold
     row["saturated_bound"] = saturated_bound(summary["rate"])
     row |= {f"{name}_rate": rate.pop(name) for name in ("final", "minimum", "maximum")}

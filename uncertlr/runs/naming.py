@@ -56,9 +56,9 @@ def differing(config: RunConfig) -> dict[str, Any]:
     """
     usual = PRESETS.get(config.dataset, {})
     fields = type(config).model_fields
-    given = config.model_dump(exclude=set(EXECUTION_FIELDS))
-    shown = {name: value for name, value in given.items() if value != usual.get(name, fields[name].default)}
-    return {shown_name(name): value for name, value in shown.items() if name not in ("dataset", "seed", "rule")}
+    left_out = {"dataset", "seed", "rule", *EXECUTION_FIELDS}
+    given = {name: value for name, value in config if name not in left_out}
+    return {shown_name(name): value for name, value in given.items() if value != usual.get(name, fields[name].default)}
 
 
 def listed(settings: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,22 @@ DASK_SETTINGS = {
 Resources = dict[str, float]
 
 
+def _load_dask(level: str) -> None:
+    """Load Dask's cluster with a log level that holds until the process ends.
+
+    Connections to workers that have ended report it on a thread of their own, sometimes after the cluster is closed.
+    Nothing changes where the user has configured Dask's log or loaded it before.
+    """
+    import dask
+
+    configured = dask.config.get("logging", None) or dask.config.get("distributed.logging", None)
+    if configured or "distributed" in sys.modules:
+        return
+    loggers = dict.fromkeys(("distributed", "distributed.client", "distributed.gc"), level)
+    with dask.config.set(logging=loggers):
+        import distributed  # noqa: F401
+
+
 @contextmanager
 def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Client]":
     """Processes of one thread each on this machine, ended with the context.
@@ -40,6 +57,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     Raises:
         RunError: the address is not this machine's.
     """
+    _load_dask(level="critical")
     import dask
     from distributed import Client, LocalCluster
 
@@ -79,6 +97,7 @@ def running_cluster(address: str, claims: Resources) -> "Iterator[Client]":
     Raises:
         RunError: no scheduler answers.
     """
+    _load_dask(level="warning")
     import dask
     from distributed import Client
 

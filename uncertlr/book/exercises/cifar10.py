@@ -21,12 +21,12 @@ def paired_interval(answer: Callable[[Sequence[float], Sequence[float]], tuple[f
 
 
 def outcome(answer: Callable[[Sequence[float]], str]) -> None:
-    """Equivalent, higher, lower or inconclusive, with a margin of half a point."""
+    """Equivalent, helps, harms or inconclusive, with a margin of half a point."""
     for differences, expected in (
         ([0.1, -0.1, 0.0, 0.1, -0.1], "equivalent"),
         ([0.2, 0.21, 0.19, 0.2, 0.2], "equivalent"),
-        ([2.0, 3.0, 2.5, 3.5, 2.0], "higher"),
-        ([-12.0, -11.0, -13.0, -12.0], "lower"),
+        ([2.0, 3.0, 2.5, 3.5, 2.0], "helps"),
+        ([-12.0, -11.0, -13.0, -12.0], "harms"),
         ([4.0, -4.0, 3.0, -3.0, 0.5], "inconclusive"),
     ):
         given = answer(differences)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from uncertlr.book.interactive.figure import InteractiveFigure
 from uncertlr.estimators import Prediction
+from uncertlr.metrics import categorical_entropy
 
 
 def dropout_masks(
@@ -37,10 +38,12 @@ def dropout_masks(
     probs = answers(hidden, weight, bias, keep, p)
     prediction = Prediction.from_probs(probs[:, None])
     drawn = ["".join("■" if unit else "□" for unit in mask) for mask in keep.tolist()]
-    cells = ["".join(f"<td>{value:.2f}</td>" for value in row) for row in probs.tolist()]
+    numbers = torch.cat([probs, categorical_entropy(probs)[:, None]], dim=1)
+    cells = ["".join(f"<td>{value:.2f}</td>" for value in row) for row in numbers.tolist()]
     rows = "".join(f"<tr><td>{mask}</td>{row}</tr>" for mask, row in zip(drawn, cells, strict=True))
+    head = "".join(f"<th>{name}</th>" for name in ("units kept", *class_names, "entropy"))
     static = (
-        f"<table><tr><th>units kept</th>{''.join(f'<th>{name}</th>' for name in class_names)}</tr>{rows}</table>"
+        f"<table><tr>{head}</tr>{rows}</table>"
         f"<p>Entropy of the mean: {float(prediction.predictive_entropy):.2f}. "
         f"Mean of the entropies: {float(prediction.expected_entropy):.2f}.</p>"
     )

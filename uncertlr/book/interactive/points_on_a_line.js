@@ -90,10 +90,10 @@
   };
 
   // the drawing: two panels over one axis
-  const WIDTH = 640, LEFT = 44, RIGHT = 632;
-  const TOP = { from: 26, to: 206, most: 1, ticks: [0, 0.5, 1] };
-  const BOTTOM = { from: 246, to: 376, most: 0.75, ticks: [0, 0.25, 0.5, 0.75] };
-  const HEIGHT = 416;
+  const WIDTH = 640, LEFT = 58, RIGHT = 632;
+  const TOP = { from: 36, to: 216, most: 1, ticks: [0, 0.5, 1] };
+  const BOTTOM = { from: 264, to: 394, most: 0.75, ticks: [0, 0.25, 0.5, 0.75] };
+  const HEIGHT = 446;
   const across = (x) => LEFT + ((x - data.low) / (data.high - data.low)) * (RIGHT - LEFT);
   const up = (panel, y) => panel.to - (y / panel.most) * (panel.to - panel.from);
 
@@ -106,10 +106,10 @@
     }),
   );
   for (let x = data.low; x <= data.high; x += 2)
-    draw("text", { x: across(x), y: BOTTOM.to + 20, "text-anchor": "middle" }, svg, String(x).replace("-", "\u2212"));
-  draw("text", { x: (LEFT + RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, svg, "x");
-  draw("text", { x: LEFT, y: 12 }, svg, "chance of class 1, and where 90 % of the draws lie");
-  const names = draw("text", { x: LEFT, y: BOTTOM.from - 10 }, svg);
+    draw("text", { x: across(x), y: BOTTOM.to + 22, "text-anchor": "middle" }, svg, String(x).replace("-", "\u2212"));
+  draw("text", { x: (LEFT + RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, svg, "x");
+  draw("text", { x: LEFT, y: 20 }, svg, "chance of class 1, and where 90 % of the draws lie");
+  const names = draw("text", { x: LEFT, y: BOTTOM.from - 14 }, svg);
   draw("tspan", { class: "aleatoric" }, names, "\u25a0");
   draw("tspan", {}, names, " aleatoric  ");
   draw("tspan", { class: "epistemic" }, names, "\u25a0");
