@@ -92,6 +92,8 @@ def test_how_a_value_may_be_written(flags, changes, monkeypatch):
         (["sweep", "grid.yaml", "--worker", "2"], ["--worker'", "--workers'"]),
         (["sweep", "grid.yaml", "--workers", "1.5"], ["--workers", "1.5"]),
         (["tune", "grid.yaml", "--seeds", "1", "2.5"], ["--seeds", "2.5"]),
+        (["sweep"], ["GRID", "uncertlr sweep --help"]),
+        (["sweep", "--hlep"], ["--hlep'", "--help'"]),
         (["sweeps", "grid.yaml"], ["'sweeps'", "'sweep'"]),
         (["results", "ad"], ["'ad'", "'add'"]),
         (["nonsense"], ["'nonsense'", "run", "sweep"]),

@@ -122,13 +122,22 @@ def test_show_has_settings_scores_files_and_a_figure(printed, tmp_path):
     assert (paths_of(OTHER).directory / "curves.svg").is_file()
 
 
+def test_files_of_many_epochs_are_one_row(printed):
+    config = TINY.replace(epochs=3)
+    run(config)
+    sizes = [path.stat().st_size for path in paths_of(config).directory.glob("trace-*.npz")]
+    (row,) = [line for line in printed("show", config.run_id) if "trace-" in line]
+    assert len(sizes) == 3
+    assert f" {sum(sizes):,} " in row
+
+
 def test_compare_has_what_differs_and_both_results(printed):
     one, other = (read_run(run(config)) for config in (TINY, OTHER))
     lines = printed("compare", TINY.run_id, OTHER.run_id)
-    settings = lines[1 : lines.index("")]
-    assert [line.split()[0] for line in settings] == ["rule", "seed", "learning_rate"] or {
-        line.split()[0] for line in settings
-    } == {"rule", "seed", "learning_rate"}
+    assert [line.split()[-1] for line in lines[:2]] == [TINY.run_id, OTHER.run_id]
+    settings = lines[4 : lines.index("", 4)]
+    assert {line.split()[0] for line in settings} == {"rule", "seed", "learning_rate"}
+    assert max(map(len, lines)) < 80
     (accuracy,) = [line.split() for line in lines if line.startswith("accuracy")]
     assert accuracy[1:] == [f"{each.summary['test']['accuracy']:.4f}" for each in (one, other)]
     printed("compare", TINY.run_id, TINY.run_id, code=2)

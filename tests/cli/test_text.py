@@ -1,5 +1,7 @@
 """Rows and tables as text, in a terminal and elsewhere."""
 
+import sys
+
 import pandas as pd
 import pytest
 
@@ -31,6 +33,14 @@ def test_rows_are_folded_at_the_same_columns(terminal):
     starts = [[line.find("constant") for line in lines if "constant" in line] for lines in (short, long)]
     assert starts[0] == starts[1]
     assert all(line.startswith(INDENT) for line in long[1:])
+
+
+def test_a_sentence_on_another_stream_is_folded_between_words(terminal, monkeypatch):
+    sentence = "uncertlr: no run 'nothing' in the folder runs or among published ones; uncertlr runs --published lists all"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    lines = folded([sentence], sys.stderr)
+    assert max(map(len, lines)) <= terminal
+    assert " ".join(lines).split() == sentence.split()
 
 
 def test_outside_a_terminal_a_row_is_a_line():

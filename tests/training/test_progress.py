@@ -145,6 +145,19 @@ def test_a_bar_says_method_epoch_step_loss_and_time_left_in_the_terminals_width(
     assert max(map(len, lines)) <= columns
 
 
+def test_lines_stand_above_the_bar_which_goes_if_training_never_began(capsys):
+    drawn = Bar()
+    drawn.progress(Progress("r", "loading data", epochs=5, title="digits none s0"))
+    drawn.begin(TINY, PATHS, resumed=0)
+    drawn.end(None)
+    shown = capsys.readouterr().err
+    assert shown[: shown.index("training")].rsplit("\r", 1)[-1].strip() == ""
+    drawn = Bar()
+    drawn.progress(Progress("r", "loading data", epochs=5, title="digits none s0"))
+    drawn.end(ValueError("no such data"))
+    assert "\n" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_auto_is_a_bar_in_a_terminal_and_text_elsewhere(terminal, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)

@@ -6,7 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter, Token, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
+from cyclopts import (
+    App,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    Token,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from cyclopts.validators import Number
 
 from uncertlr import __version__
@@ -99,7 +108,9 @@ def _message(error: CycloptsError) -> str:
     if isinstance(error, UnknownOptionError):
         flags = [name for argument in error.argument_collection if argument.show for name in argument.names]
         flag = (error.token.keyword or error.token.value).partition("=")[0]
-        return _unknown_flag(flag, " ".join(chain), flags)
+        return _unknown_flag(flag, " ".join(chain), [*flags, "--help"])
+    if isinstance(error, MissingArgumentError) and error.argument and not error.tokens_so_far:
+        return f"{error.argument.name} is missing; see {' '.join(['uncertlr', *chain])} --help"
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"{error.unused_tokens[0]!r} is one word too many; a parameter is set by a flag, as in --epochs 3"
     return f"{str(error).rstrip('.')}; see {' '.join(['uncertlr', *chain])} --help"

@@ -13,6 +13,7 @@ from typing import Any
 
 from uncertlr.cli import challenge, lab, notebook, publish, run, runs, sweep  # noqa: F401 - each adds its commands
 from uncertlr.cli.app import parse
+from uncertlr.cli.text import folded
 from uncertlr.errors import UncertlrError
 
 
@@ -81,10 +82,10 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 
 def _print_error(message: str, *, debug: bool) -> None:
-    """One line on stderr, after the traceback of the exception that is being handled where it is asked for."""
+    """One line on stderr, which a terminal folds; before it, where that is asked for, the traceback of the exception."""
     if debug:
         traceback.print_exc()
-    print(f"uncertlr: {message}", file=sys.stderr)
+    print(*folded([f"uncertlr: {message}"], sys.stderr), sep="\n", file=sys.stderr)
 
 
 class Terminated(KeyboardInterrupt):

@@ -77,4 +77,5 @@ def _record(
     finished, path = load_named(run_id, root), output or Path(f"schedule-{run_id}.json")
     save_schedule(finished, path)
     rate = finished.config.learning_rate
-    print(f"initial learning rate {rate:g}; follow it with load_schedule({str(path)!r}, total_steps=...)")
+    print(f"wrote {path}; the initial learning rate is {rate:g}")
+    print(f"follow it with load_schedule({str(path)!r}, total_steps=...)")

@@ -1,5 +1,6 @@
 """The commands ``uncertlr runs``, ``show`` and ``compare``: stored runs, one by one."""
 
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -149,14 +150,24 @@ def _show(
     print("\nsettings")
     for name, value in run.config.identity.items():
         print(f"  {shown_name(name):16} {value}")
-    print("\nscores" + "".join(f"{split:>14}" for split in _splits(run)))
+    print(f"\n{'scores':20}" + "".join(f"{split:>12}" for split in _splits(run)))
     for score in SCORES:
-        print(f"  {score:12}" + "".join(f"{run.summary[split][score]:>14.4f}" for split in _splits(run)))
+        print(f"  {score:18}" + "".join(f"{run.summary[split][score]:>12.4f}" for split in _splits(run)))
     drawn = save_curves([run], figure or run.paths.directory / "curves.svg")
     print(f"\ncurves\n  {drawn}\n\nfiles in {run.paths.directory}")
-    for path in sorted(run.paths.directory.rglob("*")):
+    for name, sizes in _sizes(run.paths.directory).items():
+        many = f"  in {len(sizes)} files" if len(sizes) > 1 else ""
+        print(f"  {name:28} {sum(sizes):>12,} bytes{many}")
+
+
+def _sizes(folder: Path) -> dict[str, list[int]]:
+    """Bytes of each file of a folder; files that differ in a number only, one for each epoch, share a name with a star."""
+    sizes: dict[str, list[int]] = {}
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
-            print(f"  {path.relative_to(run.paths.directory)!s:28} {path.stat().st_size:>12,} bytes")
+            name = re.sub(r"-\d+(?=\.)", "-*", str(path.relative_to(folder)))
+            sizes.setdefault(name, []).append(path.stat().st_size)
+    return sizes
 
 
 def _splits(run: "Run") -> list[str]:
@@ -173,7 +184,7 @@ def _compare(one: RunId, other: RunId, /, *, root: Root = "") -> None:
     fields = [name for name in runs[0].config.identity | runs[1].config.identity if name != "dataset"]
     values = {name: [getattr(run.config, name) for run in runs] for name in ("dataset", *fields)}
     rows = [(shown_name(name), *map(str, pair)) for name, pair in values.items() if pair[0] != pair[1]]
-    rows = [("settings that differ", *names), *(rows or [("none", "", "")]), ("", "", "")]
+    rows = [("settings that differ", "one", "other"), *(rows or [("none", "", "")]), ("", "", "")]
     split = "test" if all(run.summary["test"] for run in runs) else "val"
     rows.append((f"results on {'the test set' if split == 'test' else 'validation'}", "", ""))
     for score in SCORES:
@@ -182,6 +193,7 @@ def _compare(one: RunId, other: RunId, /, *, root: Root = "") -> None:
     rows.append(("seconds of training", *(f"{run.summary['seconds']:.1f}" for run in runs)))
     if runs[0].record["data"] != runs[1].record["data"]:
         rows.append(("note: trained on different data", "", ""))
+    print(f"one    {names[0]}\nother  {names[1]}\n")
     for row in aligned(rows):
         print("  ".join(row).rstrip())
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from uncertlr.errors import ConfigError
 
@@ -31,12 +31,13 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns - 1
 
 
-def folded(cells: Sequence[str]) -> list[str]:
+def folded(cells: Sequence[str], stream: TextIO | None = None) -> list[str]:
     """A row of a table, or a sentence, as the lines that a terminal has room for; one line where the output is no terminal.
 
-    Rows whose cells are padded to columns are folded at the same columns. Only the last cell is folded between its words.
+    The output is stdout unless another stream is given. Rows whose cells are padded to columns are folded at the same
+    columns. Only the last cell is folded between its words.
     """
-    if not sys.stdout.isatty():
+    if not (stream or sys.stdout).isatty():
         return ["  ".join(cells).rstrip()]
     width, lines = max(40, terminal_width()), [cells[0]]
     for cell in cells[1:-1]:

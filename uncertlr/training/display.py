@@ -88,6 +88,7 @@ class Bar(Callback):
     def __init__(self, notebook: bool = False) -> None:
         self.notebook = notebook
         self.bar: Any = None
+        self.begun = False
 
     def loaded(self, config: RunConfig, paths: RunPaths) -> None:
         """A line, no bar."""
@@ -95,6 +96,7 @@ class Bar(Callback):
 
     def begin(self, config: RunConfig, paths: RunPaths, resumed: int) -> None:
         """A line that says what is trained, and from where it goes on."""
+        self.begun = True
         self._write(begin_line(config, resumed))
 
     def progress(self, progress: Progress) -> None:
@@ -112,8 +114,9 @@ class Bar(Callback):
             self._draw(f"epoch {val['epoch']}, val loss {val['loss']:.3f}, accuracy {val['accuracy']:.3f}")
 
     def end(self, error: BaseException | None) -> None:
-        """The bar stays, full unless something stopped it."""
+        """The bar stays, full unless something stopped it; where that was before training, it is gone."""
         if self.bar is not None:
+            self.bar.leave = self.begun
             self.bar.n = self.bar.total if error is None else self.bar.n
             elapsed = clock(self.bar.format_dict["elapsed"])
             self._draw(f"done in {elapsed}" if error is None else f"stopped after {elapsed}")
@@ -145,6 +148,8 @@ class Bar(Callback):
         self.bar.refresh()
 
     def _write(self, line: str) -> None:
+        if self.bar is not None and not self.notebook:
+            self.bar.clear()  # the line goes above the bar
         print(line, file=sys.stdout if self.notebook else sys.stderr, flush=True)
 
 
