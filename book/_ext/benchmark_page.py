@@ -62,6 +62,7 @@ def draw_growth(ax: Axes, advance: str, name: str) -> None:
         points = [(x, y) for x, y in zip(curve["x"], values, strict=True) if y is not None]
         ax.plot(*zip(*points, strict=True), style, marker="o", markersize=3, color=colour, label=text)
     ax.set(xscale="log", yscale="log", xlabel=label, ylabel=unit, title=title)
+    ax.margins(y=0.12)  # no name as high as the title
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_formatter(NullFormatter())

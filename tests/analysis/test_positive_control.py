@@ -38,6 +38,25 @@ def test_feedback_that_helps_is_found_and_the_signal_of_another_run_is_not_said_
     assert repetition.null.difference.low < 0 < repetition.null.difference.high
 
 
+def test_the_ring_of_source_runs():
+    """The next seed's run is replayed; for the null the one after the next but one; for the mean curve all others."""
+    short, seeds = replace(DESIGN, steps=15), range(4)
+    own = {seed: train(short, seed, short.rule, short.learning_rate) for seed in seeds}
+
+    def scores(factors):
+        runs = {seed: train(short, seed, Replay(tuple(factors(seed))), short.learning_rate) for seed in seeds}
+        return np.array([run.accuracy for run in runs.values()])
+
+    rule = np.array([run.accuracy for run in own.values()])
+    yoked, other_signal = scores(lambda seed: own[(seed + 1) % 4].factors), scores(lambda seed: own[(seed + 3) % 4].factors)
+    others = {seed: np.log([own[each].factors for each in seeds if each != seed]) for seed in seeds}
+    mean_curve = scores(lambda seed: np.exp(others[seed].mean(axis=0)).tolist())
+    found = repeat_once(short, seeds, CONSTANT_RATE)
+    assert found.feedback["yoked"].difference.estimate == pytest.approx((rule - yoked).mean(), abs=1e-6)
+    assert found.feedback["mean_curve"].difference.estimate == pytest.approx((rule - mean_curve).mean(), abs=1e-6)
+    assert found.null.difference.estimate == pytest.approx((other_signal - yoked).mean(), abs=1e-6)
+
+
 def test_the_classes_change_once_at_a_step_of_the_runs_own():
     streams = [draw_stream(DESIGN, seed) for seed in range(20)]
     changes = [stream.change for stream in streams]
@@ -69,7 +88,9 @@ def test_the_best_constant_rate_is_chosen():
 
 def test_workers_give_the_same_repetitions():
     short = replace(DESIGN, steps=5)
-    assert repeat_study(short, 2, CONSTANT_RATE, 40, workers=2) == repeat_study(short, 2, CONSTANT_RATE, 40)
+    repetitions = repeat_study(short, 2, CONSTANT_RATE, 40)
+    assert repeat_study(short, 2, CONSTANT_RATE, 40, workers=2) == repetitions
+    assert [each.seeds for each in repetitions] == [tuple(range(40, 50)), tuple(range(50, 60))]
 
 
 def comparison(outcome):
@@ -90,6 +111,7 @@ def test_detections_and_false_alarms_are_counted(yoked, mean_curve, null, detect
     feedback = {"yoked": comparison(yoked), "mean_curve": comparison(mean_curve)}
     found = summary_of([Repetition(tuple(SEEDS), feedback, comparison(null), comparison("helps"))])
     assert (found["detected"], found["false_alarms"], found["helps_against_constant"]) == (detected, alarms, 1)
+    assert found["rows"][0]["first_seed"] == SEEDS[0]
     assert found["rows"][0]["yoked"]["points"] == pytest.approx(1.0)
 
 

@@ -41,6 +41,15 @@ def test_the_number_of_pairs_is_the_least_that_is_enough(deviation):
     assert pairs == 2 or equivalence_power(pairs - 1, deviation) < 0.8
 
 
+def test_the_largest_number_of_pairs_is_a_million():
+    """The number grows with the variance: a deviation for which a million are just enough, and one that is a little more."""
+    few = pairs_for_equivalence(1.0, margin=0.005)
+    deviation = math.sqrt(1_000_000 / few)
+    assert 999_990 <= pairs_for_equivalence(deviation * (1 - 1e-6), margin=0.005) <= 1_000_000
+    with pytest.raises(ValueError, match="1,000,000"):
+        pairs_for_equivalence(deviation * 1.001, margin=0.005)
+
+
 @pytest.mark.parametrize("options", [{"power": 0.95}, {"margin": 0.01}, {"alpha": 0.01}])
 def test_the_least_number_is_of_the_power_margin_and_level_that_are_asked_for(options):
     pairs, power = pairs_for_equivalence(0.006, **options), options.get("power", 0.8)
@@ -74,6 +83,7 @@ def test_the_upper_limit_is_that_of_the_chi_square_distribution(values):
     [
         (lambda: equivalence_power(1, 0.1), "pairs=1"),
         (lambda: equivalence_power(10, 0.0), "deviation=0.0"),
+        (lambda: equivalence_power(10, -0.1), "deviation=-0.1"),
         (lambda: equivalence_power(10, math.nan), "deviation=nan"),
         (lambda: equivalence_power(10, math.inf), "deviation=inf"),
         (lambda: equivalence_power(10, 0.1, margin=math.inf), "margin=inf"),

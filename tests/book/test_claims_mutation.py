@@ -138,17 +138,18 @@ def test_every_claim_holds_and_fails_on_moved_results(name, move_results, monkey
     assert [(claim.quote, claim.problem) for claim in stated if claim.problem] == []
     reads = move_results()
 
-    def holding(way):
+    def holding(source, way):
         monkeypatch.setitem(WAY, "number", way)
-        held = set()
-        for source in claims_cells(name):
-            reads.clear()
-            outcomes = executed(source)
-            if reads:  # else its claims are about arithmetic
-                held |= {claim.quote for claim in outcomes if not claim.problem}
-        return held
+        reads.clear()
+        outcomes = executed(source)
+        return {claim.quote for claim in outcomes if not claim.problem and reads}  # without reads it is about arithmetic
 
-    always = set.intersection(*map(holding, WAYS))
+    always = set()
+    for source in claims_cells(name):
+        held = holding(source, WAYS[0])
+        for way in WAYS[1:]:
+            held = held and held & holding(source, way)  # a cell whose claims have all failed is not executed again
+        always |= held
     assert always == set(), "claims that hold for any results"
 
 

@@ -1,0 +1,33 @@
+"""Finished runs by their names, and a study's results as one table."""
+
+import numpy as np
+import pytest
+
+from uncertlr.analysis.results import load_results, load_run
+from uncertlr.errors import RunError
+from uncertlr.runs.store import read_run
+from uncertlr.sweep import read_sweep
+from uncertlr.training.run import run
+
+SIZE = "{epochs: 2, train_examples: 200, channels: [4, 8], hidden_size: 16, schedule: cosine}"
+
+
+def test_a_row_for_each_run_and_epoch_with_the_mean_rate_of_the_epochs_steps(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text(f"experiment: digits\nprofile: quick\nseeds: 1\nbase: {SIZE}\narms: {{cosine: {{}}}}\n")
+    (job,) = read_sweep(path)
+    finished = read_run(run(job.config))
+    table = load_results(str(path))
+    assert table[["method", "seed", "run_id", "epoch"]].to_numpy().tolist() == [
+        ["cosine", 0, job.run_id, 1 + at] for at in (0, 1)
+    ]
+    rates = finished.trace["learning_rate"].reshape(2, -1)
+    assert table["learning_rate"].tolist() == pytest.approx(np.mean(rates, axis=1).tolist())
+    assert table["accuracy"].tolist() == finished.validation["accuracy"].tolist()
+    assert set(table["final_accuracy"]) == {finished.summary["test"]["accuracy"]}
+    assert load_run(job.run_id).summary == finished.summary
+
+
+def test_a_run_that_does_not_exist_is_named():
+    with pytest.raises(RunError, match="no-such-run"):
+        load_run("no-such-run")
