@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests import needs
 from tests.budgets import Budgets
 from uncertlr.config import EXECUTION_FIELDS, preset
 from uncertlr.runs.archive import publish
@@ -47,6 +48,7 @@ arms:
 def pytest_configure(config):
     if os.environ.get("CI"):
         config.pluginmanager.register(Budgets())
+        config.pluginmanager.register(needs)
 
 
 def pytest_collection_modifyitems(items):

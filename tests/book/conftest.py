@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.needs import BROWSERS
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -124,7 +126,7 @@ class Tab:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address at which a fresh browser without network is controlled."""
-    program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("no Chromium on this machine: install the package chromium")
     profile = tmp_path_factory.mktemp("chromium")

@@ -329,3 +329,11 @@ def test_a_damaged_table_is_named(paths, name, read):
 def test_no_trace_is_an_error_with_the_folder(paths):
     with pytest.raises(RunError, match=str(paths.directory)):
         read_trace(paths)
+
+
+def test_a_run_shows_itself_as_a_short_table(like):
+    shown = re.findall(r"<td>(.*?)</td>", like._repr_html_())
+    assert shown[0] == like.config.run_id
+    assert any("train_examples=300" in value for value in shown)
+    assert f"{like.summary['test']['accuracy']:.4f}" in shown
+    assert len(shown) < 10

@@ -294,3 +294,28 @@ def test_what_dask_logs_after_a_sweep_is_shown_only_to_who_asked_for_it(configur
     result = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120, env=environment)
     assert result.returncode == 0, result.stderr
     assert ("a connection ended" in result.stderr) == configured
+
+
+def test_an_interrupt_while_the_workers_start_is_one_line(tmp_path):
+    """A terminal's Ctrl-C reaches all processes of the command, those that still load what they need too."""
+    grid, log = tmp_path / "grid.yaml", tmp_path / "log"
+    grid.write_text(GRID, encoding="utf-8")
+    with log.open("w") as stream:
+        command = [sys.executable, "-m", "uncertlr", "sweep", str(grid), "--workers", "2"]
+        sweep = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+    wait_for(lambda: any("forkserver" in " ".join(each.cmdline()) for each in _family(sweep)))
+    time.sleep(0.3)  # Python has started, torch is not loaded
+    os.killpg(sweep.pid, signal.SIGINT)
+    assert sweep.wait(120) == 130
+    wait_for(lambda: not _alive(sweep.pid))
+    printed = log.read_text()
+    assert printed.count("uncertlr: ") == 1
+    assert "Traceback" not in printed
+
+
+def _alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

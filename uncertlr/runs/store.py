@@ -1,5 +1,6 @@
 """What a run leaves on disk: where it lies, who holds it, and how it is read back."""
 
+import html
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig
+from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig, shown_name
 from uncertlr.errors import ConfigError, RunError, StaleResults
 from uncertlr.runs.files import Arrays, load_arrays, read_json
+from uncertlr.runs.naming import differing, listed
 from uncertlr.runs.paths import RunPaths, refuse_links
 from uncertlr.runs.schema import Record, Summary, validated
 
@@ -32,6 +34,16 @@ class Run:
     config: RunConfig
     record: dict[str, Any]
     summary: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        """A short table, where it is the last value of a notebook's cell."""
+        split = "test" if self.summary["test"] else "val"
+        scores = {f"{split} {name}": f"{self.summary[split][name]:.4f}" for name in ("accuracy", "loss", "ece")}
+        settings = listed(differing(self.config)) or "nothing"
+        about = {"run": self.config.run_id, "rule": shown_name(self.config.rule), "seed": str(self.config.seed)}
+        rows = {**about, "differs from the usual run in": settings, **scores}
+        cells = "".join(f"<tr><th>{name}</th><td>{html.escape(value)}</td></tr>" for name, value in rows.items())
+        return f"<table>{cells}</table>"
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":

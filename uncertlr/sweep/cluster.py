@@ -15,7 +15,7 @@ from uncertlr.errors import RunError
 from uncertlr.sweep.processes import METHOD, main_module_hidden, prepare_workers
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 LOOPBACK = "127.0.0.1"
 
@@ -59,7 +59,7 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
     """
     _load_dask(level="critical")
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     try:
         socket.create_server((host, 0)).close()
@@ -76,14 +76,27 @@ def local_cluster(workers: int, host: str, resources: Resources) -> "Iterator[Cl
         "silence_logs": logging.CRITICAL,
     }
     prepare_workers()
-    with dask.config.set(DASK_SETTINGS), main_module_hidden(), LocalCluster(**options) as cluster, Client(cluster) as client:
-        client.register_plugin(_worker_setup(dict(os.environ)))
-        if host != LOOPBACK:
-            print(f"other machines can join: dask worker {cluster.scheduler_address} --nthreads 1", flush=True)
+    with dask.config.set(DASK_SETTINGS), main_module_hidden(), _started(options) as cluster, Client(cluster) as client:
         try:
+            client.register_plugin(_worker_setup(dict(os.environ)))
+            if host != LOOPBACK:
+                print(f"other machines can join: dask worker {cluster.scheduler_address} --nthreads 1", flush=True)
             yield client
         finally:
             _kill_workers(cluster)  # they have nothing to lose, and take seconds to close by themselves
+
+
+def _started(options: dict[str, Any]) -> "LocalCluster":
+    """A new cluster; one that Ctrl-C finds half started ends with this process, where Dask would wait for it in vain."""
+    from distributed import LocalCluster
+
+    before = set(LocalCluster._instances)
+    try:
+        return LocalCluster(**options)
+    except KeyboardInterrupt:
+        for cluster in set(LocalCluster._instances) - before:
+            cluster.shutdown_on_close = False
+        raise
 
 
 @contextmanager
