@@ -301,7 +301,10 @@ def test_an_interrupt_while_the_workers_start_is_one_line(tmp_path):
     grid, log = tmp_path / "grid.yaml", tmp_path / "log"
     grid.write_text(GRID, encoding="utf-8")
     with log.open("w") as stream:
-        command = [sys.executable, "-m", "uncertlr", "sweep", str(grid), "--workers", "2"]
+        # a shell starts background jobs with SIGINT ignored, and so these tests perhaps
+        code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        code += "from uncertlr.cli import main; sys.exit(main(sys.argv[1:]))"
+        command = [sys.executable, "-c", code, "sweep", str(grid), "--workers", "2"]
         sweep = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
     wait_for(lambda: any("forkserver" in " ".join(each.cmdline()) for each in _family(sweep)))
     time.sleep(0.3)  # Python has started, torch is not loaded
