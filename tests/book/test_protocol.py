@@ -373,3 +373,13 @@ def test_the_exercise_is_worked_as_the_library_does():
         "With 20 pairs it would be $1.729 \\cdot 0.59 / \\sqrt{20} = 0.23$: from −0.05 to 0.41",
         numbers=[20, 0.18 - wider, 0.18 + wider],
     )
+
+
+def test_two_studies_print_one_pair_of_runs():
+    pairs = [
+        [comparison(read_study(f"cifar10-{name}"), arm, "constant")["difference"] for arm in (REPORT, "report_epoch")]
+        for name in ("exact", "full")
+    ]
+    Claims("all_results").check(
+        "(−7.95 points, and −10.10 for the rule once per epoch)", numbers=pairs[0], holds=pairs[0] == pairs[1]
+    )
