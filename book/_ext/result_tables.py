@@ -193,7 +193,9 @@ def outcomes_markdown() -> Iterator[str]:
     yield f"|---|{'---|' * counts.shape[1]}"
     for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
         row = " | ".join(str(count or "") for count in counts.loc[outcome])
-        yield f"| *{outcome}:* {OUTCOMES[outcome]} | {row} |"
+        yield f"| *{outcome}* | {row} |"
+    yield ""
+    yield from (f"- *{outcome}:* {meaning}" for outcome, meaning in OUTCOMES.items())
 
 
 GROUPS = ("rule against schedule", "rule against control", "rule against rule", "schedule against schedule")
