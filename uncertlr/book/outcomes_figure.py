@@ -1,6 +1,6 @@
 """Figures of the protocol and of all results: differences of methods with their intervals, coloured by outcome."""
 
-from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +49,7 @@ CONTROLS = (
 """Rules against fixed rates and replays that need no feedback, as `METHODS`."""
 
 
-def chosen_differences(ax: "Axes", chosen: Sequence[tuple[str, str, str, str]], inner: bool = False) -> "Axes":
+def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], inner: bool = False) -> "Axes":
     """The stored outcomes of chosen comparisons with their 95 % intervals.
 
     Args:
@@ -57,11 +57,15 @@ def chosen_differences(ax: "Axes", chosen: Sequence[tuple[str, str, str, str]], 
         chosen: as `METHODS`.
         inner: also draw the 90 % intervals, thicker.
     """
+    plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner)
+    return ax
+
+
+@cache
+def _table(chosen: tuple[tuple[str, str, str, str], ...]) -> pd.DataFrame:
     rows = [comparison(read_study(study), arm, against) for _, study, arm, against in chosen]
     table = pd.DataFrame(rows).set_axis([name for name, *_ in chosen])
-    table["colour"] = table["outcome"].map(OUTCOME_COLOURS)
-    plots.differences(ax, table, 100 * MARGIN, "difference of test accuracy (points)", inner)
-    return ax
+    return table.assign(colour=table["outcome"].map(OUTCOME_COLOURS))
 
 
 def all_differences(ax: "Axes", table: pd.DataFrame) -> "Axes":
