@@ -21,7 +21,7 @@ def test_a_row_for_each_run_and_epoch_with_the_mean_rate_of_the_epochs_steps(tmp
     assert table[["method", "seed", "run_id", "epoch"]].to_numpy().tolist() == [
         ["cosine", 0, job.run_id, 1 + at] for at in (0, 1)
     ]
-    rates = finished.trace["learning_rate"].reshape(2, -1)
+    rates = finished.trace["learning_rate"].to_numpy().reshape(2, -1)
     assert table["learning_rate"].tolist() == pytest.approx(np.mean(rates, axis=1).tolist())
     assert table["accuracy"].tolist() == finished.validation["accuracy"].tolist()
     assert set(table["final_accuracy"]) == {finished.summary["test"]["accuracy"]}

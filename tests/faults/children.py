@@ -12,7 +12,6 @@ import signal
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet
 import torch
@@ -150,9 +149,7 @@ def assert_same_results(paths: RunPaths, reference: RunPaths) -> None:
     clocks = ["seconds", "elapsed"]
     pd.testing.assert_frame_equal(one.metrics.drop(columns=clocks), other.metrics.drop(columns=clocks), check_exact=True)
     pd.testing.assert_frame_equal(one.predictions, other.predictions, check_exact=True)
-    assert one.trace.keys() == other.trace.keys()
-    for name, values in one.trace.items():
-        np.testing.assert_array_equal(values, other.trace[name], err_msg=name)
+    pd.testing.assert_frame_equal(one.trace, other.trace, check_exact=True)
     for which in ("last", "best"):
         first, second = (load_state(each.weights(which))["model"] for each in (paths, reference))
         assert first.keys() == second.keys()

@@ -37,7 +37,7 @@ CONFIG = preset(
 def source():
     """A finished run whose rates follow a schedule and its uncertainty."""
     found = read_run(run(CONFIG))
-    assert len(set(found.trace["factor"].tolist())) > 10
+    assert len(set(found.trace["factor"].to_numpy().tolist())) > 10
     return found
 
 
@@ -60,9 +60,9 @@ def test_a_plain_loop_trains_with_the_runs_own_rates(source, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     assert main(["record", CONFIG.run_id, "--output", "schedule.json"]) == 0
     assert f"{CONFIG.learning_rate:g}" in capsys.readouterr().out
-    steps = len(source.trace["step"])
+    steps = len(source.trace["step"].to_numpy())
     rates = rates_of_a_plain_loop(lambda optimizer: kind(optimizer, load_schedule("schedule.json", steps)), steps)
-    assert rates == source.trace["learning_rate"].tolist()
+    assert rates == source.trace["learning_rate"].to_numpy().tolist()
 
 
 def test_a_published_runs_schedule_is_that_of_the_local_run(source, tmp_path, monkeypatch):
@@ -79,7 +79,7 @@ def test_a_published_runs_schedule_is_that_of_the_local_run(source, tmp_path, mo
 @pytest.mark.parametrize("factor", [0.5, 3])
 def test_another_length_follows_the_curve_over_relative_progress(source, tmp_path, factor):
     save_schedule(source, tmp_path / "schedule.json")
-    own = source.trace["learning_rate"] / CONFIG.learning_rate
+    own = source.trace["learning_rate"].to_numpy() / CONFIG.learning_rate
     steps = int(factor * len(own))
     schedule = load_schedule(tmp_path / "schedule.json", steps)
     curve = [schedule(step) for step in range(steps)]
@@ -90,7 +90,7 @@ def test_another_length_follows_the_curve_over_relative_progress(source, tmp_pat
 
 def test_a_rule_multiplies_a_recorded_schedule(source, tmp_path):
     save_schedule(source, tmp_path / "schedule.json")
-    steps = len(source.trace["step"])
+    steps = len(source.trace["step"].to_numpy())
     curve = load_schedule(tmp_path / "schedule.json", steps)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     scheduler = UncertaintyLR(optimizer, Threshold(0.5), schedule=curve)

@@ -53,7 +53,7 @@ def test_every_setting_reaches_its_rule(changes, rule):
 def test_replaying_a_runs_own_trace_gives_that_run_bit_for_bit(signal_every):
     config = RELATIVE.replace(signal_every=signal_every)
     source = finished(config)
-    assert len(set(source.trace["factor"].tolist())) > 5
+    assert len(set(source.trace["factor"].to_numpy().tolist())) > 5
     replayed = finished(config.without_rule().replace(rule="replay", donors=[config.run_id]))
     for name, values in source.trace.items():
         np.testing.assert_array_equal(values, replayed.trace[name], err_msg=name)
@@ -66,24 +66,24 @@ def test_a_published_source_run_serves_as_well_as_a_local_one(tmp_path):
     publish([source], "sources")
     elsewhere = BASE.replace(rule="replay", donors=[RELATIVE.run_id], root=str(tmp_path / "elsewhere"))
     replayed = finished(elsewhere)
-    np.testing.assert_array_equal(source.trace["factor"], replayed.trace["factor"])
+    np.testing.assert_array_equal(source.trace["factor"].to_numpy(), replayed.trace["factor"].to_numpy())
     restored = read_run(source.paths.__class__(tmp_path / "elsewhere", RELATIVE.run_id))
-    np.testing.assert_array_equal(whole_trace(restored)["signal"], source.trace["signal"])
+    np.testing.assert_array_equal(whole_trace(restored)["signal"], source.trace["signal"].to_numpy())
 
 
 def test_mean_curve_is_the_geometric_mean_of_its_source_runs():
     sources = [RELATIVE, RELATIVE.replace(seed=1)]
-    traces = [finished(each).trace["factor"] for each in sources]
+    traces = [finished(each).trace["factor"].to_numpy() for each in sources]
     mean = finished(BASE.replace(rule="replay", seed=2, donors=[each.run_id for each in sources]))
-    np.testing.assert_allclose(mean.trace["factor"], np.sqrt(traces[0] * traces[1]), rtol=1e-12)
+    np.testing.assert_allclose(mean.trace["factor"].to_numpy(), np.sqrt(traces[0] * traces[1]), rtol=1e-12)
 
 
 def test_shuffled_is_the_rule_on_the_runs_own_signal_in_another_order():
     source = finished(RELATIVE)
     shuffled = finished(BASE.replace(rule="shuffled", donors=[RELATIVE.run_id]))
-    factors = shuffled.trace["factor"]
+    factors = shuffled.trace["factor"].to_numpy()
     assert factors[0] == 1.0
-    assert not np.array_equal(factors, source.trace["factor"])
+    assert not np.array_equal(factors, source.trace["factor"].to_numpy())
     between = (factors[1:] > 0.011) & (factors[1:] < 9.9)
     moves = np.diff(np.log(factors))[between & (factors[:-1] > 0.011) & (factors[:-1] < 9.9)]
     assert set(np.round(moves, 6)) <= {0.0, *np.round(np.log([0.5, 1.1]), 6)}
@@ -93,7 +93,7 @@ def test_observations_every_few_steps_are_shuffled_and_the_steps_between_are_not
     config = RELATIVE.replace(signal_every=4, decide_every=0)
     finished(config)
     shuffled = finished(config.without_rule().replace(rule="shuffled", donors=[config.run_id]))
-    decisions = np.flatnonzero(np.diff(shuffled.trace["factor"])) + 1
+    decisions = np.flatnonzero(np.diff(shuffled.trace["factor"].to_numpy())) + 1
     assert decisions.tolist() == [21]  # 6 observations per epoch, the last at step 20: one decision, on their mean
 
 
@@ -106,7 +106,7 @@ class TestReplaysOfAnotherLength:
     def test_a_stretched_replay_has_the_curve_of_its_source_over_progress(self):
         source = finished(RELATIVE)
         longer = finished(BASE.replace(rule="replay", donors=[RELATIVE.run_id], stretch=True, epochs=3))
-        logs, stretched = np.log(source.trace["factor"]), np.log(longer.trace["factor"])
+        logs, stretched = np.log(source.trace["factor"].to_numpy()), np.log(longer.trace["factor"].to_numpy())
         assert len(stretched) == 1.5 * len(logs)
         expected = np.interp(np.linspace(0, 1, len(stretched)), np.linspace(0, 1, len(logs)), logs)
         np.testing.assert_allclose(stretched, expected, atol=1e-12)
@@ -114,8 +114,8 @@ class TestReplaysOfAnotherLength:
     def test_stretching_to_the_same_length_changes_no_bit(self):
         source = finished(RELATIVE)
         replayed = finished(BASE.replace(rule="replay", donors=[RELATIVE.run_id], stretch=True))
-        np.testing.assert_array_equal(source.trace["learning_rate"], replayed.trace["learning_rate"])
-        np.testing.assert_array_equal(source.trace["loss"], replayed.trace["loss"])
+        np.testing.assert_array_equal(source.trace["learning_rate"].to_numpy(), replayed.trace["learning_rate"].to_numpy())
+        np.testing.assert_array_equal(source.trace["loss"].to_numpy(), replayed.trace["loss"].to_numpy())
 
     def test_another_length_is_refused_unless_it_is_stretched(self):
         finished(RELATIVE)
@@ -142,10 +142,10 @@ def test_what_cannot_be_combined(changes, words):
 
 def test_bold_driver_follows_the_loss():
     driven = finished(BASE.replace(rule="bold_driver", signal="loss"))
-    np.testing.assert_array_equal(driven.trace["signal"], driven.trace["loss"])
+    np.testing.assert_array_equal(driven.trace["signal"].to_numpy(), driven.trace["loss"].to_numpy())
     rule = build_rule(driven.config, 21)
-    factors = [1.0, *simulate(rule, driven.trace["signal"].astype(float).tolist())][:-1]
-    assert driven.trace["factor"].tolist() == pytest.approx(factors)
+    factors = [1.0, *simulate(rule, driven.trace["signal"].to_numpy().astype(float).tolist())][:-1]
+    assert driven.trace["factor"].to_numpy().tolist() == pytest.approx(factors)
 
 
 def test_a_probe_batch_is_observed_instead_of_the_training_batch():
@@ -153,17 +153,20 @@ def test_a_probe_batch_is_observed_instead_of_the_training_batch():
     experiment = build(config, load_config_data(config))
     torch.testing.assert_close(experiment.probe.targets, experiment.data.val.targets[: config.batch_size])
     probed, batches = finished(config), finished(RELATIVE.replace(estimator="analytic_dropout"))
-    assert not np.array_equal(probed.trace["signal"], batches.trace["signal"])
+    assert not np.array_equal(probed.trace["signal"].to_numpy(), batches.trace["signal"].to_numpy())
     # closed form on a fixed batch: far smoother than the signal of changing batches
-    assert np.abs(np.diff(probed.trace["signal"])).mean() < np.abs(np.diff(batches.trace["signal"])).mean()
+    assert (
+        np.abs(np.diff(probed.trace["signal"].to_numpy())).mean()
+        < np.abs(np.diff(batches.trace["signal"].to_numpy())).mean()
+    )
 
 
 def test_observations_every_few_steps_leave_the_steps_between_alone():
     sparse = finished(RELATIVE.replace(signal_every=5))
     steps = np.arange(21)
     observed = np.tile(steps % 5 == 0, 2)
-    np.testing.assert_array_equal(np.isfinite(sparse.trace["signal"]), observed)
-    changed = np.flatnonzero(np.diff(sparse.trace["factor"])) + 1
+    np.testing.assert_array_equal(np.isfinite(sparse.trace["signal"].to_numpy()), observed)
+    changed = np.flatnonzero(np.diff(sparse.trace["factor"].to_numpy())) + 1
     assert set(changed - 1) <= set(np.flatnonzero(observed))
 
 

@@ -37,9 +37,7 @@ def finished(tmp_path_factory):
 
 def assert_same(one, other):
     pd.testing.assert_frame_equal(one.metrics.drop(columns=TIMES), other.metrics.drop(columns=TIMES))
-    assert one.trace.keys() == other.trace.keys()
-    for name, values in one.trace.items():
-        np.testing.assert_array_equal(values, other.trace[name], err_msg=name)
+    pd.testing.assert_frame_equal(one.trace, other.trace, check_exact=True)
     for which in ("last", "best"):
         first, second = (load_state(each.paths.weights(which))["model"] for each in (one, other))
         assert all(torch.equal(first[name], second[name]) for name in first)
@@ -55,7 +53,7 @@ def test_a_run_leaves_all_that_was_promised(finished):
     assert list(finished.metrics["split"]) == ["train", "val"] * 4
     assert steps == 4 * 21
     np.testing.assert_array_equal(trace["step"], np.arange(steps))
-    assert all(len(values) == steps for values in trace.values())
+    assert len(trace) == steps
     assert set(finished.predictions["split"]) == {"val", "test"}
     assert len(finished.predictions) == record["examples"]["val"] + record["examples"]["test"]
     report = {"eval_loss", "eval_accuracy", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "epoch"}

@@ -62,5 +62,5 @@ def _of_run(method: str, run: Run) -> pd.DataFrame:
 def _rate_by_epoch(run: Run) -> dict[int, float]:
     trace = run.trace
     steps = run.summary["steps"] // run.config.epochs
-    epochs = pd.Series(trace["step"]) // steps + 1
-    return {int(epoch): float(rate) for epoch, rate in pd.Series(trace["learning_rate"]).groupby(epochs).mean().items()}
+    epochs = trace["step"] // steps + 1
+    return {int(epoch): float(rate) for epoch, rate in trace["learning_rate"].groupby(epochs).mean().items()}

@@ -9,7 +9,7 @@ from uncertlr.analysis.intervals import wilson_interval
 from uncertlr.analysis.scores import final_scores
 from uncertlr.plots import Series
 from uncertlr.runs.archive import TRACE_POINTS, thin
-from uncertlr.runs.store import Run
+from uncertlr.runs.store import Run, read_trace
 
 
 def steps_over_seeds(arms: Mapping[str, Sequence[Run]], column: str, block: int = 1) -> Series:
@@ -25,7 +25,7 @@ def steps_over_seeds(arms: Mapping[str, Sequence[Run]], column: str, block: int 
     """
     series = {}
     for name, runs in arms.items():
-        thinned = [thin(run.trace, TRACE_POINTS) for run in runs]
+        thinned = [thin(read_trace(run.paths), TRACE_POINTS) for run in runs]
         if thinned:
             values = np.array([_means(trace[column], block) for trace in thinned])
             series[name] = (_means(thinned[0]["step"], block).tolist(), values)

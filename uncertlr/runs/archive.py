@@ -21,7 +21,7 @@ from uncertlr.config import RESULT_VERSION
 from uncertlr.errors import RunError, StaleResults
 from uncertlr.runs.files import Arrays, read_json, save_arrays, write_atomically, write_json
 from uncertlr.runs.paths import RunPaths, project_folder
-from uncertlr.runs.store import Run
+from uncertlr.runs.store import Run, read_trace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -257,7 +257,7 @@ def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _pack(run: Run, with_predictions: bool) -> dict[str, Any]:
-    trace = run.trace
+    trace = read_trace(run.paths)
     record = {name: value for name, value in run.record.items() if name != "owner"}
     return {
         "run_id": run.config.run_id,

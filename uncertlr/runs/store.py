@@ -56,9 +56,11 @@ class Run:
         return self.metrics[self.metrics["split"] == "val"]
 
     @property
-    def trace(self) -> Arrays:
-        """What was observed at every step, all epochs joined; thinned in a published run."""
-        return read_trace(self.paths)
+    def trace(self) -> "pd.DataFrame":
+        """A row per step of all epochs, thinned in a published run: what was observed, the factor and the learning rate."""
+        import pandas as pd
+
+        return pd.DataFrame(read_trace(self.paths))
 
     @property
     def predictions(self) -> "pd.DataFrame | None":
