@@ -364,16 +364,17 @@ def test_a_gpu_run_has_another_version_of_pytorch(claims):
     )
 
 
-def test_the_exercise_is_worked_as_the_library_does():
+def test_the_exercise_is_worked_as_the_library_does(claims):
     half = (0.52 + 0.16) / 2
     deviation = half * math.sqrt(10) / stdtrit(9, 0.95)
     wider = stdtrit(19, 0.95) * deviation / math.sqrt(20)
-    Claims("protocol").check(
+    claims.check(
         "With 20 pairs it would be $1.729 \\cdot 0.59 / \\sqrt{20} = 0.23$: from −0.05 to 0.41",
         numbers=[20, 0.18 - wider, 0.18 + wider],
     )
 
 
+@pytest.mark.usefixtures("claims")
 def test_two_studies_print_one_pair_of_runs():
     pairs = [
         [comparison(read_study(f"cifar10-{name}"), arm, "constant")["difference"] for arm in (REPORT, "report_epoch")]
