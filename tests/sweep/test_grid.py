@@ -295,6 +295,8 @@ class TestRefusals:
     def test_a_file_that_is_not_there(self, tmp_path):
         with pytest.raises(ConfigError, match=r"none\.yaml"):
             read_sweep(tmp_path / "none.yaml")
+        with pytest.raises(ConfigError, match=r"none\.yaml"):
+            read_sweep(str(tmp_path / "none.yaml"))
 
 
 WORKED = f"""

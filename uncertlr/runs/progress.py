@@ -68,12 +68,15 @@ def progress_line(progress: Progress) -> str:
 
     >>> progress_line(Progress("digits-none-s0-0", "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
     'epoch 2/5, step 7/21, loss 0.500, 01:15 left'
+    >>> progress_line(Progress("digits-none-s0-0", "validating", 2, 5, 0, 144))
+    'epoch 2/5, validating, 0/144'
     >>> progress_line(Progress("imdb-none-s0-0", "testing the last epoch", 2, 2, 512, 25000))
     'testing the last epoch, 512/25,000'
     """
     parts = []
-    if progress.phase == "training":
+    if progress.phase in ("training", "validating") and progress.epochs:
         parts.append(f"epoch {progress.epoch}/{progress.epochs}")
+    if progress.phase == "training":
         parts.append(f"step {progress.step:,}/{progress.steps:,}")
     else:
         parts.append(progress.phase)

@@ -248,13 +248,13 @@ class SweepFile(_Part):
         return Facts(self.protocol_fixed, self.chosen_on_validation, tuple(self.baselines), **stated)
 
 
-def read_grid(path: Path) -> SweepFile:
+def read_grid(path: str | Path) -> SweepFile:
     """A sweep's file as it stands: checked, and no run made of it.
 
     Raises:
         ConfigError: what the file gets wrong, with its name.
     """
-    given = _load(path)
+    given = _load(Path(path))
     with located(str(path)):
         return SweepFile.read(_mapping(given))
 

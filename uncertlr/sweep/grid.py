@@ -63,7 +63,7 @@ class Job:
         return self.config.run_id
 
 
-def read_sweep(path: Path, root: str = "", profile: str = "", device: str = "auto") -> list[Job]:
+def read_sweep(path: str | Path, root: str = "", profile: str = "", device: str = "auto") -> list[Job]:
     """Read a sweep, seed by seed, the arms in the file's order.
 
     Args:
