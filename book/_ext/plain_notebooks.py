@@ -22,6 +22,8 @@ EXECUTED = "book/executed/"
 TEXT = {"light": "#57606a", "dark": "#aab2bb"}
 """The grey of labels and axes on each page; the notebook's own grey has to do for both."""
 
+SPACED_PERCENT = re.compile(r"(?<=\d) %")
+LITERAL = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 CAPTION = re.compile(r"Figure ((?:\d+|[A-Z])\.)?\d+\.")
 NAME = re.compile(r'data-figure="([^"]+)"')
 GLOSSARY = re.compile(r"```\{glossary\}\n(.*?)```", re.DOTALL)
@@ -105,7 +107,15 @@ def _light_and_dark(image: nodes.image, sources: Path) -> list[nodes.image]:
     return copies
 
 
+def keep_percent(app: Sphinx, doctree: nodes.document) -> None:
+    """No line of any page begins with a percent sign: the space before it does not break."""
+    for text in list(doctree.findall(nodes.Text)):
+        if SPACED_PERCENT.search(text) and not isinstance(text.parent, LITERAL):
+            text.parent.replace(text, nodes.Text(SPACED_PERCENT.sub("\N{NO-BREAK SPACE}%", text)))
+
+
 def connect(app: Sphinx) -> None:
     """Register with Sphinx; before its own collectors, which look for pictures."""
     app.connect("source-read", lead_to_pages)
     app.connect("doctree-read", decorate, priority=390)
+    app.connect("doctree-read", keep_percent)
