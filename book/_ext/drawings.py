@@ -11,8 +11,10 @@ import matplotlib as mpl
 from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from result_tables import comparisons_in_groups
 
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
+from uncertlr.book.outcomes_figure import CONTROLS, METHODS, all_differences, chosen_differences
 from uncertlr.plots import COLOURS, STYLE
 
 
@@ -68,6 +70,21 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
     ax.grid(visible=False)
 
 
+def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
+    """Methods against schedules, as the stored comparisons have them."""
+    chosen_differences(ax, METHODS)
+
+
+def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
+    """Rules against what needs no feedback, as the stored comparisons have them."""
+    chosen_differences(ax, CONTROLS, inner=True)
+
+
+def outcomes_of_all(ax: Axes, palette: Palette) -> None:
+    """Every comparison that is judged."""
+    all_differences(ax, comparisons_in_groups())
+
+
 def growth(ax: Axes, palette: Palette, name: str) -> None:
     """How a time grows with what there is more of."""
     draw_growth(ax, palette.advance, name)
@@ -77,6 +94,9 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "front-rates": (front_rates, (3.9, 4.3)),
     "front-accuracies": (front_accuracies, (3.9, 4.3)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
+    "outcomes-of-methods": (outcomes_of_methods, (4.2, 3.7)),
+    "outcomes-of-controls": (outcomes_of_controls, (4.2, 4.6)),
+    "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""

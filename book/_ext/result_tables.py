@@ -23,9 +23,11 @@ RUN_COLUMNS = {
     "data": "dataset",
     "method": "method",
     "seed": "seed",
+    "initial learning rate": "learning_rate",
+    "test accuracy": "test_accuracy",
+    "published in": "source",
     "epochs": "epochs",
     "validation accuracy": "val_accuracy",
-    "test accuracy": "test_accuracy",
     "validation loss": "val_loss",
     "test loss": "test_loss",
     "test ECE": "test_ece",
@@ -33,11 +35,9 @@ RUN_COLUMNS = {
     "test accuracy, Monte Carlo": "test_mc_accuracy",
     "test ECE, Monte Carlo": "test_mc_ece",
     "test mutual information": "test_mutual_information",
-    "initial learning rate": "learning_rate",
     "final learning rate": "final_rate",
     "seconds of training": "seconds",
     "other settings": "differs",
-    "published in": "source",
     "processor": "processor",
     "data fingerprint": "data_short",
     "ended": "ended_minute",
@@ -62,6 +62,9 @@ COMPARISON_COLUMNS = {
     "pairs planned": "planned",
     "family": "family",
     "pilot seeds": "pilot_seeds",
+    "difference without pilot seeds (points)": "difference_without_pilot",
+    "95 % interval without pilot seeds from": "ci95_low_without_pilot",
+    "95 % interval without pilot seeds to": "ci95_high_without_pilot",
     "pairs on two processors": "mixed_pairs",
     "distance of log rates": "log_rate_distance",
     "initial rate": "rate",
@@ -69,10 +72,10 @@ COMPARISON_COLUMNS = {
 }
 """Head of a column in the page, and its name in `every_comparison`."""
 
-POINTS = {"difference (points)", *(head for head in COMPARISON_COLUMNS if " % interval " in head)}
+POINTS = {head for head in COMPARISON_COLUMNS if "difference" in head or " % interval " in head}
 """Columns that the page shows to two decimals, so that they align and no rounding error is left of a difference of 0."""
 
-DECIMALS = dict.fromkeys(POINTS, 2) | {head: 3 for head in COMPARISON_COLUMNS if head.startswith("p")}
+DECIMALS = dict.fromkeys(POINTS, 2) | {"p": 3, "p, adjusted": 3, "p, equivalence": 3}
 """Of the columns that do not have four digits."""
 
 INTERVAL = "points (95 % interval)"
@@ -183,22 +186,47 @@ def _with_interval(difference: float, low: float, high: float) -> str:
 
 
 def outcomes_markdown() -> Iterator[str]:
-    """How many comparisons have each outcome, by data set."""
-    table = _each_comparison_once()
-    counts = pd.crosstab(
-        table["outcome"], table["study"].str.partition("-")[0].replace({"cifar10": "CIFAR-10", "imdb": "IMDB"})
-    )
+    """How many comparisons have each outcome, by what is compared with what."""
+    table = comparisons_in_groups()
+    counts = pd.crosstab(table["outcome"], table["group"])
     yield f"| outcome | {' | '.join(counts)} |"
     yield f"|---|{'---|' * counts.shape[1]}"
     for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
         row = " | ".join(str(count or "") for count in counts.loc[outcome])
-        yield f"| *{outcome}:* {OUTCOMES[outcome]} | {row} |"
+        yield f"| *{outcome}* | {row} |"
+    yield ""
+    yield from (f"- *{outcome}:* {meaning}" for outcome, meaning in OUTCOMES.items())
+
+
+GROUPS = ("rule against schedule", "rule against control", "rule against rule", "schedule against schedule")
+"""What comparisons compare."""
+
+SCHEDULES = ("constant", "constant_low", "cosine", "one_cycle", "warmup_cosine", "regulating_matched_rate")
+"""Methods that no signal of the run reaches, other than replays."""
+
+CONTROL = "_yoked|_mean_curve|_shuffled|_matched_rate|replay_of_"
+"""What the name of a control holds."""
+
+REPEATED = "cifar10-full"
+"""A study whose finished comparisons are those of ``cifar10-exact``, from the same runs."""
+
+
+def comparisons_in_groups() -> pd.DataFrame:
+    """Each comparison once, also where two studies share its runs, with a column ``group`` of `GROUPS`, in their order."""
+    table = _each_comparison_once()
+    table = table[(table["study"] != REPEATED) | (table["outcome"] == "missing")]
+    scheduled, control = table["arm"].isin(SCHEDULES), table["against"].str.contains(CONTROL)
+    kinds = [scheduled, control, table["against"].isin(SCHEDULES)]
+    group = np.select(
+        kinds, ["schedule against schedule", "rule against control", "rule against schedule"], "rule against rule"
+    )
+    return table.assign(group=pd.Categorical(group, GROUPS)).sort_values("group", kind="stable")
 
 
 OUTCOMES = {
     "no contrast": "the rates of both are too similar to test feedback",
     "descriptive": "too few pairs for a claim",
-    "equivalent": "the difference is smaller than half a point",
+    "equivalent": "the difference is shown to be within half a point",
     "helps": "the first method is better",
     "harms": "the first method is worse",
     "inconclusive": "none of these is shown",

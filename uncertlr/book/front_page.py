@@ -99,8 +99,8 @@ def rates_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
 
 def _rates(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Epochs and learning rates of a run, none below the axis."""
-    steps, rates = (run.trace[name].to_numpy() for name in ("step", "learning_rate"))
-    return steps / (steps.max() + 1) * run.config.epochs, np.maximum(rates, 1e-6)
+    steps, rates = (run.trace[column].to_numpy() for column in ("step", "learning_rate"))
+    return steps / (steps[-1] + 1) * run.config.epochs, np.maximum(rates, 1e-6)
 
 
 def _first_steps(ax: "Axes", method: Method) -> None:

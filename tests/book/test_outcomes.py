@@ -1,0 +1,57 @@
+"""The figures and counts of outcomes are those of the stored comparisons."""
+
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM
+from uncertlr.book.outcomes_figure import CONTROLS, METHODS, OUTCOME_COLOURS, all_differences, chosen_differences
+
+
+@pytest.fixture
+def groups(monkeypatch):
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "book" / "_ext")
+    import result_tables
+
+    return result_tables.comparisons_in_groups()
+
+
+@pytest.mark.parametrize("chosen", [METHODS, CONTROLS], ids=["methods", "controls"])
+def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
+    ax = chosen_differences(Figure().add_subplot(), chosen)
+    points = {float(line.get_xdata()[0]): line.get_color() for line in ax.lines if line.get_marker() == "o"}
+    stored = groups.set_index(["study", "arm", "against"]).loc[[tuple(each) for _, *each in chosen]]
+    assert (stored["pairs"] == SEEDS_FOR_A_CLAIM).all()
+    expected = {difference: OUTCOME_COLOURS[outcome] for difference, outcome in stored[["difference", "outcome"]].to_numpy()}
+    assert points == expected
+
+
+def test_each_comparison_that_is_judged_is_drawn_once(groups):
+    ax = all_differences(Figure().add_subplot(), groups)
+    points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
+    assert sorted(points) == sorted(judged["difference"])
+
+
+@pytest.mark.parametrize(
+    ("study", "arm", "against", "group"),
+    [
+        ("cifar10-standard", "report", "constant", "rule against schedule"),
+        ("cifar10-standard", "inverse", "constant_low", "rule against schedule"),
+        ("cifar10-standard", "inverse", "inverse_shuffled", "rule against control"),
+        ("cifar10-recipe", "one_cycle_over_uncertainty", "replay_of_1011", "rule against control"),
+        ("cifar10-regulating", "regulating", "regulating_matched_rate", "rule against control"),
+        ("cifar10-regulating", "regulating_matched_rate", "constant", "schedule against schedule"),
+        ("cifar10-standard", "report", "report_inverted", "rule against rule"),
+    ],
+)
+def test_a_comparison_has_the_group_of_its_methods(groups, study, arm, against, group):
+    found = groups[(groups["study"] == study) & (groups["arm"] == arm) & (groups["against"] == against)]
+    assert list(found["group"]) == [group]
+
+
+def test_a_pair_of_runs_in_two_studies_counts_once(groups):
+    shared = groups[groups["study"].isin(["cifar10-exact", "cifar10-full"]) & (groups["outcome"] != "missing")]
+    assert sorted(shared["arm"]) == ["report", "report_epoch"]

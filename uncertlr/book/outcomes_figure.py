@@ -1,0 +1,98 @@
+"""Figures of the protocol and of all results: differences of methods with their intervals, coloured by outcome."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from uncertlr import plots
+from uncertlr.analysis.comparisons import comparison
+from uncertlr.analysis.paired import MARGIN
+from uncertlr.analysis.study import read_study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OUTCOME_COLOURS = {
+    "helps": plots.COLOURS[2],
+    "harms": plots.COLOURS[1],
+    "equivalent": plots.COLOURS[0],
+    "inconclusive": plots.INK,
+    "no contrast": plots.COLOURS[3],
+}
+"""Of the outcomes that are drawn."""
+
+FOUND = "one_cycle_over_uncertainty"
+METHODS = (
+    ("report's rule − constant, CIFAR-10 (planned)", "cifar10-standard", "report", "constant"),
+    ("report's rule − constant, IMDB (planned)", "imdb-standard", "report", "constant"),
+    ("the same, both tuned, CIFAR-10 (planned)", "cifar10-tuned", "report", "constant"),
+    ("one-cycle − constant, both tuned, CIFAR-10 (planned)", "cifar10-tuned", "one_cycle", "constant"),
+    ("found rule − cosine, CIFAR-10 (planned)", "cifar10-found", FOUND, "cosine"),
+    ("found rule − cosine, IMDB (planned)", "imdb-found", FOUND, "cosine"),
+    ("found rule − tuned one-cycle, CIFAR-10 (post hoc)", "cifar10-found-controls", FOUND, "one_cycle"),
+)
+"""Methods against schedules: name in the figure, study, method, what it is compared with."""
+
+CONTROLS = (
+    ("rate / uncertainty − constant 3e-4, CIFAR-10 (planned)", "cifar10-standard", "inverse", "constant_low"),
+    ("reacting rule − yoked replay, CIFAR-10 (planned)", "cifar10-regulating", "regulating", "regulating_yoked"),
+    ("reacting rule − its mean rate, CIFAR-10 (planned)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
+    ("found rule − yoked replay, IMDB (post hoc)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
+    ("found rule − mean-curve replay, IMDB (post hoc)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
+    ("found rule − yoked replay, CIFAR-10 (post hoc)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
+    ("found rule − recorded curve 1011 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1011"),
+    ("found rule − recorded curve 1012 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1012"),
+    ("found rule − recorded curve 1013 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1013"),
+)
+"""Rules against fixed rates and replays that need no feedback, as `METHODS`."""
+
+
+def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], inner: bool = False) -> "Axes":
+    """The stored outcomes of chosen comparisons with their 95 % intervals.
+
+    Args:
+        ax: where to draw.
+        chosen: as `METHODS`.
+        inner: also draw the 90 % intervals, thicker.
+    """
+    plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner)
+    return ax
+
+
+@cache
+def _table(chosen: tuple[tuple[str, str, str, str], ...]) -> pd.DataFrame:
+    rows = [comparison(read_study(study), arm, against) for _, study, arm, against in chosen]
+    table = pd.DataFrame(rows).set_axis([name for name, *_ in chosen])
+    return table.assign(colour=table["outcome"].map(OUTCOME_COLOURS))
+
+
+def all_differences(ax: "Axes", table: pd.DataFrame) -> "Axes":
+    """Every comparison that is judged as a thin line, the largest difference of each group on top.
+
+    Args:
+        ax: where to draw.
+        table: of `every_comparison`, each comparison once, with a column ``group``; the descriptive and
+            the missing ones are left out.
+    """
+    table = table[table["outcome"].isin(OUTCOME_COLOURS) & np.isfinite(table["ci95_low"])]
+    ax.axvspan(-100 * MARGIN, 100 * MARGIN, color=plots.INK, alpha=0.15, linewidth=0)
+    ax.axvline(0, color=plots.INK, linewidth=1)
+    height = 0.0
+    for group, rows in table.groupby("group", observed=True):
+        ax.annotate(str(group), (0.0, height), xycoords=("axes fraction", "data"), va="center")
+        height += 1.5
+        for row in rows.sort_values("difference", ascending=False).itertuples():
+            colour = OUTCOME_COLOURS[row.outcome]
+            ax.plot([row.ci95_low, row.ci95_high], [height, height], color=colour, linewidth=1.6)
+            ax.plot(row.difference, height, "o", color=colour, markersize=3.5)
+            height += 1
+        height += 1
+    for outcome, colour in OUTCOME_COLOURS.items():
+        ax.plot([], [], "o-", color=colour, markersize=3.5, linewidth=1.6, label=outcome)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    ax.set(ylim=(height - 1, -1.5), yticks=[], xlabel="difference of test accuracy (points)")
+    ax.spines["left"].set_visible(False)
+    ax.grid(visible=False)
+    return ax
