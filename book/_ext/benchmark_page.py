@@ -23,10 +23,10 @@ from benchmarks import tables  # noqa: E402
 
 CURVES = {
     "growth-samples": ("growth", "samples", "samples T", "Only full passes cost more than a step"),
-    "growth-batch": ("growth", "batch", "examples in a batch", "Larger batches, smaller share for masks"),
+    "growth-batch": ("growth", "batch", "examples in a batch", "Masks grow more slowly than the step"),
     "growth-classes": ("scaling", "classes", "classes", "Masks cost a training step at 3,000 classes"),
     "growth-stored-runs": ("scaling", "stored runs", "stored runs", "Ten times the runs, ten times as long"),
-    "growth-sweep": ("scaling", "runs of a sweep", "runs in a sweep", "Two workers pay off at a hundred runs"),
+    "growth-sweep": ("scaling", "runs of a sweep", "runs in a sweep", "Starting two workers takes five seconds"),
 }
 """Drawing to the group that was measured, its curve, the label of the horizontal axis, and what is seen."""
 
@@ -103,7 +103,7 @@ NAMES = (
     (r"(CNN|LSTM): its softmax alone", r"\1: the softmax of that estimate alone"),
     (
         r"(CNN|LSTM): a softmax along the other axis, unlike in the last bit",
-        r"\1: the same softmax along another axis (last bit differs)",
+        r"\1: that softmax, other memory layout",
     ),
     (r"(CNN|LSTM): fit, (\d+ steps)", r"\1: our trainer, \2"),
     (r"(CNN|LSTM): bare loop, (\d+ steps)", r"\1: a bare loop over the same tensors, \2"),

@@ -24,17 +24,20 @@ def test_only_full_passes_cost_more_than_a_step(claims):
     step = samples.pop("training step")
     dear = [x for x, value in samples.pop("full passes").items() if value > step[x]]
     claims.check(
-        "Full passes cost more than the training step from four samples on; masks and the closed form stay far below it.",
-        holds=[min(dear) == 4, *(value < 0.25 * step[x] for line in samples.values() for x, value in line.items())],
+        "Full passes cost more than the training step from four samples on; "
+        "masks and the closed form stay under a fifth of it, even with 256 samples.",
+        numbers=[256],
+        holds=[min(dear) == 4, *(value < 0.2 * step[x] for line in samples.values() for x, value in line.items())],
     )
 
 
 def test_the_share_of_masks_falls_with_the_batch(claims):
     batch = curve("growth", "batch")
-    shares = {name: [batch[name][x] / batch["training step"][x] for x in (8, 256)] for name in batch}
+    shares = {name: [value / batch["training step"][x] for x, value in sorted(batch[name].items())] for name in batch}
     claims.check(
-        "masks and the closed form grow more slowly, so their share falls.",
-        holds=[shares[name][1] < shares[name][0] for name in ("masks for each example", "closed form")],
+        "masks and the closed form grow more slowly, so their share is smaller from 16 examples on.",
+        numbers=[16],
+        holds=[max(shares[name][1:]) < shares[name][0] for name in ("masks for each example", "closed form")],
     )
 
 

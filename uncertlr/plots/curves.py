@@ -123,8 +123,7 @@ def learning_curves(loss: SeedSeries, accuracy: SeedSeries, looks: Mapping[str, 
     figure, (top, bottom) = pyplot.subplots(2, 1, figsize=(WIDTH, 5), sharex=True)
     over_seeds(top, loss, looks, "validation loss (nats)", within=(0, np.inf))
     over_seeds(bottom, accuracy, looks, "validation accuracy", within=(0, 1))
-    seeds = max(len(values) for _, values in accuracy.values())
-    top.set(xlabel="", title=f"Learning curves, mean over {seeds} seeds" if seeds > 1 else "Learning curves, one seed")
+    top.set(xlabel="", title="Which method learns, and which falls behind?")
     for ax in (top, bottom):
         label_ends(ax)
     return figure
@@ -150,7 +149,7 @@ def rate_and_signal(
 
     figure, (top, bottom) = pyplot.subplots(2, 1, figsize=(WIDTH, 5), sharex=True)
     dotted: Any = {"color": INK, "linewidth": 1, "linestyle": ":"}
-    top.set(yscale="log", title="Learning rate and signal")
+    top.set(yscale="log", title="Where does the rate go?")
     over_seeds(top, rates, looks, "learning rate")
     top.axhline(lowest, label="lower bound", **dotted)
     top.set(xlabel="")
@@ -158,6 +157,7 @@ def rate_and_signal(
     over_seeds(bottom, signals, looks, "signal / maximum", within=(0, 1))
     if threshold is not None:
         bottom.axhline(threshold, label="threshold", **dotted)
+        bottom.set_title("Does the signal come below the threshold?")
     bottom.set_ylim(0, 1.02)
     for ax in (top, bottom):
         label_ends(ax)
