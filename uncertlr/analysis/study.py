@@ -159,7 +159,7 @@ def read_study(sweep: str, root: str = "", profile: str = "") -> Study:
     path = named if named.is_file() else Path(sweep)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in named.parent.glob("*.yaml")))
-        raise ConfigError(f"no sweep {sweep!r}; name one of {known}, or a YAML file")
+        raise ConfigError(f"no sweep {sweep!r}; name {f'one of {known}, or ' if known else ''}a YAML file")
     return study_of(read_sweep(path, root, profile), path.stem, read_grid(path).facts)
 
 

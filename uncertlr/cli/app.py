@@ -110,7 +110,8 @@ def _message(error: CycloptsError) -> str:
         flag = (error.token.keyword or error.token.value).partition("=")[0]
         return _unknown_flag(flag, " ".join(chain), [*flags, "--help"])
     if isinstance(error, MissingArgumentError) and error.argument and not error.tokens_so_far:
-        return f"{error.argument.name} is missing; see {' '.join(['uncertlr', *chain])} --help"
+        fault = "needs a value" if error.keyword else "is missing"
+        return f"{error.argument.name} {fault}; see {' '.join(['uncertlr', *chain])} --help"
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"{error.unused_tokens[0]!r} is one word too many; a parameter is set by a flag, as in --epochs 3"
     return f"{str(error).rstrip('.')}; see {' '.join(['uncertlr', *chain])} --help"
