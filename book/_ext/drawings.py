@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from result_tables import comparisons_in_groups
 
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
-from uncertlr.book.outcomes_figure import CONTROLS, METHODS, all_differences, chosen_differences
+from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES, all_differences, chosen_differences
 from uncertlr.plots import COLOURS, STYLE
 
 
@@ -72,12 +72,12 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
 
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
     """Methods against schedules, as the stored comparisons have them."""
-    chosen_differences(ax, METHODS)
+    chosen_differences(ax, AGAINST_SCHEDULES)
 
 
 def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
     """Rules against what needs no feedback, as the stored comparisons have them."""
-    chosen_differences(ax, CONTROLS, inner=True)
+    chosen_differences(ax, AGAINST_CONTROLS, inner=True)
 
 
 def outcomes_of_all(ax: Axes, palette: Palette) -> None:
@@ -94,8 +94,8 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "front-rates": (front_rates, (3.9, 4.3)),
     "front-accuracies": (front_accuracies, (3.9, 4.3)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
-    "outcomes-of-methods": (outcomes_of_methods, (4.2, 3.7)),
-    "outcomes-of-controls": (outcomes_of_controls, (4.2, 4.6)),
+    "outcomes-of-methods": (outcomes_of_methods, (3.95, 3.7)),
+    "outcomes-of-controls": (outcomes_of_controls, (3.95, 4.6)),
     "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }

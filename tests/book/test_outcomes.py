@@ -6,7 +6,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM
-from uncertlr.book.outcomes_figure import CONTROLS, METHODS, OUTCOME_COLOURS, all_differences, chosen_differences
+from uncertlr.book.outcomes_figure import (
+    AGAINST_CONTROLS,
+    AGAINST_SCHEDULES,
+    OUTCOME_COLOURS,
+    all_differences,
+    chosen_differences,
+)
 
 
 @pytest.fixture
@@ -18,7 +24,7 @@ def groups(monkeypatch):
     return result_tables.comparisons_in_groups()
 
 
-@pytest.mark.parametrize("chosen", [METHODS, CONTROLS], ids=["methods", "controls"])
+@pytest.mark.parametrize("chosen", [AGAINST_SCHEDULES, AGAINST_CONTROLS], ids=["methods", "controls"])
 def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     ax = chosen_differences(Figure().add_subplot(), chosen)
     points = {float(line.get_xdata()[0]): line.get_color() for line in ax.lines if line.get_marker() == "o"}

@@ -24,7 +24,7 @@ OUTCOME_COLOURS = {
 """Of the outcomes that are drawn."""
 
 FOUND = "one_cycle_over_uncertainty"
-METHODS = (
+AGAINST_SCHEDULES = (
     ("report's rule − constant, CIFAR-10 (planned)", "cifar10-standard", "report", "constant"),
     ("report's rule − constant, IMDB (planned)", "imdb-standard", "report", "constant"),
     ("the same, both tuned, CIFAR-10 (planned)", "cifar10-tuned", "report", "constant"),
@@ -35,7 +35,7 @@ METHODS = (
 )
 """Methods against schedules: name in the figure, study, method, what it is compared with."""
 
-CONTROLS = (
+AGAINST_CONTROLS = (
     ("rate / uncertainty − constant 3e-4, CIFAR-10 (planned)", "cifar10-standard", "inverse", "constant_low"),
     ("reacting rule − yoked replay, CIFAR-10 (planned)", "cifar10-regulating", "regulating", "regulating_yoked"),
     ("reacting rule − its mean rate, CIFAR-10 (planned)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
@@ -46,7 +46,7 @@ CONTROLS = (
     ("found rule − recorded curve 1012 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1012"),
     ("found rule − recorded curve 1013 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1013"),
 )
-"""Rules against fixed rates and replays that need no feedback, as `METHODS`."""
+"""Rules against fixed rates and replays that need no feedback, as `AGAINST_SCHEDULES`."""
 
 
 def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], inner: bool = False) -> "Axes":
@@ -54,7 +54,7 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
 
     Args:
         ax: where to draw.
-        chosen: as `METHODS`.
+        chosen: as `AGAINST_SCHEDULES`.
         inner: also draw the 90 % intervals, thicker.
     """
     plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner)
