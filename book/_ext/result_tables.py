@@ -17,6 +17,7 @@ from provenance_page import all_runs, drawn_figures, write_if_changed
 
 from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.methods import method_column
+from uncertlr.analysis.study import Study, read_study
 from uncertlr.plots.cell_output import csv_of
 
 RUN_COLUMNS = {
@@ -201,26 +202,30 @@ def outcomes_markdown() -> Iterator[str]:
 GROUPS = ("rule against schedule", "rule against control", "rule against rule", "schedule against schedule")
 """What comparisons compare."""
 
-SCHEDULES = ("constant", "constant_low", "cosine", "one_cycle", "warmup_cosine", "regulating_matched_rate")
-"""Methods that no signal of the run reaches, other than replays."""
-
-CONTROL = "_yoked|_mean_curve|_shuffled|_matched_rate|replay_of_"
-"""What the name of a control holds."""
-
-REPEATED = "cifar10-full"
-"""A study whose finished comparisons are those of ``cifar10-exact``, from the same runs."""
-
 
 def comparisons_in_groups() -> pd.DataFrame:
     """Each comparison once, also where two studies share its runs, with a column ``group`` of `GROUPS`, in their order."""
     table = _each_comparison_once()
-    table = table[(table["study"] != REPEATED) | (table["outcome"] == "missing")]
-    scheduled, control = table["arm"].isin(SCHEDULES), table["against"].str.contains(CONTROL)
-    kinds = [scheduled, control, table["against"].isin(SCHEDULES)]
-    group = np.select(
-        kinds, ["schedule against schedule", "rule against control", "rule against schedule"], "rule against rule"
-    )
-    return table.assign(group=pd.Categorical(group, GROUPS)).sort_values("group", kind="stable")
+    studies = {name: read_study(name) for name in table["study"].unique()}
+    compared = [
+        (studies[name], arm, other) for name, arm, other in zip(table["study"], table["arm"], table["against"], strict=True)
+    ]
+    table = table.assign(group=pd.Categorical([_group(*each) for each in compared], GROUPS))
+    runs = pd.Series([_runs(*each) for each in compared], index=table.index)
+    return table[~runs.duplicated() | (table["outcome"] == "missing")].sort_values("group", kind="stable")
+
+
+def _group(study: Study, arm: str, other: str) -> str:
+    if arm in study.schedules:
+        return "schedule against schedule"
+    if other in (*study.controls(arm), *study.recorded, study.matched_mean_rate(arm)):
+        return "rule against control"
+    return "rule against schedule" if other in study.schedules else "rule against rule"
+
+
+def _runs(study: Study, arm: str, other: str) -> tuple[frozenset[str], ...]:
+    """The finished runs of both methods, by which the same comparison in two studies is known."""
+    return tuple(frozenset(run.config.run_id for run in study.arms[each].values()) for each in (arm, other))
 
 
 OUTCOMES = {
