@@ -203,6 +203,7 @@ GROUPS = ("rule against schedule", "rule against control", "rule against rule", 
 """What comparisons compare."""
 
 
+@cache
 def comparisons_in_groups() -> pd.DataFrame:
     """Each comparison once, also where two studies share its runs, with a column ``group`` of `GROUPS`, in their order."""
     table = _each_comparison_once()
