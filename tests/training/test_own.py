@@ -127,6 +127,18 @@ def test_what_cannot_be_made_is_reported_by_its_name(changes, words):
         run(TINY.replace(**changes))
 
 
+class WithoutRange:
+    init = Patient.init
+    update = Patient.update
+    factor = Patient.factor
+
+
+@pytest.mark.parametrize(("rule", "words"), [(WithoutRange(), "rule=WithoutRange.*signal_range"), (len, "rule=len.*init")])
+def test_what_is_no_rule_is_refused_with_what_it_lacks(rule, words):
+    with pytest.raises(ConfigError, match=words):
+        run(TINY, rule=rule)
+
+
 def test_a_network_in_place_of_a_function_that_makes_it_is_refused():
     with pytest.raises(ConfigError, match="Linear"):
         run(TINY, model=nn.Linear(64, 10))

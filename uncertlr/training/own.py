@@ -40,8 +40,12 @@ def own(config: RunConfig, *, rule: Rule | None = None, model: Factory | None = 
         rule: any rule, see `uncertlr.schedulers.Rule`.
         model: called with the data set; gives a network with as many logits as there are classes, or one for two classes.
         name: of the network, or of the rule where no network is given, in place of its own.
+
+    Raises:
+        ConfigError: the rule is none, the network is no function, or its settings are no plain values.
     """
     if rule is not None:
+        _refuse_other_than_rule(rule, f"rule={_name_of(rule)}")
         reference = name if name and model is None else _reference(rule)
         _given[_without_module(reference)] = rule
         config = config.replace(rule="own", own_rule=reference)
@@ -63,8 +67,7 @@ def own_rule(config: RunConfig) -> Rule:
         ConfigError: it cannot be found, or is no rule.
     """
     rule = _resolve("own_rule", config.own_rule)
-    if not all(hasattr(rule, each) for each in ("init", "update", "factor", "signal_range")):
-        raise ConfigError(f"own_rule={config.own_rule!r} is no rule: it needs init, update, factor and signal_range")
+    _refuse_other_than_rule(rule, f"own_rule={config.own_rule!r}")
     return rule  # type: ignore[no-any-return]
 
 
@@ -120,6 +123,12 @@ def sources(config: RunConfig) -> dict[str, str]:
             except (OSError, TypeError):  # typed at a prompt
                 continue
     return found
+
+
+def _refuse_other_than_rule(rule: Any, named: str) -> None:
+    needed = ("init", "update", "factor", "signal_range")
+    if lacking := [each for each in needed if not hasattr(rule, each)]:
+        raise ConfigError(f"{named} is no rule, it lacks {', '.join(lacking)}: it needs {', '.join(needed)}")
 
 
 def _reference(value: Any) -> str:
