@@ -64,6 +64,8 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     """
     if not runs or len({run.config.dataset for run in runs}) > 1:
         raise ConfigError(f"expected finished runs of one data set, got {[run.config.dataset for run in runs]}")
+    for run in runs:  # before any is evaluated, which takes minutes
+        _refuse_without_weights(run)
     rows: list[dict[str, Any]] = []
     members: dict[str, list[torch.Tensor]] = {name: [] for name in ENSEMBLES}
     for run in runs:
@@ -183,14 +185,18 @@ def restore(run: Run) -> Experiment:
     Raises:
         RunError: the weights are not on this machine.
     """
+    _refuse_without_weights(run)
+    experiment = build(run.config, load_config_data(run.config))
+    load_weights(experiment, run.paths, "last")
+    return experiment
+
+
+def _refuse_without_weights(run: Run) -> None:
     if not run.paths.weights("last").is_file():
         raise RunError(
             f"the weights of run {run.config.run_id} are not in {run.paths.checkpoints}: published runs carry none; "
             "train it here: remove its folder, set UNCERTLR_RESULTS to an empty folder, and run it"
         )
-    experiment = build(run.config, load_config_data(run.config))
-    load_weights(experiment, run.paths, "last")
-    return experiment
 
 
 def _number(value: torch.Tensor) -> float | None:
