@@ -37,7 +37,7 @@ PALETTES = {
 
 
 def front_rates(ax: Axes, palette: Palette) -> None:
-    """Learning rates of five methods on CIFAR-10."""
+    """Learning rates of six methods on CIFAR-10."""
     methods = front_page_methods(palette.advance)
     rates_panel(ax, [methods[arm] for arm in RATES])
 
@@ -111,8 +111,8 @@ def growth(ax: Axes, palette: Palette, name: str) -> None:
 
 
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
-    "front-rates": (front_rates, (3.9, 4.3)),
-    "front-accuracies": (front_accuracies, (3.9, 4.3)),
+    "front-rates": (front_rates, (3.9, 3.7)),
+    "front-accuracies": (front_accuracies, (3.9, 3.7)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
     "outcomes-of-methods": (outcomes_of_methods, (3.95, 3.7)),
