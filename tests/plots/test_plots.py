@@ -155,6 +155,13 @@ def test_names_at_the_ends_of_lines_are_as_high_as_these_and_keep_apart(ax):
     assert ax.texts[-1].xy[1] == pytest.approx(0.5)
 
 
+def test_names_follow_limits_that_follow_the_data(ax):
+    ax.plot([0, 12], [1e-3, 1e-3], label="high")
+    ax.plot([0, 12], [0.0, 0.0], label="low")
+    plots.label_ends(ax)
+    assert [text.xy[1] for text in ax.texts] == pytest.approx([0.955, 0.045], abs=0.01)
+
+
 def test_the_name_of_a_threshold_stays_at_its_height_and_a_short_line_has_a_leader(ax):
     ax.plot([0, 0.5], [0.0, 0.5], label="short")
     ax.axhline(0.52, label="threshold")

@@ -224,6 +224,7 @@ def _last_point(ax: "Axes", line: "Line2D") -> tuple[float, float]:
     """Where a line ends, as shares of the axes' width and height, within 0 and 1."""
     points = np.column_stack([np.asarray(values, dtype=float) for values in line.get_data()])
     last = points[np.isfinite(points).all(axis=1)][-1:]
+    ax.autoscale_view()  # limits that follow the data are set late, and a transform alone does not wait for them
     x, y = ax.transAxes.inverted().transform(line.get_transform().transform(last))[0]
     return float(np.clip(x, 0, 1)), float(np.clip(y, 0, 1))
 
