@@ -8,10 +8,10 @@ NEEDED := -r requirements.txt -e '.[dev]'
 .PHONY: book site test torture lab colab lint lock bench clean
 
 book: $(READY)  ## run the quickstart, render the published runs, build the site
-	$(BIN)/uncertlr book
+	$(BIN)/uncertlr book build
 
 site: $(READY)  ## the book, and the site as one file to give away
-	$(BIN)/uncertlr book --zip
+	$(BIN)/uncertlr book build --zip
 
 test: $(READY)  ## the tests that people run all day
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from uncertlr.analysis import estimators
 from uncertlr.analysis.estimators import (
     compare_estimators,
     describe,
@@ -100,6 +101,16 @@ def test_other_data_and_missing_weights_are_refused(runs, tmp_path):
     other.paths.weights("last").unlink()
     with pytest.raises(RunError, match=other.config.run_id):
         compare_estimators([other])
+
+
+def test_missing_weights_are_found_before_any_run_is_evaluated(runs, tmp_path, monkeypatch):
+    bare = read_run(run(preset("digits", root=str(tmp_path), **{**QUICK, "epochs": 1})))
+    bare.paths.weights("last").unlink()
+    evaluated = []
+    monkeypatch.setattr(estimators, "predictions", evaluated.append)
+    with pytest.raises(RunError, match=bare.config.run_id):
+        compare_estimators([runs[0], bare])
+    assert evaluated == []
 
 
 def test_the_command_says_what_a_published_run_lacks(runs, capsys):

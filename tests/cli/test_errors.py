@@ -146,7 +146,7 @@ def test_the_home_folder_in_yaml_and_flags(tmp_path, monkeypatch, capsys, root):
         ["sweep", "no-such-file.yaml"],
         ["sweep", "."],
         ["evidence", "no-such-file.yaml"],
-        ["book", "--profile", "none"],
+        ["book", "build", "--profile", "none"],
         ["run", "digits", "--seed"],
         ["run", "digits", "--root", "/dev/null"],
         ["run", ""],

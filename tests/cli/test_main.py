@@ -99,6 +99,7 @@ def test_how_a_value_may_be_written(flags, changes, monkeypatch):
         (["nonsense"], ["'nonsense'", "run", "sweep"]),
         (["runs", "--epochs", "3"], ["--epochs'", "uncertlr run"]),
         (["results"], ["uncertlr results --help"]),
+        (["book"], ["uncertlr book --help"]),
         (["results", "add", "study", "--sweeps", "f"], ["--sweeps'", "--sweep'"]),
         ([*QUICK, "--rule", "magic"], ["rule='magic'"]),
         ([*QUICK, "--epochs", "1.5"], ["epochs='1.5'"]),
@@ -155,6 +156,23 @@ def test_the_package_is_the_command():
     command = [sys.executable, "-m", "uncertlr", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.startswith("Usage: uncertlr ")
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["results", "add"], ["results", "examples"]])
+def test_help_shows_that_several_runs_may_be_named(command, capsys):
+    assert main([*command, "--help"]) == 0
+    assert "RUN_ID..." in capsys.readouterr().out
+
+
+def test_an_unknown_run_is_refused_before_torch_is_imported(tmp_path):
+    code = (
+        "import sys, uncertlr.cli as cli\n"
+        "print(cli.main(['evaluate', 'no-such-run', '--root', sys.argv[1]]), 'torch' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == "2 False\n"
+    assert "'no-such-run'" in result.stderr
 
 
 def test_help_needs_no_torch():

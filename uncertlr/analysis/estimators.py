@@ -40,6 +40,9 @@ SCORE_TITLES = {
 }
 """Scores of an estimator and what a table calls them."""
 
+ENSEMBLES = {"deterministic": "ensemble", "variational": "variational ensemble"}
+"""Estimators whose probabilities are averaged over runs, and what the result is called."""
+
 
 def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     """Evaluate finished runs on their test set with every estimator that their networks allow.
@@ -61,23 +64,21 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     """
     if not runs or len({run.config.dataset for run in runs}) > 1:
         raise ConfigError(f"expected finished runs of one data set, got {[run.config.dataset for run in runs]}")
+    for run in runs:  # before any is evaluated, which takes minutes
+        _refuse_without_weights(run)
     rows: list[dict[str, Any]] = []
-    certain: dict[str, list[Prediction]] = {"ensemble": [], "variational ensemble": []}
-    targets = torch.empty(0)
+    members: dict[str, list[torch.Tensor]] = {name: [] for name in ENSEMBLES}
     for run in runs:
         experiment = restore(run)
-        targets = experiment.data.test.targets
-        found = predictions(experiment)
-        for name, prediction in found.items():
+        targets = experiment.data.test.targets  # the same for every run
+        for name, prediction in predictions(experiment).items():
             rows.append({"estimator": name, "run": run.config.run_id, **describe(prediction, targets)})
-        if isinstance(experiment.model, MeanField):
-            certain["variational ensemble"].append(found["variational"])
-        else:
-            certain["ensemble"].append(found["deterministic"])
-    for name, members in certain.items():
-        if len(members) > 1:
-            together = Prediction.from_probs(torch.stack([member.mean_probs for member in members]))
-            rows.append({"estimator": name, "run": f"{len(members)} members", **describe(together, targets)})
+            if name in members:
+                members[name].append(prediction.mean_probs)
+    for name, probs in members.items():
+        if len(probs) > 1:
+            together = Prediction.from_probs(torch.stack(probs))
+            rows.append({"estimator": ENSEMBLES[name], "run": f"{len(probs)} members", **describe(together, targets)})
     return {
         "result_version": RESULT_VERSION,
         "dataset": runs[0].config.dataset,
@@ -184,16 +185,20 @@ def restore(run: Run) -> Experiment:
     Raises:
         RunError: the weights are not on this machine.
     """
-    if not run.paths.weights("last").is_file():
-        raise RunError(
-            f"the weights of run {run.config.run_id} are not in {run.paths.checkpoints}: published runs carry none; "
-            "train it here: remove its folder, set UNCERTLR_RESULTS to an empty folder, and run it"
-        )
+    _refuse_without_weights(run)
     experiment = build(run.config, load_config_data(run.config))
     load_weights(experiment, run.paths, "last")
     return experiment
 
 
+def _refuse_without_weights(run: Run) -> None:
+    if not run.paths.weights("last").is_file():
+        raise RunError(
+            f"the weights of run {run.config.run_id} are not in {run.paths.checkpoints}: published runs carry none; "
+            "train it here: remove its folder, set UNCERTLR_RESULTS to an empty folder, and run it"
+        )
+
+
 def _number(value: torch.Tensor) -> float | None:
     """JSON has no NaN."""
-    return float(value) if value == value else None
+    return None if value.isnan() else float(value)

@@ -63,6 +63,9 @@ Words = Annotated[Sequence[str], Parameter(consume_multiple=1)]
 WholeNumbers = Annotated[Sequence[WholeNumber], Parameter(consume_multiple=1)]
 """One or more after one flag."""
 
+RUN_IDS = "RUN_ID..."
+"""What the help calls the names of one or more runs."""
+
 CPUS = os.cpu_count() or 1
 Workers = Annotated[WholeNumber, Parameter(help="processes, of one thread each", validator=Number(gte=1))]
 Profile = Annotated[str, Parameter(help=f"how much data and how many epochs ({', '.join(PROFILES)})")]

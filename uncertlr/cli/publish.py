@@ -1,4 +1,4 @@
-"""The commands ``uncertlr book``, ``results add`` and ``results examples``: what is published."""
+"""The commands ``uncertlr book build``, ``results add`` and ``results examples``: what is published."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from uncertlr.cli.app import Root, app
+from uncertlr.cli.app import RUN_IDS, Root, app
 from uncertlr.cli.text import counted
 
+book = App("book", help="Build the book.")
 results = App("results", help="Publish finished runs.")
+app.command(book)
 app.command(results)
 
 
-@app.command
-def _book(
+@book.command
+def _build(
     *,
     profile: Annotated[Literal["quick", "standard", "full"], Parameter(help="what is trained if it is missing")] = "quick",
     zip: Annotated[bool, Parameter(help="pack the site into one file as well")] = False,
@@ -31,7 +33,7 @@ def _book(
 @results.command
 def _add(
     name: Annotated[str, Parameter(help="name of the new file, without its ending")],
-    run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs")] = (),
+    run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs", name=RUN_IDS)] = (),
     /,
     *,
     sweep: Annotated[Path | None, Parameter(help="and all finished runs of this sweep not yet published")] = None,
@@ -60,7 +62,10 @@ def _finished(sweep: Path, root: str) -> list[str]:
 
 @results.command
 def _examples(
-    run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs with predictions")], /, *, root: Root = ""
+    run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs with predictions", name=RUN_IDS)],
+    /,
+    *,
+    root: Root = "",
 ) -> None:
     """Write what runs are least and most sure of, and what they take for what."""
     from uncertlr.book.examples import store_examples

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.types import ExistingFile
 from cyclopts.validators import Number
 
-from uncertlr.cli.app import CPUS, NewFile, Root, WholeNumber, WholeNumbers, Workers, app
+from uncertlr.cli.app import CPUS, RUN_IDS, NewFile, Root, WholeNumber, WholeNumbers, Workers, app
 from uncertlr.cli.text import counted, frame_text, writing
 from uncertlr.config import PRESETS, PROFILES, describe_field
 from uncertlr.errors import ConfigError, located
@@ -146,18 +146,21 @@ def _evidence(
 
 @app.command
 def _evaluate(
-    run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs; several make an ensemble")],
+    run_ids: Annotated[Sequence[str], Parameter(help="names of finished runs; several make an ensemble", name=RUN_IDS)],
     /,
     *,
     json: Annotated[NewFile, Parameter(help="write scores, intervals and reliability curves")] = None,
     root: Root = "",
 ) -> None:
     """Apply every estimator to finished runs' networks."""
-    from uncertlr.analysis.estimators import compare_estimators, estimators_table
     from uncertlr.cli.runs import load_named
     from uncertlr.runs.files import write_json
 
-    found = compare_estimators([load_named(run_id, root) for run_id in run_ids])
+    runs = [load_named(run_id, root) for run_id in run_ids]  # before what takes seconds to import
+
+    from uncertlr.analysis.estimators import compare_estimators, estimators_table
+
+    found = compare_estimators(runs)
     print(frame_text(estimators_table(found), digits="4f"))
     if json:
         with writing("--json", json):
