@@ -52,11 +52,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """All tests run in CI; at home those that take long wait until they are asked for."""
+    """All tests run in CI; at home those that take long or need a browser wait until they are asked for."""
     if not os.environ.get("CI"):
         for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes long: set CI=true to run it"))
+            if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason="takes long or needs a browser: set CI=true to run it"))
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,6 @@ CURVES = {
     "growth-samples": ("growth", "samples", "samples T", "Only full passes cost more than a step"),
     "growth-batch": ("growth", "batch", "examples in a batch", "Masks grow more slowly than the step"),
     "growth-classes": ("scaling", "classes", "classes", "Masks cost a training step at 3,000 classes"),
-    "growth-stored-runs": ("scaling", "stored runs", "stored runs", "Ten times the runs, ten times as long"),
     "growth-sweep": ("scaling", "runs of a sweep", "runs in a sweep", "Starting two workers takes five seconds"),
 }
 """Drawing to the group that was measured, its curve, the label of the horizontal axis, and what is seen."""
@@ -35,14 +34,16 @@ LINES = {
     "masks for each example": ("masks", "-"),
     "closed form": ("closed form", "-."),
     "training step": ("training step", "--"),
-    "table of all runs": ("table", "-"),
     "sweep": ("two workers", "-"),
     "a run alone, times the number of runs": ("one after another", "--"),
     "nothing left to do": ("nothing left to do", ":"),
 }
 """Line as it is stored to its label and style."""
 
-BLUE = ("masks", "table", "two workers")
+COMPARED_WITH = ("training step", "one after another", "nothing left to do")
+COMPUTED = "one after another"
+SAMPLES = 32
+"""Of every other measurement."""
 
 
 def draw_growth(ax: Axes, advance: str, name: str) -> None:
@@ -58,9 +59,12 @@ def draw_growth(ax: Axes, advance: str, name: str) -> None:
     unit = "milliseconds" if "milliseconds" in curve else "seconds"
     for line, values in curve[unit].items():
         text, style = LINES[line]
-        colour = COLOURS[0] if text in BLUE else advance
+        colour = advance if text in COMPARED_WITH else COLOURS[0]
         points = [(x, y) for x, y in zip(curve["x"], values, strict=True) if y is not None]
-        ax.plot(*zip(*points, strict=True), style, marker="o", markersize=3, color=colour, label=text)
+        marker = "" if text == COMPUTED else "o"
+        ax.plot(*zip(*points, strict=True), style, marker=marker, markersize=3, color=colour, label=text)
+    if measured == "samples":
+        ax.axvline(SAMPLES, color=advance, linewidth=0.8, zorder=0)
     ax.set(xscale="log", yscale="log", xlabel=label, ylabel=unit, title=title)
     ax.margins(y=0.12)  # no name as high as the title
     for axis in (ax.xaxis, ax.yaxis):
@@ -148,13 +152,28 @@ def numbers(results: Path) -> dict[str, str]:
     rows = {plain_name(row["name"]): row for row in costs["groups"]["step"]["rows"]}
     steps = {name: rows[f"{name}: step with 32 masks and a rule / step at a fixed rate"] for name in ("CNN", "LSTM")}
     return {
-        **{f"{name.lower()}_step": f"{row['processor']['value']:.3f}" for name, row in steps.items()},
-        **{f"{name.lower()}_target": f"{row['at_most']:g}" for name, row in steps.items()},
+        **{f"{name.lower()}_step": _added(row["processor"]["value"]) for name, row in steps.items()},
+        **{f"gpu_{kind}_step": _added(_gpu_ratio(gpu, kind)) for kind in ("plain", "recorded")},
         "gpu": gpu["environment"]["processor"],
         "gpu_torch": gpu["environment"]["versions"]["torch"],
         "gpu_day": gpu["measured"][:10],
         "gpu_commit": gpu["environment"]["git"]["commit"][:7],
     }
+
+
+def _gpu_ratio(gpu: dict[str, Any], kind: str) -> float:
+    """A step with the report's rule over one at a fixed rate, both plain or both recorded."""
+    rule, fixed = (gpu["steps"][f"{arm}, {kind}"]["ms"] for arm in ("report's rule", "fixed rate"))
+    return float(rule / fixed)
+
+
+def _added(ratio: float) -> str:
+    """What a step with a rule takes more than one without.
+
+    >>> _added(1.0341)
+    '3.4 %'
+    """
+    return f"{100 * (ratio - 1):.1f} %"
 
 
 def epochs_markdown() -> Iterator[str]:
@@ -201,7 +220,7 @@ def times_markdown() -> Iterator[str]:
 
 def circumstances_markdown() -> Iterator[str]:
     """When and on what each group was measured."""
-    table = tables.circumstances(_costs()).rename_axis("group").reset_index()
+    table = tables.circumstances(_costs()).drop(columns="share of rounds").rename_axis("group").reset_index()
     yield from _table("benchmark-circumstances", "Circumstances", table)
 
 

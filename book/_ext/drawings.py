@@ -1,7 +1,10 @@
 """The drawings of the pages that run no kernel."""
 
+import itertools
 import math
+import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +37,7 @@ PALETTES = {
 
 
 def front_rates(ax: Axes, palette: Palette) -> None:
-    """Learning rates of five methods on CIFAR-10."""
+    """Learning rates of six methods on CIFAR-10."""
     methods = front_page_methods(palette.advance)
     rates_panel(ax, [methods[arm] for arm in RATES])
 
@@ -70,6 +73,23 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
     ax.grid(visible=False)
 
 
+FIVE_PAIRS = (0.6, 0.2, 1.1, 0.9, 0.4)
+"""The differences of the page on statistics, in points."""
+
+
+def sign_flips(ax: Axes, palette: Palette) -> None:
+    """The mean of five differences under each of the 32 assignments of signs, stacked where means agree."""
+    signs = itertools.product((-1, 1), repeat=len(FIVE_PAIRS))
+    means = sorted(round(sum(map(operator.mul, each, FIVE_PAIRS)) / len(FIVE_PAIRS), 2) for each in signs)
+    observed = max(means)  # all five differences are positive
+    for mean, count in Counter(means).items():
+        colour = COLOURS[0] if abs(mean) == observed else palette.advance
+        ax.plot([mean] * count, range(1, count + 1), "o", color=colour, markersize=5)
+    ax.set(xlabel="mean difference (points)", ylabel="assignments", ylim=(0, 3.5), yticks=range(4))
+    ax.text(observed, 1.3, "observed", ha="right")
+    ax.grid(visible=False)
+
+
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
     """Methods against schedules, as the stored comparisons have them."""
     chosen_differences(ax, AGAINST_SCHEDULES)
@@ -91,10 +111,11 @@ def growth(ax: Axes, palette: Palette, name: str) -> None:
 
 
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
-    "front-rates": (front_rates, (3.9, 4.3)),
-    "front-accuracies": (front_accuracies, (3.9, 4.3)),
+    "front-rates": (front_rates, (3.9, 3.7)),
+    "front-accuracies": (front_accuracies, (3.9, 3.7)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
-    "outcomes-of-methods": (outcomes_of_methods, (3.95, 3.7)),
+    "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
+    "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.1)),
     "outcomes-of-controls": (outcomes_of_controls, (3.95, 4.6)),
     "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},

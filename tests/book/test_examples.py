@@ -71,7 +71,7 @@ def test_titles_of_pictures_name_the_answer_and_the_label(trained):
     assert {name: len(pictures) for name, pictures in groups.items()} == dict.fromkeys(GROUPS, COUNT)
     (picture, title), first = groups[GROUPS[0]][0], found[0]
     np.testing.assert_array_equal(picture, first.content)
-    assert title == f"{first.predicted} ({100 * first.confidence:.0f} %)\nlabel: {first.label}"
+    assert title == f"{first.predicted}\n{100 * first.confidence:.0f} %\nis {first.label}"
 
 
 def test_stored_examples_need_no_data(trained, monkeypatch):

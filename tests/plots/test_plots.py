@@ -155,6 +155,23 @@ def test_names_at_the_ends_of_lines_are_as_high_as_these_and_keep_apart(ax):
     assert ax.texts[-1].xy[1] == pytest.approx(0.5)
 
 
+def test_names_follow_limits_that_follow_the_data(ax):
+    ax.plot([0, 12], [1e-3, 1e-3], label="high")
+    ax.plot([0, 12], [0.0, 0.0], label="low")
+    plots.label_ends(ax)
+    assert [text.xy[1] for text in ax.texts] == pytest.approx([0.955, 0.045], abs=0.01)
+
+
+def test_the_name_of_a_threshold_stays_at_its_height_and_a_short_line_has_a_leader(ax):
+    ax.plot([0, 0.5], [0.0, 0.5], label="short")
+    ax.axhline(0.52, label="threshold")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    plots.label_ends(ax, room=0.1)
+    assert {text.get_text(): text.xy[1] for text in ax.texts} == pytest.approx({"short": 0.42, "threshold": 0.52})
+    (leader,) = (line for line in ax.get_lines() if line.get_label() == "_leader")
+    np.testing.assert_allclose(leader.get_xydata(), [[0.5, 0.5], [1, 0.42]])
+
+
 def test_the_gap_of_calibration_is_pooled_over_runs_and_empty_bins_are_left_out():
     ax, below = Figure().subplots(2)
     counts, confidence = [[0, 3, 1], [0, 1, 1]], [[np.nan, 0.5, 0.9], [np.nan, 0.5, 0.8]]
@@ -164,6 +181,7 @@ def test_the_gap_of_calibration_is_pooled_over_runs_and_empty_bins_are_left_out(
     np.testing.assert_allclose(line.get_xdata(), [0.5, 0.85])
     np.testing.assert_allclose(line.get_ydata(), [0.0, 0.15], atol=1e-12)
     np.testing.assert_allclose(below.patches[0].get_data().values, [0, 4 / 6, 2 / 6])
+    assert ax.get_xlim() == pytest.approx((1 / 3, 1))
     assert not any(len(segment) for segment in ax.collections[0].get_segments())  # two runs have no interval
 
 

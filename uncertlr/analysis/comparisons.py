@@ -95,17 +95,14 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
     distances, differences = _log_rate_distances(study, family), _differences(study, family)
     found, awaited = _judged(study, family), _awaited(study, family)
     rows = []
-    for arm, other in family:
-        pairs, planned = len(differences[arm, other]), _planned(study, (arm, other))
-        row = {"arm": arm, "against": other, "pairs": pairs, "planned": planned}
-        row |= (
-            _numbers(found.get((arm, other)))
-            | {"log_rate_distance": distances.get((arm, other), float("nan"))}
-            | _beside(study, arm, other)
-            | {"outcome": _outcome(None if (arm, other) in awaited else found.get((arm, other)), pairs)}
-        )
+    for pair in family:
+        (arm, other), pairs, judged = pair, len(differences[pair]), found.get(pair)
+        row = {"arm": arm, "against": other, "pairs": pairs, "planned": _planned(study, pair)} | _numbers(judged)
         if pairs == 1:
-            row |= {"difference": 100 * differences[arm, other][0]}
+            row["difference"] = 100 * differences[pair][0]
+        row["log_rate_distance"] = distances.get(pair, float("nan"))
+        row |= _beside(study, arm, other)
+        row["outcome"] = _outcome(None if pair in awaited else judged, pairs)
         rows.append(row)
     columns = ["arm", "against", "pairs", "planned", *_numbers(None), "log_rate_distance", *BESIDE, "outcome"]
     return pd.DataFrame(rows, columns=columns)
@@ -160,8 +157,8 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     if baseline not in study.arms:
         raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     named = [pair for pair in named_family(study) if baseline in study.facts.baselines and pair[0] != baseline]
-    in_named = {arm for arm, other in named if other == baseline}
-    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in in_named]
+    with_feedback = {arm for arm, _ in named}
+    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in with_feedback]
     table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
     table = table[table["against"] == baseline].set_index("arm")
     table.loc[table["pairs"] < 2, ["difference", "outcome"]] = [float("nan"), ""]

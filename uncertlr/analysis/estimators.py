@@ -40,6 +40,9 @@ SCORE_TITLES = {
 }
 """Scores of an estimator and what a table calls them."""
 
+ENSEMBLES = {"deterministic": "ensemble", "variational": "variational ensemble"}
+"""Estimators whose probabilities are averaged over runs, and what the result is called."""
+
 
 def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     """Evaluate finished runs on their test set with every estimator that their networks allow.
@@ -64,22 +67,18 @@ def compare_estimators(runs: Sequence[Run]) -> dict[str, Any]:
     for run in runs:  # before any is evaluated, which takes minutes
         _refuse_without_weights(run)
     rows: list[dict[str, Any]] = []
-    certain: dict[str, list[Prediction]] = {"ensemble": [], "variational ensemble": []}
-    targets = torch.empty(0)
+    members: dict[str, list[torch.Tensor]] = {name: [] for name in ENSEMBLES}
     for run in runs:
         experiment = restore(run)
-        targets = experiment.data.test.targets
-        found = predictions(experiment)
-        for name, prediction in found.items():
+        targets = experiment.data.test.targets  # the same for every run
+        for name, prediction in predictions(experiment).items():
             rows.append({"estimator": name, "run": run.config.run_id, **describe(prediction, targets)})
-        if isinstance(experiment.model, MeanField):
-            certain["variational ensemble"].append(found["variational"])
-        else:
-            certain["ensemble"].append(found["deterministic"])
-    for name, members in certain.items():
-        if len(members) > 1:
-            together = Prediction.from_probs(torch.stack([member.mean_probs for member in members]))
-            rows.append({"estimator": name, "run": f"{len(members)} members", **describe(together, targets)})
+            if name in members:
+                members[name].append(prediction.mean_probs)
+    for name, probs in members.items():
+        if len(probs) > 1:
+            together = Prediction.from_probs(torch.stack(probs))
+            rows.append({"estimator": ENSEMBLES[name], "run": f"{len(probs)} members", **describe(together, targets)})
     return {
         "result_version": RESULT_VERSION,
         "dataset": runs[0].config.dataset,
@@ -202,4 +201,4 @@ def _refuse_without_weights(run: Run) -> None:
 
 def _number(value: torch.Tensor) -> float | None:
     """JSON has no NaN."""
-    return float(value) if value == value else None
+    return None if value.isnan() else float(value)

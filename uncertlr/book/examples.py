@@ -81,7 +81,7 @@ def confusion_of(run: Run) -> Confusion | None:
 
 
 def titled_pictures(examples: Sequence[Example]) -> dict[str, list[tuple[np.ndarray, str]]]:
-    """The pictures of each group with their titles: the predicted class with its probability, and the label.
+    """The pictures of each group with their titles: the predicted class, its probability, and the label.
 
     Returns:
         Name of the group to its pictures; empty where the examples are texts, or there are none.
@@ -89,7 +89,7 @@ def titled_pictures(examples: Sequence[Example]) -> dict[str, list[tuple[np.ndar
     groups: dict[str, list[tuple[np.ndarray, str]]] = {}
     for each in examples:
         if isinstance(each.content, np.ndarray):
-            title = f"{each.predicted} ({100 * each.confidence:.0f} %)\nlabel: {each.label}"
+            title = f"{each.predicted}\n{100 * each.confidence:.0f} %\nis {each.label}"
             groups.setdefault(each.group, []).append((each.content, title))
     return groups
 

@@ -24,7 +24,8 @@ def calibration_gap(
 ) -> None:
     """Accuracy minus confidence against confidence, a line per method, and below it the share of the examples in each bin.
 
-    Above 0 a network is underconfident, below it overconfident. Bars are 95 % intervals: of one run Wilson's over the
+    Above 0 a network is underconfident, below it overconfident. The axis of confidence begins with the lowest bin that holds
+    an example: of two classes half the bins are always empty. Bars are 95 % intervals: of one run Wilson's over the
     examples of a bin, of five or more Student's over the runs. Bins with less than `LEAST_SHARE` of
     the examples are left out.
 
@@ -35,6 +36,7 @@ def calibration_gap(
         looks: name to keywords of a line, such as its colour.
     """
     ax.axhline(0, color=INK, linewidth=1)
+    lowest = 1.0
     for name, columns in bins.items():
         counts, confidence, accuracy = (np.asarray(values, dtype=float) for values in columns)
         total = counts.sum(axis=0)
@@ -47,9 +49,11 @@ def calibration_gap(
             low, high = y - half, y + half
         ax.vlines(x, low, high, color=looks[name]["color"], linewidth=1, alpha=0.6)
         ax.plot(x, y, marker="o", markersize=3, label=name, **looks[name])
-        below.stairs(total / total.sum(), np.linspace(0, 1, len(total) + 1), **looks[name])
-    ax.set(ylabel="accuracy minus confidence", xlim=(0, 1))
-    below.set(xlabel="confidence", ylabel="share of the\nexamples", xlim=(0, 1), ylim=(0, None))
+        edges = np.linspace(0, 1, len(total) + 1)
+        below.stairs(total / total.sum(), edges, **looks[name])
+        lowest = min(lowest, edges[np.flatnonzero(total)[0]])
+    ax.set(ylabel="accuracy minus confidence", xlim=(lowest, 1))
+    below.set(xlabel="confidence", ylabel="share of the\nexamples", xlim=(lowest, 1), ylim=(0, None))
 
 
 def _half_width(values: np.ndarray) -> np.ndarray:

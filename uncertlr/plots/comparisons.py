@@ -127,9 +127,9 @@ def named_points(ax: "Axes", x: "pd.Series[float]", y: "pd.Series[float]") -> "A
     taken = [Bbox([dot - 5 * unit, dot + 5 * unit]) for dot in dots]
     sides = [
         ((7, 0), "left", "center"),
-        ((-7, 0), "right", "center"),
         ((0, 6), "center", "bottom"),
         ((0, -6), "center", "top"),
+        ((-7, 0), "right", "center"),
     ]
     for name, *place in zip(x.index, x, y, strict=True):
         for offset, ha, va in sides:

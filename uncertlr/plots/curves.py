@@ -20,6 +20,9 @@ Series = Mapping[str, tuple[Sequence[float], Sequence[float] | np.ndarray]]
 SeedSeries = Mapping[str, tuple[Sequence[float], np.ndarray]]
 """Named lines over the epochs: epoch [N] and values [seeds, N] of each."""
 
+LEAST_GAP = 0.1
+"""Of a line's end to the right edge, as a share of the axes' width, from which on a leader goes to the line's name."""
+
 SEEDS_FOR_A_BAND = 5
 """With fewer, an interval over seeds is so wide that it hides what it surrounds."""
 
@@ -125,7 +128,7 @@ def learning_curves(loss: SeedSeries, accuracy: SeedSeries, looks: Mapping[str, 
     over_seeds(bottom, accuracy, looks, "validation accuracy", within=(0, 1))
     top.set(xlabel="", title="Which method learns, and which falls behind?")
     for ax in (top, bottom):
-        label_ends(ax)
+        label_ends(ax, room=0.08)
     return figure
 
 
@@ -160,52 +163,70 @@ def rate_and_signal(
         bottom.set_title("Does the signal come below the threshold?")
     bottom.set_ylim(0, 1.02)
     for ax in (top, bottom):
-        label_ends(ax)
+        label_ends(ax, room=0.08)
     return figure
 
 
 def label_ends(ax: "Axes", room: float = 0.11) -> "Axes":
     """Name every labelled line in the right margin, at the height of its last point; the limits must be set before.
 
+    The name of a line across the axes, such as a threshold, stays at its height. From a line that ends well inside the axes
+    a thin line leads to its name.
+
     Args:
         ax: whose lines.
         room: least distance of two names, as a share of the height of the axes.
     """
     lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    ends = [_last_height(ax, line) for line in lines]
-    for line, height in zip(lines, spaced(ends, room), strict=True):
+    across = [line.get_transform() is not ax.transData for line in lines]
+    ends = [_last_point(ax, line) for line in lines]
+    heights = spaced([height for _, height in ends], room, across)
+    for line, end, height, whole in zip(lines, ends, heights, across, strict=True):
+        if not whole and end[0] < 1 - LEAST_GAP:
+            leader: Any = {"linewidth": 0.7, "linestyle": ":", "transform": ax.transAxes, "label": "_leader"}
+            ax.plot([end[0], 1], [end[1], height], color=line.get_color(), **leader)
         text = str(line.get_label())
         place: Any = {"xycoords": "axes fraction", "va": "center", "annotation_clip": False}
         ax.annotate(text, (1.02, height), color=line.get_color(), parse_math=False, **place)
     return ax
 
 
-def spaced(heights: Sequence[float], least: float) -> list[float]:
+def spaced(heights: Sequence[float], least: float, fixed: Sequence[bool] = ()) -> list[float]:
     """Heights moved apart until neighbours differ by at least so much; their order stays.
+
+    Args:
+        heights: of any order.
+        least: distance.
+        fixed: which of them stay where they are; none if it is left out.
 
     >>> spaced([0.0, 0.1, 1.0], 0.3)
     [-0.1, 0.2, 1.0]
+    >>> spaced([0.0, 0.1, 1.0], 0.3, [True, False, False])
+    [0.0, 0.3, 1.0]
     """
+    held = list(fixed) or [False] * len(heights)
     order = sorted(range(len(heights)), key=heights.__getitem__)
     moved = [float(heights[index]) for index in order]
     for _ in range(100):
         for at in range(len(moved) - 1):
             gap = least - (moved[at + 1] - moved[at])
-            if gap > 1e-9:
-                moved[at] -= gap / 2
-                moved[at + 1] += gap / 2
+            lower, upper = (not held[order[place]] for place in (at, at + 1))
+            if gap > 1e-9 and (lower or upper):
+                moved[at] -= lower * gap / (lower + upper)
+                moved[at + 1] += upper * gap / (lower + upper)
     result = [0.0] * len(heights)
     for index, height in zip(order, moved, strict=True):
         result[index] = round(height, 6)
     return result
 
 
-def _last_height(ax: "Axes", line: "Line2D") -> float:
-    """The height of a line's last point as a share of the axes', within 0 and 1."""
-    heights = np.asarray(line.get_ydata(), dtype=float)
-    last = heights[np.isfinite(heights)][-1]
-    low, high, last = ax.yaxis.get_transform().transform(np.array([*ax.get_ylim(), last]))
-    return float(np.clip((last - low) / (high - low), 0, 1))
+def _last_point(ax: "Axes", line: "Line2D") -> tuple[float, float]:
+    """Where a line ends, as shares of the axes' width and height, within 0 and 1."""
+    points = np.column_stack([np.asarray(values, dtype=float) for values in line.get_data()])
+    last = points[np.isfinite(points).all(axis=1)][-1:]
+    ax.autoscale_view()  # limits that follow the data are set late, and a transform alone does not wait for them
+    x, y = ax.transAxes.inverted().transform(line.get_transform().transform(last))[0]
+    return float(np.clip(x, 0, 1)), float(np.clip(y, 0, 1))
 
 
 def _whole_epochs(ax: "Axes", series: Series) -> None:

@@ -36,7 +36,9 @@ def picture_rows(rows: Mapping[str, Sequence[tuple[np.ndarray, str]]]) -> "Figur
     from matplotlib import pyplot
 
     columns = max(1, *(len(row) for row in rows.values()))
-    size = (WIDTH - 0.2, 0.2 + (0.45 + WIDTH / columns) * len(rows))  # the names and the outer titles stand out
+    lines = max((1 + title.count("\n") for row in rows.values() for _, title in row), default=1)
+    title = 0.15 * (1 + lines)  # inches
+    size = (WIDTH - 0.2, 0.2 + (title + WIDTH / columns) * len(rows))  # the names and the outer titles stand out
     figure, axes = pyplot.subplots(len(rows), columns, figsize=size, squeeze=False)
     for (name, row), places in zip(rows.items(), axes, strict=True):
         for ax in places:

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,9 @@ TRACE_POINTS = 400
 
 LIMIT_BYTES = 60_000_000
 """Of all published files."""
+
+REPEATING = ("factor", "trace.factor", "trace.learning_rate", "trace.step")
+"""Lists of numbers that repeat and get a dictionary; of other lists Parquet splits the bytes, which compress better so."""
 
 COLUMNS = ("run_id", "config", "record", "summary", "metrics", "factor", "signal", "trace", "predictions")
 """What is read of a published file."""
@@ -249,10 +252,18 @@ def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    noisy, others = _columns({name for row in rows for name in row["trace"]})
-    packing = {"use_dictionary": others, "use_byte_stream_split": noisy, "compression": "zstd", "compression_level": 19}
+    lists = ["factor", "signal", *{f"trace.{name}" for row in rows for name in row["trace"]}]
+    repeating = [f"{name}.list.element" for name in lists if name in REPEATING]
+    varying = [f"{name}.list.element" for name in lists if name not in REPEATING]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer, **packing)
+    pq.write_table(
+        pa.Table.from_pylist(rows),
+        buffer,
+        use_dictionary=[*COLUMNS, *repeating],
+        use_byte_stream_split=varying,
+        compression="zstd",
+        compression_level=19,
+    )
     return buffer.getvalue()
 
 
@@ -289,14 +300,6 @@ def _single(values: np.ndarray, within: float = 0.0) -> np.ndarray | list[Any]:
         single = values.astype(np.float32)
     fits = values.dtype.kind == "f" and np.allclose(single, values, rtol=within, atol=0.0, equal_nan=True)
     return single if fits else values.tolist()  # Arrow mixes lists with either precision
-
-
-def _columns(trace: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The Parquet columns of numbers that hardly repeat, whose bytes compress better apart, and those that repeat."""
-    steady = ("step", "learning_rate", "factor")
-    leaf = "{}.list.element".format
-    noisy = [leaf("signal"), *(leaf(f"trace.{name}") for name in trace if name not in steady)]
-    return noisy, [*COLUMNS, leaf("factor"), *(leaf(f"trace.{name}") for name in trace if name in steady)]
 
 
 def _rounded(value: float) -> float:

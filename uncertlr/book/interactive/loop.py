@@ -15,8 +15,8 @@ CHOICES: dict[str, list[float]] = {
 }
 """Values at which the sliders stop."""
 
-START: dict[str, float] = {"threshold": 0.5, "low": 0.01, "high": 10.0, "every": 1, "rise": 0.0}
-"""Values of the sliders before a reader moves them."""
+START: dict[str, float] = {"threshold": 0.5, "low": 0.3, "high": 10.0, "every": 1, "rise": 0.0}
+"""Values of the sliders before a reader moves them; with the book's lower bound of 0.01 nothing would happen."""
 
 
 def loop(
