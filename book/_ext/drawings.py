@@ -115,7 +115,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "front-accuracies": (front_accuracies, (3.9, 3.7)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
-    "outcomes-of-methods": (outcomes_of_methods, (3.95, 3.7)),
+    "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.1)),
     "outcomes-of-controls": (outcomes_of_controls, (3.95, 4.6)),
     "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},

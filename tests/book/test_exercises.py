@@ -98,6 +98,14 @@ def lowest_threshold(signals):  # the lowest value instead of the rule's end
 def decisions_to_the_bound(decrease, lower_bound):  # rounded down
     return int(math.log(lower_bound) / math.log(decrease))
 """,
+    "quickstart.factors_per_epoch": """
+def factors_per_epoch(values, steps_per_epoch, threshold):  # the last step of each epoch instead of its mean
+    factor, factors = 1.0, []
+    for value in values[steps_per_epoch - 1 :: steps_per_epoch]:
+        factor *= 0.5 if value > threshold else 1.1
+        factors.append(factor)
+    return factors
+""",
     "reading_the_report.read_log": """
 def read_log(line):  # the reduced fraction
     from fractions import Fraction

@@ -32,6 +32,7 @@ AGAINST_SCHEDULES = (
     ("found rule − cosine, CIFAR-10 (planned)", "cifar10-found", FOUND, "cosine"),
     ("found rule − cosine, IMDB (planned)", "imdb-found", FOUND, "cosine"),
     ("found rule − tuned one-cycle, CIFAR-10 (post hoc)", "cifar10-found-controls", FOUND, "one_cycle"),
+    ("the same on other seeds, CIFAR-10 (post hoc)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
 )
 """Methods against schedules: name in the figure, study, method, what it is compared with."""
 
