@@ -124,3 +124,10 @@ def test_the_stored_study_is_of_this_design_and_succeeded_as_the_protocol_asks()
     assert (sum(helped), sum(alarms)) == (stored["detected"], stored["false_alarms"])
     assert stored["detected"] >= 40
     assert stored["false_alarms"] <= 3
+
+
+def test_the_stream_of_the_stored_repetitions_stays_as_it_is():
+    stream = draw_stream(Design(), 0)
+    assert stream.change == 115
+    assert (int(stream.labels.sum()), int(stream.targets.sum())) == (58023, 57380)
+    assert float(stream.inputs.double().sum()) == pytest.approx(4591.9607, abs=0.01)

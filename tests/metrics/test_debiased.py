@@ -137,3 +137,18 @@ def test_hostile_inputs():
         debiased_calibration_error(*binary([0.9], [True]), 0)
     with pytest.raises(ValueError, match="got 15 and 'l3'"):
         debiased_calibration_error(*binary([0.9], [True]), norm="l3")
+
+
+@pytest.mark.parametrize(("confidence", "accuracy"), [(1.1, 0.5), (-0.1, 0.5), (0.5, 1.1), (0.5, -0.1)])
+def test_a_filled_bin_outside_0_to_1_is_refused(confidence, accuracy):
+    with pytest.raises(ValueError, match=str(max(confidence, accuracy)) if max(confidence, accuracy) > 1 else "-0.1"):
+        debiased_error_of_curve(torch.tensor([40]), torch.tensor([confidence]), torch.tensor([accuracy]))
+
+
+def test_small_bins_are_joined_by_the_middle_of_their_examples():
+    counts = torch.tensor([10, 10, 1, 19])
+    confidence, accuracy = torch.tensor([0.2, 0.4, 0.6, 0.8]), torch.tensor([0.1, 0.6, 1.0, 0.5])
+    joined = [(10 * 0.2 + 10 * 0.4) / 20, (0.6 + 19 * 0.8) / 20], [(10 * 0.1 + 10 * 0.6) / 20, (1.0 + 19 * 0.5) / 20]
+    expected = debiased_error_of_curve(torch.tensor([20, 20]), *(torch.tensor(each) for each in joined))
+    assert float(debiased_error_of_curve(counts, confidence, accuracy)) == pytest.approx(float(expected), abs=1e-6)
+    assert float(expected) > 0

@@ -91,3 +91,12 @@ def test_defaults_of_torch_do_not_matter(dtype):
             assert torch.equal(counts(100, 5), expected)
     finally:
         torch.set_default_dtype(before)
+
+
+def test_the_counts_of_stored_intervals_stay_as_they_are():
+    assert counts(6, 2, seed=3).tolist() == [[1, 1, 1, 0, 2, 1], [1, 0, 0, 0, 2, 3]]
+    blocks = list(bootstrap_counts(2**18, 3))
+    assert [len(each) for each in blocks] == [2, 1]
+    order = torch.arange(2**18, dtype=torch.float64)
+    sums = [int(row.double() @ order) for each in blocks for row in each]
+    assert sums == [34361281645, 34321663423, 34371195114]

@@ -1,5 +1,7 @@
 """The power law and the integral controller, by hand and in a closed loop."""
 
+import math
+
 import pytest
 
 from uncertlr.schedulers import Bounds, Integral, PowerLaw, simulate, simulate_loop
@@ -43,3 +45,8 @@ def test_integral_does_not_wind_up():
     factors = simulate(Integral(set_point=0.5, gain=1.0), [1.0] * 100 + [0.0])
     assert factors[99] == pytest.approx(0.01)
     assert factors[100] > 0.011
+
+
+def test_the_integral_rule_moves_by_its_default_gain():
+    rule = Integral()
+    assert rule.factor(rule.update(rule.init(), 1.0)) == pytest.approx(math.exp(-0.01 * 0.5))

@@ -156,3 +156,9 @@ def test_a_number_of_steps_that_makes_no_sense_is_refused(tmp_path, steps):
     (tmp_path / "schedule.json").write_text(json.dumps(GOOD))
     with pytest.raises(ConfigError, match=f"total_steps={steps}"):
         load_schedule(tmp_path / "schedule.json", steps)
+
+
+def test_a_training_of_one_step_follows_the_first_multiplier(tmp_path):
+    (tmp_path / "schedule.json").write_text(json.dumps(GOOD))
+    curve = load_schedule(tmp_path / "schedule.json", 1)
+    assert [curve(step) for step in (0, 1, 5)] == [1.0, 1.0, 1.0]
