@@ -25,6 +25,7 @@ CURVES = {
     "growth-samples": ("growth", "samples", "samples T", "Only full passes cost more than a step"),
     "growth-batch": ("growth", "batch", "examples in a batch", "Masks grow more slowly than the step"),
     "growth-classes": ("scaling", "classes", "classes", "Masks cost a training step at 3,000 classes"),
+    "growth-stored-runs": ("scaling", "stored runs", "stored runs", "Ten times the runs, ten times as long"),
     "growth-sweep": ("scaling", "runs of a sweep", "runs in a sweep", "Starting two workers takes five seconds"),
 }
 """Drawing to the group that was measured, its curve, the label of the horizontal axis, and what is seen."""
@@ -34,6 +35,7 @@ LINES = {
     "masks for each example": ("masks", "-"),
     "closed form": ("closed form", "-."),
     "training step": ("training step", "--"),
+    "table of all runs": ("table", "-"),
     "sweep": ("two workers", "-"),
     "a run alone, times the number of runs": ("one after another", "--"),
     "nothing left to do": ("nothing left to do", ":"),
