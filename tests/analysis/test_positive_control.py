@@ -82,6 +82,12 @@ def test_a_constant_rate_is_a_factor_of_one_and_the_random_state_stays():
     assert constant == train(SHORT, 0, Replay((1.0,) * SHORT.steps), SHORT.learning_rate)
 
 
+def test_the_accuracy_counts_right_answers_also_where_labels_are_random():
+    """A network that learns ten classes is right far more often than by chance, and less often the more labels are random."""
+    clean, noisy = (train(replace(SHORT, label_noise=noise), 0, None, CONSTANT_RATE).accuracy for noise in (0.0, 0.4))
+    assert 0.5 < noisy < clean < 0.9
+
+
 def test_the_best_constant_rate_is_chosen():
     assert tune_constant(replace(SHORT, steps=150), [1e-5, 1e-2], [0, 1]) == 1e-2
 

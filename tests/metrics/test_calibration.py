@@ -196,6 +196,7 @@ def test_intervals_leave_the_global_stream_alone_and_repeat():
     assert torch.equal(torch.get_rng_state(), before)
     assert bootstrap_intervals(probs, targets, seed=5) == first
     assert bootstrap_intervals(probs, targets, seed=6) != first
+    assert bootstrap_intervals(probs, targets) == bootstrap_intervals(probs, targets, seed=0)
 
 
 def test_one_replicate_is_both_ends():
