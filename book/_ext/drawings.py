@@ -92,12 +92,12 @@ def sign_flips(ax: Axes, palette: Palette) -> None:
 
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
     """Methods against schedules, as the stored comparisons have them."""
-    chosen_differences(ax, AGAINST_SCHEDULES)
+    chosen_differences(ax, AGAINST_SCHEDULES, "The report's rule harms, the found rule helps")
 
 
 def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
     """Rules against what needs no feedback, as the stored comparisons have them."""
-    chosen_differences(ax, AGAINST_CONTROLS, inner=True)
+    chosen_differences(ax, AGAINST_CONTROLS, "No rule is ahead of its controls", inner=True)
 
 
 def outcomes_of_all(ax: Axes, palette: Palette) -> None:
@@ -115,8 +115,8 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "front-accuracies": (front_accuracies, (3.9, 3.7)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
-    "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.1)),
-    "outcomes-of-controls": (outcomes_of_controls, (3.95, 4.6)),
+    "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.9)),
+    "outcomes-of-controls": (outcomes_of_controls, (3.95, 5.4)),
     "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }

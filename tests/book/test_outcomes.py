@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from uncertlr import plots
 from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM
 from uncertlr.book.outcomes_figure import (
     AGAINST_CONTROLS,
@@ -12,6 +13,7 @@ from uncertlr.book.outcomes_figure import (
     OUTCOME_COLOURS,
     all_differences,
     chosen_differences,
+    colour_of,
 )
 
 
@@ -26,12 +28,20 @@ def groups(monkeypatch):
 
 @pytest.mark.parametrize("chosen", [AGAINST_SCHEDULES, AGAINST_CONTROLS], ids=["methods", "controls"])
 def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
-    ax = chosen_differences(Figure().add_subplot(), chosen)
-    points = {float(line.get_xdata()[0]): line.get_color() for line in ax.lines if line.get_marker() == "o"}
-    stored = groups.set_index(["study", "arm", "against"]).loc[[tuple(each) for _, *each in chosen]]
+    ax = chosen_differences(Figure().add_subplot(), chosen, "title")
+    points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
+    outcomes = [text.get_text() for text in ax.texts[1::3]]
+    stored = groups.set_index(["study", "arm", "against"]).loc[[tuple(each) for _, *each in reversed(chosen)]]
     assert (stored["pairs"] == SEEDS_FOR_A_CLAIM).all()
-    expected = {difference: OUTCOME_COLOURS[outcome] for difference, outcome in stored[["difference", "outcome"]].to_numpy()}
-    assert points == expected
+    assert points == list(stored["difference"])
+    assert outcomes == list(stored["outcome"])
+
+
+def test_a_comparison_has_the_colour_of_its_first_method():
+    colours = {arm: colour_of(arm) for _, _, arm, _ in (*AGAINST_SCHEDULES, *AGAINST_CONTROLS)}
+    assert colours.pop("report") == plots.COLOURS[1]
+    assert colours.pop("one_cycle") == plots.INK
+    assert set(colours.values()) == {plots.COLOURS[0]}
 
 
 def test_each_comparison_that_is_judged_is_drawn_once(groups):

@@ -83,8 +83,11 @@ def test_differences_show_interval_zone_and_outcome(ax):
         *("better", "helps", "n = 10"),
         *("waiting", "missing", "n = 0"),
     ]
-    np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), [-0.8, 1.0])
-    assert ax.get_lines()[2].get_markerfacecolor() == "none"
+    zero, interval, mark = ax.get_lines()[:3]
+    assert [*zero.get_xdata()] == [0, 0]
+    np.testing.assert_array_equal(interval.get_xdata(), [-0.8, 1.0])
+    assert mark.get_markerfacecolor() == "none"
+    assert len(ax.collections) == len(table)
     assert ax.get_xscale() == "linear"
     low, high = ax.get_xlim()
     assert low < -0.8 < 3.0 < high

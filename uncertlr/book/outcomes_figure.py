@@ -1,7 +1,7 @@
-"""Figures of the protocol and of all results: differences of methods with their intervals, coloured by outcome."""
+"""Figures of the protocol and of all results: differences of methods with their intervals, coloured by method or by outcome."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OUTCOME_COLOURS = {
-    "helps": plots.COLOURS[2],
-    "harms": plots.COLOURS[1],
-    "equivalent": plots.COLOURS[0],
+    "helps": plots.COLOURS[4],
+    "harms": plots.COLOURS[5],
+    "equivalent": plots.COLOURS[3],
     "inconclusive": plots.INK,
-    "no contrast": plots.COLOURS[3],
+    "no contrast": plots.INK,
 }
-"""Of the outcomes that are drawn."""
+"""Of the outcomes that are drawn: colours that stand for no kind of method; those of *no contrast* are hollow."""
+
+SCHEDULE, RULE, REPORT = plots.INK, *plots.COLOURS[:2]
+"""Colours of the first method of a comparison: set in advance, with uncertainty, the report's rule."""
 
 FOUND = "one_cycle_over_uncertainty"
 AGAINST_SCHEDULES = (
@@ -50,15 +53,17 @@ AGAINST_CONTROLS = (
 """Rules against fixed rates and replays that need no feedback, as `AGAINST_SCHEDULES`."""
 
 
-def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], inner: bool = False) -> "Axes":
+def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], title: str, inner: bool = False) -> "Axes":
     """The stored outcomes of chosen comparisons with their 95 % intervals.
 
     Args:
         ax: where to draw.
         chosen: as `AGAINST_SCHEDULES`.
+        title: of the panel.
         inner: also draw the 90 % intervals, thicker.
     """
     plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner)
+    ax.set_title(title)
     return ax
 
 
@@ -66,7 +71,12 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
 def _table(chosen: tuple[tuple[str, str, str, str], ...]) -> pd.DataFrame:
     rows = [comparison(read_study(study), arm, against) for _, study, arm, against in chosen]
     table = pd.DataFrame(rows).set_axis([name for name, *_ in chosen])
-    return table.assign(colour=table["outcome"].map(OUTCOME_COLOURS))
+    return table.assign(colour=[colour_of(arm) for _, _, arm, _ in chosen])
+
+
+def colour_of(arm: str) -> str:
+    """The book's colour for the kind of a method."""
+    return {"report": REPORT, "one_cycle": SCHEDULE}.get(arm, RULE)
 
 
 def all_differences(ax: "Axes", table: pd.DataFrame) -> "Axes":
@@ -85,15 +95,21 @@ def all_differences(ax: "Axes", table: pd.DataFrame) -> "Axes":
         ax.annotate(str(group), (0.0, height), xycoords=("axes fraction", "data"), va="center")
         height += 1.5
         for row in rows.sort_values("difference", ascending=False).itertuples():
-            colour = OUTCOME_COLOURS[row.outcome]
-            ax.plot([row.ci95_low, row.ci95_high], [height, height], color=colour, linewidth=1.6)
-            ax.plot(row.difference, height, "o", color=colour, markersize=3.5)
+            look = _look(row.outcome)
+            ax.plot([row.ci95_low, row.ci95_high], [height, height], color=look["color"], linewidth=1.6)
+            ax.plot(row.difference, height, **look)
             height += 1
         height += 1
-    for outcome, colour in OUTCOME_COLOURS.items():
-        ax.plot([], [], "o-", color=colour, markersize=3.5, linewidth=1.6, label=outcome)
+    for outcome in OUTCOME_COLOURS:
+        ax.plot([], [], **_look(outcome) | {"linestyle": "-", "label": outcome})
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     ax.set(ylim=(height - 1, -1.5), yticks=[], xlabel="difference of test accuracy (points)")
     ax.spines["left"].set_visible(False)
     ax.grid(visible=False)
     return ax
+
+
+def _look(outcome: str) -> dict[str, Any]:
+    colour = OUTCOME_COLOURS[outcome]
+    fill = "none" if outcome == "no contrast" else colour
+    return {"color": colour, "marker": "o", "markersize": 3.5, "markerfacecolor": fill, "linewidth": 1.6}

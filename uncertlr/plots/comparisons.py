@@ -25,9 +25,10 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         inner: also draw the 90 % interval (``ci90_low``, ``ci90_high``), which decides on equivalence, as a thicker line.
     """
     rows = table.iloc[::-1]
-    ax.axvspan(-margin, margin, color=INK, alpha=0.15, linewidth=0)
-    ax.axvline(0, color=INK, linewidth=1)
     for height, (name, row) in enumerate(rows.iterrows()):
+        # zone and zero at the row's own height: through the whole figure they would run through the names
+        ax.fill_between([-margin, margin], height - 0.2, height + 0.12, color=INK, alpha=0.15, linewidth=0)
+        ax.plot([0, 0], [height - 0.2, height + 0.12], color=INK, linewidth=1, label="_zero")
         hollow = row["outcome"] in ("descriptive", "no contrast")
         colour = row.get("colour", COLOURS[0])
         if np.isfinite(row["difference"]):
@@ -40,7 +41,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         for across, points_up, side, text in texts:
             ax.annotate(
                 text,
-                (across, height + 0.12),
+                (across, height + 0.14),
                 (0, points_up),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
