@@ -83,7 +83,7 @@ def test_a_constant_rate_is_a_factor_of_one_and_the_random_state_stays():
 
 
 def test_the_accuracy_counts_right_answers_also_where_labels_are_random():
-    """A network that learns ten classes is right far more often than by chance, and less often the more labels are random."""
+    """A network that learns ten classes beats chance by far, and is right less often the more labels are random."""
     clean, noisy = (train(replace(SHORT, label_noise=noise), 0, None, CONSTANT_RATE).accuracy for noise in (0.0, 0.4))
     assert 0.5 < noisy < clean < 0.9
 

@@ -1,4 +1,4 @@
-"""Figures of the protocol and of all results: differences of methods with their intervals, coloured by method or by outcome."""
+"""Figures of the protocol and of all results: differences of methods with their intervals."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
