@@ -116,7 +116,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
     "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.9)),
-    "outcomes-of-controls": (outcomes_of_controls, (3.95, 5.4)),
+    "outcomes-of-controls": (outcomes_of_controls, (3.95, 6.0)),
     "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }

@@ -7,15 +7,18 @@ import re
 import numpy as np
 import pytest
 from scipy.special import stdtrit
+from scipy.stats import ttest_ind
 
 from uncertlr.analysis.comparisons import comparison
+from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.paired import ALPHA, LEAST_LOG_RATE_DISTANCE, MARGIN, SEEDS_FOR_A_CLAIM, holm, sign_flip_p_value
 from uncertlr.analysis.pairs import log_rate_distance_between_seeds
 from uncertlr.analysis.positive_control import Design
 from uncertlr.analysis.settings_map import settings_map
 from uncertlr.analysis.study import read_study
 from uncertlr.book.claims import Claims, numbers_in
-from uncertlr.config import PROFILES
+from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES
+from uncertlr.config import EXECUTION_FIELDS, PROFILES
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep.file import read_grid
@@ -204,17 +207,20 @@ STATED = (
         ["helps", "helps"],
     ),
     (
-        "*helps*: 0.9 (0.5 to 1.2); *inconclusive*: −1.2 (−2.5 to 0.1), −0.7 (−1.8 to 0.5)",
+        "*helps*: 0.9 (0.5 to 1.2), 0.8 (0.2 to 1.3); *inconclusive*: −1.2 (−2.5 to 0.1), −0.7 (−1.8 to 0.5)",
         [
-            ("cifar10-found-controls", FOUND, "one_cycle"),
+            *(("cifar10-found-controls", FOUND, other) for other in ("one_cycle", f"{FOUND}_matched_rate")),
             *(("imdb-found-controls", FOUND, f"{FOUND}_{replay}") for replay in ("yoked", "mean_curve")),
         ],
-        ["helps", "inconclusive", "inconclusive"],
+        ["helps", "helps", "inconclusive", "inconclusive"],
     ),
     (
-        "*inconclusive*: 0.5 (−2.0 to 3.0), −0.1 (−2.0 to 1.8); *harms*: −3.9 (−5.1 to −2.7)",
-        [("cifar10-regulating", REACTING, f"{REACTING}_{other}") for other in ("yoked", "yoked_3", "matched_rate")],
-        ["inconclusive", "inconclusive", "harms"],
+        "*inconclusive*: 0.5 (−2.0 to 3.0), −0.1 (−2.0 to 1.8), −1.2 (−2.8 to 0.4); *harms*: −3.9 (−5.1 to −2.7)",
+        [
+            *(("cifar10-regulating", REACTING, other) for other in (f"{REACTING}_yoked", f"{REACTING}_yoked_3", "constant")),
+            ("cifar10-regulating", REACTING, f"{REACTING}_matched_rate"),
+        ],
+        ["inconclusive", "inconclusive", "inconclusive", "harms"],
     ),
 )
 """What the page says of studies, the comparisons it means, and their outcomes."""
@@ -255,7 +261,7 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
     mean, equivalent = equivalence("cifar10-found-replays", f"{FOUND}_mean_curve")
     yoked, missed = equivalence("cifar10-found-replays", f"{FOUND}_yoked")
     claims.check(
-        "mean curve *equivalent*: 0.00 (90 %: −0.34 to 0.34); yoked replay not: 0.10 (90 %: −0.31 to 0.51)",
+        "The mean curve is *equivalent*: 0.00 (90 %: −0.34 to 0.34); the yoked replay is not: 0.10 (90 %: −0.31 to 0.51).",
         [*mean, *yoked],
         holds=[equivalent, not missed],
     )
@@ -264,8 +270,8 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
     )
     first, second, third = (equivalence("cifar10-recipe", f"replay_of_{seed}") for seed in (1011, 1012, 1013))
     claims.check(
-        "1011 and 1013 *equivalent*: 0.09 (90 %: −0.22 to 0.40), −0.07 (90 %: −0.47 to 0.33); "
-        "1012 *inconclusive*: 0.18 (90 %: −0.16 to 0.52)",
+        "1011 and 1013 are *equivalent*: 0.09 (90 %: −0.22 to 0.40), −0.07 (90 %: −0.47 to 0.33); "
+        "1012 is *inconclusive*: 0.18 (90 %: −0.16 to 0.52)",
         [1011, 1013, *first[0], *third[0], 1012, *second[0]],
         holds=[first[1], third[1], not second[1]],
     )
@@ -377,9 +383,70 @@ def test_a_gpu_run_has_another_version_of_pytorch(claims):
     runs = [run.record for name in names for arm in read_study(name).arms.values() for run in arm.values()]
     versions = {(run["device"].split(":")[0], run["versions"]["torch"].rpartition(".")[0]) for run in runs}
     claims.check(
-        "2.11 on the GPU, 2.15 on all processors.",
-        numbers=[2.11, 2.15],
+        "the other on a GPU (with PyTorch 2.15 and 2.11)",
+        numbers=[2.15, 2.11],
         holds=versions == {("cuda", "2.11"), ("cpu", "2.15")},
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "arm", "on_gpu", "on_cpu"),
+    [
+        ("the found rule | 66.59 % | 66.64 % | −0.05 (−0.69 to 0.59) |", FOUND, "cifar10-found", "cifar10-found-replays"),
+        ("one-cycle | 65.71 % | 65.86 % | −0.16 (−0.57 to 0.25) |", "one_cycle", "cifar10-tuned", "cifar10-tuned-warmup"),
+        ("cosine | 60.07 % | 59.77 % | 0.30 (−0.56 to 1.16) |", "cosine", "cifar10-tuned", "cifar10-tuned-warmup"),
+    ],
+    ids=lambda value: value if "-" in value and "|" not in value else "",
+)
+def test_three_methods_on_two_processors_are_compared_as_the_page_states(claims, row, arm, on_gpu, on_cpu):
+    studies = [read_study(name) for name in (on_gpu, on_cpu)]
+    scores = [[100 * score for score in study.scores(arm).values()] for study in studies]
+    devices = [{run.record["device"].split(":")[0] for run in study.arms[arm].values()} for study in studies]
+    first, second = (next(iter(study.arms[arm].values())).config for study in studies)
+    interval = ttest_ind(*scores, equal_var=False).confidence_interval()
+    gpu, cpu = map(np.mean, scores)
+    claims.check(
+        f"| {row}",
+        numbers=[gpu, cpu, gpu - cpu, interval.low, interval.high],
+        holds=[
+            devices == [{"cuda"}, {"cpu"}],
+            [(min(study.arms[arm]), max(study.arms[arm])) for study in studies] == [(1001, 1010), (1021, 1030)],
+            first.model_dump(exclude=EXECUTION) == second.model_dump(exclude=EXECUTION),
+        ],
+    )
+
+
+def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_states(claims):
+    table = every_comparison().drop_duplicates(["study", "arm", "against"]).set_index(["study", "arm", "against"])
+    mixed = table[(table["mixed_pairs"] == table["pairs"]) & (table["pairs"] == SEEDS_FOR_A_CLAIM)]
+    main = [(study, arm, against) for _, study, arm, against in (*AGAINST_SCHEDULES, *AGAINST_CONTROLS)]
+    claims.check(
+        "Worse, in eleven comparisons of CIFAR-10 *all ten* pairs are mixed",
+        holds=[len(mixed) == 11, all(study.startswith("cifar10-") for study, _, _ in mixed.index)],
+    )
+    claims.check("among the main outcomes there is none.", holds=not mixed.index.isin(main).any())
+    small = mixed[mixed["outcome"].isin(["helps", "harms"]) & (mixed["difference"].abs() < 1)]
+    bold, own_mean = (small["difference"].loc[key] for key in MIXED_AND_SMALL)
+    claims.check(
+        "the report's rule against the bold driver (0.65), and the found rule against one-cycle at its own mean rate (0.77).",
+        numbers=[bold, own_mean],
+        holds=len(small) == 2,
+    )
+
+
+MIXED_AND_SMALL = (
+    ("cifar10-standard", REPORT, "bold_driver"),
+    ("cifar10-found-controls", FOUND, f"{FOUND}_matched_rate"),
+)
+EXECUTION = {*EXECUTION_FIELDS, "seed"}
+
+
+def test_the_found_rule_is_described_as_it_ran(claims):
+    found = config("cifar10-found", FOUND)
+    claims.check(
+        "the one-cycle schedule with a peak of 1.78e-3, times (maximum over smoothed uncertainty) to the power 2.62;",
+        numbers=[found.learning_rate, -found.exponent],
+        holds=[found.schedule == "one_cycle", found.reference == 0, found.signal == "predictive_entropy"],
     )
 
 

@@ -28,27 +28,28 @@ SCHEDULE, RULE, REPORT = plots.INK, *plots.COLOURS[:2]
 
 FOUND = "one_cycle_over_uncertainty"
 AGAINST_SCHEDULES = (
-    ("report's rule − constant, CIFAR-10 (planned)", "cifar10-standard", "report", "constant"),
-    ("report's rule − constant, IMDB (planned)", "imdb-standard", "report", "constant"),
-    ("the same, both tuned, CIFAR-10 (planned)", "cifar10-tuned", "report", "constant"),
-    ("one-cycle − constant, both tuned, CIFAR-10 (planned)", "cifar10-tuned", "one_cycle", "constant"),
-    ("found rule − cosine, CIFAR-10 (planned)", "cifar10-found", FOUND, "cosine"),
-    ("found rule − cosine, IMDB (planned)", "imdb-found", FOUND, "cosine"),
-    ("found rule − tuned one-cycle, CIFAR-10 (post hoc)", "cifar10-found-controls", FOUND, "one_cycle"),
-    ("the same on other seeds, CIFAR-10 (post hoc)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
+    ("report's rule − constant, CIFAR-10 (first plan)", "cifar10-standard", "report", "constant"),
+    ("report's rule − constant, IMDB (first plan)", "imdb-standard", "report", "constant"),
+    ("the same, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "report", "constant"),
+    ("one-cycle − constant, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "one_cycle", "constant"),
+    ("found rule − cosine, CIFAR-10 (later plan)", "cifar10-found", FOUND, "cosine"),
+    ("found rule − cosine, IMDB (later plan)", "imdb-found", FOUND, "cosine"),
+    ("found rule − tuned one-cycle, CIFAR-10 (after a look)", "cifar10-found-controls", FOUND, "one_cycle"),
+    ("the same on other seeds, CIFAR-10 (later plan)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
 )
-"""Methods against schedules: name in the figure, study, method, what it is compared with."""
+"""Methods against schedules: name in the figure, with when the protocol planned it; study; method; what it is compared with."""
 
 AGAINST_CONTROLS = (
-    ("rate / uncertainty − constant 3e-4, CIFAR-10 (planned)", "cifar10-standard", "inverse", "constant_low"),
-    ("reacting rule − yoked replay, CIFAR-10 (planned)", "cifar10-regulating", "regulating", "regulating_yoked"),
-    ("reacting rule − its mean rate, CIFAR-10 (planned)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
-    ("found rule − yoked replay, IMDB (post hoc)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
-    ("found rule − mean-curve replay, IMDB (post hoc)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
-    ("found rule − yoked replay, CIFAR-10 (post hoc)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
-    ("found rule − recorded curve 1011 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1011"),
-    ("found rule − recorded curve 1012 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1012"),
-    ("found rule − recorded curve 1013 (post hoc)", "cifar10-recipe", FOUND, "replay_of_1013"),
+    ("rate / uncertainty − constant 3e-4, CIFAR-10 (first plan)", "cifar10-standard", "inverse", "constant_low"),
+    ("reacting rule − yoked replay, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_yoked"),
+    ("reacting rule − its mean rate, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
+    ("found rule − yoked replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
+    ("found rule − mean-curve replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
+    ("found rule − yoked replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
+    ("found rule − mean-curve replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
+    ("found rule − recorded replay 1011 (later plan)", "cifar10-recipe", FOUND, "replay_of_1011"),
+    ("found rule − recorded replay 1012 (later plan)", "cifar10-recipe", FOUND, "replay_of_1012"),
+    ("found rule − recorded replay 1013 (later plan)", "cifar10-recipe", FOUND, "replay_of_1013"),
 )
 """Rules against fixed rates and replays that need no feedback, as `AGAINST_SCHEDULES`."""
 
