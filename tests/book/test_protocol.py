@@ -428,7 +428,8 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
     small = mixed[mixed["outcome"].isin(["helps", "harms"]) & (mixed["difference"].abs() < 1)]
     bold, own_mean = (small["difference"].loc[key] for key in MIXED_AND_SMALL)
     claims.check(
-        "the report's rule against the bold driver (0.65), and the found rule against one-cycle at its own mean rate (0.77).",
+        "the report's rule against the bold driver (0.65), and the found rule against one-cycle at its own mean rate "
+        "(0.77).",
         numbers=[bold, own_mean],
         holds=len(small) == 2,
     )

@@ -37,7 +37,7 @@ AGAINST_SCHEDULES = (
     ("found rule − tuned one-cycle, CIFAR-10 (after a look)", "cifar10-found-controls", FOUND, "one_cycle"),
     ("the same on other seeds, CIFAR-10 (later plan)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
 )
-"""Methods against schedules: name in the figure, with when the protocol planned it; study; method; what it is compared with."""
+"""Methods against schedules: name in the figure and when it was planned, study, method, what it is compared with."""
 
 AGAINST_CONTROLS = (
     ("rate / uncertainty − constant 3e-4, CIFAR-10 (first plan)", "cifar10-standard", "inverse", "constant_low"),
@@ -46,7 +46,7 @@ AGAINST_CONTROLS = (
     ("found rule − yoked replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
     ("found rule − mean-curve replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
     ("found rule − yoked replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
-    ("found rule − mean-curve replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
+    ("its mean-curve replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
     ("found rule − recorded replay 1011 (later plan)", "cifar10-recipe", FOUND, "replay_of_1011"),
     ("found rule − recorded replay 1012 (later plan)", "cifar10-recipe", FOUND, "replay_of_1012"),
     ("found rule − recorded replay 1013 (later plan)", "cifar10-recipe", FOUND, "replay_of_1013"),
