@@ -162,6 +162,26 @@ def test_tables_keep_their_words_whole_and_show_that_they_scroll(tab: Any, page:
         assert tab.evaluate(HIDDEN_BARS) == 0, f"at {width} px"
 
 
+STACKED = """[...document.querySelectorAll('table.stacked')].map(table => ({
+  fits: table.parentElement.scrollWidth <= table.parentElement.clientWidth,
+  heads: [...table.querySelectorAll('thead th')].map(head => head.textContent.trim()),
+  named: [...table.rows[1].cells].map(cell => getComputedStyle(cell, '::before').content),
+}))"""
+
+
+@pytest.mark.parametrize("page", ["book/protocol.html", "executed/verdict.html"])
+def test_tables_of_sentences_are_lists_on_a_phone_and_tables_elsewhere(tab: Any, page: str) -> None:
+    tab.open(address(page), width=WIDTHS[0])
+    tables = tab.evaluate(STACKED)
+    assert tables
+    for table in tables:
+        assert table["fits"]
+        assert all(head in name for head, name in zip(table["heads"][1:], table["named"][1:], strict=True))
+    tab.resize(WIDTHS[1])
+    tab.evaluate(NEXT_FRAME)
+    assert {name for table in tab.evaluate(STACKED) for name in table["named"]} == {"none"}
+
+
 RESULTS = "book/all_results.html"
 DRAWN = """new Promise(done => {
   const look = () => document.querySelectorAll('.result-table .dt-container').length === 2
