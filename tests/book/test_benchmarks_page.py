@@ -1,11 +1,13 @@
 """The benchmarks' captions and titles say what was measured."""
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks import tables
 from uncertlr.book.claims import Claims
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import project_folder
 
 
 @pytest.fixture
@@ -19,6 +21,23 @@ def curve(group, name):
     measured = load_study("costs")["groups"][group]["curves"][name]
     lines = measured.get("milliseconds") or measured["seconds"]
     return {line: dict(zip(measured["x"], values, strict=True)) for line, values in lines.items()}
+
+
+def test_a_curve_is_shaded_between_its_quartiles_where_they_are_stored(monkeypatch):
+    monkeypatch.syspath_prepend(project_folder() / "book" / "_ext")
+    import benchmark_page
+
+    lines = {"training step": [2.0, 3.0, 4.0], "closed form": [1.0, 5.0, None]}
+    spread = {"training step": [[1.0, 3.0], [2.0, 5.0], [3.0, 6.0]], "closed form": [[0.5, 2.0], [4.0, 6.0], None]}
+    curve = {"x": [10, 100, 1_000], "milliseconds": lines, "spread": spread}
+    shades = []
+    for stored in (curve, {name: value for name, value in curve.items() if name != "spread"}):
+        groups = {"scaling": {"curves": {"classes": stored}}}
+        monkeypatch.setattr(benchmark_page, "load_study", lambda name, groups=groups: {"groups": groups})
+        ax = Figure().subplots()
+        benchmark_page.draw_growth(ax, "#57606a", "growth-classes")
+        shades.append([shade.get_datalim(ax.transData).extents.tolist() for shade in ax.collections])
+    assert shades == [[[10, 1, 1_000, 6], [10, 0.5, 100, 6]], []]
 
 
 def test_only_full_passes_cost_more_than_a_step(claims):
@@ -130,7 +149,8 @@ def test_runs_that_share_a_gpu(claims):
         numbers=[alone["seconds"], tables.STEPS, tables.STEPS * recorded / 1_000],
     )
     claims.check(
-        "274 published runs shared it, 14 at a time on average, and made 3,072 steps per second together, 2.0 times as many as one run alone.",
+        "274 published runs shared it, 14 at a time on average, and made 3,072 steps per second together, "
+        "2.0 times as many as one run alone.",
         numbers=[shared.runs, shared.at_once, pace, pace * recorded / 1_000],
     )
 
