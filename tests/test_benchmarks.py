@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import first_result
 from benchmarks.costs import __main__ as command
-from benchmarks.costs import clock, limits, peers, scaling, signal, subjects, trainers
+from benchmarks.costs import clock, growth, limits, peers, scaling, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_limit
 from benchmarks.tables import FILE, FILE_OF_WHOLE_EPOCHS
 from uncertlr.config import preset
@@ -34,6 +34,17 @@ def test_a_ratio_is_the_median_of_ratios_within_rounds():
     assert row["processor"] == {"value": 30.0, "spread": [25.0, 35.0]}
     assert row["wall"]["value"] == 5.0
     assert (row["at_least"], row["note"], row["rounds"], "at_most" in row) == (2, "why", 3, False)
+
+
+def test_points_become_lines_of_medians_with_their_quartiles():
+    points = [
+        {"step": {"seconds": 0.002, "spread": [0.001, 0.004]}, "estimate": {"seconds": 0.5, "spread": [0.5, 0.5]}},
+        {"step": {"seconds": 0.003, "spread": [0.003, 0.005]}, "estimate": None},
+    ]
+    lines = growth.lines_of(points, "milliseconds")
+    assert lines["milliseconds"] == {"step": [2, 3], "estimate": [500, None]}
+    assert lines["spread"] == {"step": [[1, 4], [3, 5]], "estimate": [[500, 500], None]}
+    assert growth.lines_of(points[:1], "seconds")["seconds"]["step"] == [0.002]
 
 
 def test_less_effort_is_fewer_rounds_and_never_none():
@@ -145,8 +156,9 @@ def test_the_first_result_is_the_first_that_is_shown(tmp_path):
 def test_a_closed_form_that_is_refused_has_no_time():
     found = scaling._at_classes(clock.Effort(0.01), 5_000)
     assert found["closed form"] is None
-    assert found["masks for each example"] > 0
-    assert found["training step"] > 0
+    for task in ("masks for each example", "training step"):
+        low, high = found[task]["spread"]
+        assert 0 < low <= found[task]["seconds"] <= high
 
 
 def test_the_runs_that_are_listed_are_as_many_as_the_curve_says(tmp_path, monkeypatch):

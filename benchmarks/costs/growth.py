@@ -35,14 +35,29 @@ def measure(effort: Effort) -> dict[str, Any]:
 
 
 def _curve(effort: Effort, values: list[int], sizes: Callable[[int], tuple[int, int, int]]) -> dict[str, Any]:
-    lines: dict[str, list[float]] = {}
-    for value in values:
-        for name, milliseconds in _point(effort, *sizes(value)).items():
-            lines.setdefault(name, []).append(milliseconds)
-    return {"x": values, "milliseconds": lines, "clock": CLOCKS[0]}
+    points = [_point(effort, *sizes(value)) for value in values]
+    return {"x": values, **lines_of(points, "milliseconds"), "clock": CLOCKS[0]}
 
 
-def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[str, float]:
+def lines_of(points: list[dict[str, dict[str, Any] | None]], unit: str) -> dict[str, dict[str, list[Any]]]:
+    """Points as lines: each task's medians under the unit's name, and their quartiles under ``spread``.
+
+    Args:
+        points: at each place of the horizontal axis, task to median (``seconds``) and quartiles (``spread``), in seconds;
+            None where the task cannot be done.
+        unit: ``milliseconds`` or ``seconds``.
+    """
+    scale = 1_000 if unit == "milliseconds" else 1
+    medians: dict[str, list[Any]] = {name: [] for name in points[0]}
+    spreads: dict[str, list[Any]] = {name: [] for name in points[0]}
+    for point in points:
+        for name, row in point.items():
+            medians[name].append(row and scale * row["seconds"])
+            spreads[name].append(row and [scale * end for end in row["spread"]])
+    return {unit: medians, "spread": spreads}
+
+
+def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[str, dict[str, Any] | None]:
     data = subjects.random_data("cifar10")
     model = build_network(preset("cifar10", hidden_size=width), data).to(memory_format=torch.channels_last)
     batch = _batch(batch_size)
@@ -54,9 +69,9 @@ def _point(effort: Effort, samples: int, batch_size: int, width: int) -> dict[st
 
     tasks = {"full passes": passes, **estimates_and_step(model, batch, samples)}
     laps = in_turn(tasks, effort.rounds(9), warm_up=2)
-    seconds = {name: describe(each)[CLOCKS[0]]["seconds"] for name, each in laps.items()}
-    seconds["full passes"] *= samples / FULL_PASSES
-    return {name: 1_000 * value for name, value in seconds.items()}
+    times = samples / FULL_PASSES
+    laps["full passes"] = [(times * processor, times * wall) for processor, wall in laps["full passes"]]
+    return {name: describe(each)[CLOCKS[0]] for name, each in laps.items()}
 
 
 def estimates_and_step(model: nn.Module, batch: Batch, samples: int) -> dict[str, Callable[[], object]]:

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.costs import subjects
 from benchmarks.costs.clock import Effort, describe, in_turn
-from benchmarks.costs.growth import estimates_and_step
+from benchmarks.costs.growth import estimates_and_step, lines_of
 from uncertlr.config import RunConfig, preset
 from uncertlr.data import Batch
 from uncertlr.errors import UncertlrError
@@ -44,21 +44,18 @@ def measure(effort: Effort) -> dict[str, Any]:
 
 def _classes(effort: Effort) -> dict[str, Any]:
     """An estimate in the training step, and the step; None where the estimator refuses so many classes."""
-    lines: dict[str, list[float | None]] = {}
-    for num_classes in CLASSES:
-        for name, milliseconds in _at_classes(effort, num_classes).items():
-            lines.setdefault(name, []).append(milliseconds)
-    return {"x": CLASSES, "milliseconds": lines, "clock": "processor"}
+    points = [_at_classes(effort, num_classes) for num_classes in CLASSES]
+    return {"x": CLASSES, **lines_of(points, "milliseconds"), "clock": "processor"}
 
 
-def _at_classes(effort: Effort, num_classes: int) -> dict[str, float | None]:
+def _at_classes(effort: Effort, num_classes: int) -> dict[str, dict[str, Any] | None]:
     model = CNN(32, 3, num_classes).to(memory_format=torch.channels_last)
     inputs = torch.randn(subjects.BATCH, 3, 32, 32).to(memory_format=torch.channels_last)
     batch = Batch(inputs, torch.randint(num_classes, (subjects.BATCH,)), torch.arange(subjects.BATCH))
     tasks = estimates_and_step(model, batch, subjects.SAMPLES)
     possible = {name: task for name, task in tasks.items() if _possible(task)}
     laps = in_turn(possible, effort.rounds(5), warm_up=1)
-    return {name: 1_000 * describe(laps[name])["processor"]["seconds"] if name in laps else None for name in tasks}
+    return {name: describe(laps[name])["processor"] if name in laps else None for name in tasks}
 
 
 def _possible(task: Callable[[], object]) -> bool:
@@ -74,7 +71,7 @@ def _stored_runs(effort: Effort, root: Path) -> dict[str, Any]:
     run(first := _short(root, 0))
     source = RunPaths(root, first.run_id)
     content = json.loads(source.config.read_text())
-    seconds, made = [], 1
+    points, made = [], 1
     for count in STORED_RUNS:
         for seed in range(made, count):
             copy = RunPaths(root, first.replace(seed=seed).run_id)
@@ -84,8 +81,8 @@ def _stored_runs(effort: Effort, root: Path) -> dict[str, Any]:
             copy.config.write_text(json.dumps({**content, "seed": seed}))
         made = count
         laps = in_turn({"list": lambda: list_runs(root)}, effort.rounds(3), warm_up=1)["list"]
-        seconds.append(describe(laps)["wall"]["seconds"])
-    return {"x": STORED_RUNS, "seconds": {"table of all runs": seconds}, "clock": "wall"}
+        points.append({"table of all runs": describe(laps)["wall"]})
+    return {"x": STORED_RUNS, **lines_of(points, "seconds"), "clock": "wall"}
 
 
 def _sweeps(root: Path) -> dict[str, Any]:

@@ -49,7 +49,7 @@ SAMPLES = 32
 
 
 def draw_growth(ax: Axes, advance: str, name: str) -> None:
-    """One curve of how a time grows, on logarithmic axes.
+    """One curve of how a time grows, on logarithmic axes; a shade between the quartiles where they are stored.
 
     Args:
         ax: where to draw.
@@ -65,6 +65,9 @@ def draw_growth(ax: Axes, advance: str, name: str) -> None:
         points = [(x, y) for x, y in zip(curve["x"], values, strict=True) if y is not None]
         marker = "" if text == COMPUTED else "o"
         ax.plot(*zip(*points, strict=True), style, marker=marker, markersize=3, color=colour, label=text)
+        if quartiles := [ends for ends in curve.get("spread", {}).get(line, ()) if ends is not None]:
+            x = [place for place, _ in points]
+            ax.fill_between(x, *zip(*quartiles, strict=True), color=colour, alpha=0.2, linewidth=0)
     if measured == "samples":
         ax.axvline(SAMPLES, color=advance, linewidth=0.8, zorder=0)
     ax.set(xscale="log", yscale="log", xlabel=label, ylabel=unit, title=title)

@@ -11,11 +11,14 @@ from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from result_tables import comparisons_in_groups
 
+from uncertlr.analysis.paired import paired_differences, paired_interval
+from uncertlr.analysis.study import read_study
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
 from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES, all_differences, chosen_differences
 from uncertlr.plots import COLOURS, STYLE
@@ -90,6 +93,33 @@ def sign_flips(ax: Axes, palette: Palette) -> None:
     ax.grid(visible=False)
 
 
+WORKED = (
+    ("one-cycle over\nuncertainty −\ntuned one-cycle", "cifar10-found-controls", "one_cycle_over_uncertainty", "one_cycle"),
+    ("rate divided by\nuncertainty −\nconstant 3e-4", "cifar10-standard", "inverse", "constant_low"),
+)
+"""The stored comparisons that the page on statistics works out: name, study, method, what it is compared with."""
+
+
+def worked_comparisons(ax: Axes, palette: Palette) -> None:
+    """Ten single differences of each comparison above their mean and its intervals."""
+    ax.axvspan(-0.5, 0.5, color=palette.grid, alpha=0.5, linewidth=0)
+    ax.axvline(0, color=palette.text, linewidth=1)
+    for row, (_, study_name, arm, against) in enumerate(WORKED):
+        study = read_study(study_name)
+        points = 100 * paired_differences(study.scores(arm), study.scores(against))
+        heights = row + 0.05 * np.sin(2.4 * np.arange(len(points)))
+        ax.plot(points, heights, "o", color=COLOURS[0], markersize=4)
+        for level, width in ((0.95, 1.5), (0.90, 5)):
+            interval = paired_interval(points, level)
+            ends = [interval.low, interval.high]
+            ax.plot(ends, [row + 0.28] * 2, color=COLOURS[0], linewidth=width, solid_capstyle="butt")
+        ax.plot(points.mean(), row + 0.28, "o", color=palette.text, markersize=5)
+    ax.set_yticks([row + 0.14 for row in range(len(WORKED))], [name for name, *_ in WORKED])
+    ax.set(xlabel="difference (points); shaded: the margin", ylim=(1.5, -0.25))
+    ax.set_title("Above: helps. Below: equivalent", fontsize="medium")
+    ax.grid(visible=False)
+
+
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
     """Methods against schedules, as the stored comparisons have them."""
     chosen_differences(ax, AGAINST_SCHEDULES, "The report's rule harms, the found rule helps")
@@ -115,6 +145,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "front-accuracies": (front_accuracies, (3.9, 3.7)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
+    "statistics-worked": (worked_comparisons, (4.2, 2.6)),
     "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.9)),
     "outcomes-of-controls": (outcomes_of_controls, (3.95, 6.0)),
     "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),

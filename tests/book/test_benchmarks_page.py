@@ -1,11 +1,13 @@
 """The benchmarks' captions and titles say what was measured."""
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks import tables
 from uncertlr.book.claims import Claims
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import project_folder
 
 
 @pytest.fixture
@@ -19,6 +21,23 @@ def curve(group, name):
     measured = load_study("costs")["groups"][group]["curves"][name]
     lines = measured.get("milliseconds") or measured["seconds"]
     return {line: dict(zip(measured["x"], values, strict=True)) for line, values in lines.items()}
+
+
+def test_a_curve_is_shaded_between_its_quartiles_where_they_are_stored(monkeypatch):
+    monkeypatch.syspath_prepend(project_folder() / "book" / "_ext")
+    import benchmark_page
+
+    lines = {"training step": [2.0, 3.0, 4.0], "closed form": [1.0, 5.0, None]}
+    spread = {"training step": [[1.0, 3.0], [2.0, 5.0], [3.0, 6.0]], "closed form": [[0.5, 2.0], [4.0, 6.0], None]}
+    curve = {"x": [10, 100, 1_000], "milliseconds": lines, "spread": spread}
+    shades = []
+    for stored in (curve, {name: value for name, value in curve.items() if name != "spread"}):
+        groups = {"scaling": {"curves": {"classes": stored}}}
+        monkeypatch.setattr(benchmark_page, "load_study", lambda name, groups=groups: {"groups": groups})
+        ax = Figure().subplots()
+        benchmark_page.draw_growth(ax, "#57606a", "growth-classes")
+        shades.append([shade.get_datalim(ax.transData).extents.tolist() for shade in ax.collections])
+    assert shades == [[[10, 1, 1_000, 6], [10, 0.5, 100, 6]], []]
 
 
 def test_only_full_passes_cost_more_than_a_step(claims):
@@ -89,6 +108,50 @@ def test_the_targets_that_are_missed_are_named(claims):
             50,
         ],
         holds=[not missed, len(loops) == 3],
+    )
+
+
+def test_why_targets_are_missed(claims):
+    groups = load_study("costs")["groups"]
+    rows = {row["name"]: row for group in groups.values() for row in group["rows"]}
+
+    def taken(group, task):
+        return groups[group]["times"][task]["processor"]["seconds"]
+
+    closed = rows["training step with an observation and the rule over the fixed-rate step: CNN, closed form"]
+    claims.check("The closed form's by 0.001.", numbers=[closed["processor"]["value"] - closed["at_most"]])
+    trunk_passes = taken("signal", "CNN: baal, MCCachingModule of MCDropoutModule, a loop over samples") / taken(
+        "signal", "CNN: one pass through the trunk"
+    )
+    claims.check(
+        "baal takes 12.0 times as long as one pass through the layers before the dropout",
+        numbers=[trunk_passes],
+        holds=trunk_passes < rows["baal over our observation on a fresh batch: CNN"]["at_least"],
+    )
+    claims.check(
+        "On IMDB the other loops' batches hold 1.67 times as many words and padding as ours",
+        numbers=[rows["plain loop over ours, per epoch on IMDB"]["padding_over_ours"]],
+    )
+    counting, whole = (taken("bootstrap", f"uncertlr{part}, 1,000 replicates") for part in (", its counts alone", ""))
+    claims.check(
+        "In the bootstrap 76 % of our time goes into counting how often each example is drawn.",
+        numbers=[100 * counting / whole],
+    )
+
+
+def test_runs_that_share_a_gpu(claims):
+    gpu = load_study("gpu")
+    shared = tables.shared_gpu(list_runs(status="published"), gpu["environment"]["processor"])
+    alone, recorded = gpu["runs"]["CIFAR-10, report's rule, 50 epochs"], gpu["steps"]["report's rule, recorded"]["ms"]
+    pace = shared.steps / shared.seconds
+    claims.check(
+        "Of the 28 s of a run on CIFAR-10, its 35,200 steps alone take 23 s.",
+        numbers=[alone["seconds"], tables.STEPS, tables.STEPS * recorded / 1_000],
+    )
+    claims.check(
+        "274 published runs shared it, 14 at a time on average, and made 3,072 steps per second together, "
+        "2.0 times as many as one run alone.",
+        numbers=[shared.runs, shared.at_once, pace, pace * recorded / 1_000],
     )
 
 

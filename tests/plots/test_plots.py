@@ -225,6 +225,17 @@ def test_rows_of_dots_mark_what_is_asked_for(ax):
     assert [line.get_xdata()[0] for line in ax.get_lines() if line.get_label() == "_mean"] == [6]
 
 
+def test_rows_of_dots_with_their_names_above_give_the_marked_value_at_the_end(ax):
+    plots.dot_rows(ax, {"one_$": [1.0, 2.0, 6.04], "two": [3.0]}, "points", mark=np.max, above=True)
+    assert [text.get_text().strip() for text in ax.texts] == ["6.0", "one_$", "3.0", "two"]
+    ax.figure.canvas.draw()
+    for row, name in enumerate([ax.texts[1], ax.texts[3]]):
+        box = name.get_window_extent()
+        points = np.concatenate([line.get_xydata() for line in ax.get_lines()])
+        of_row = ax.transData.transform(points[np.abs(points[:, 1] - row) < 0.5])
+        assert of_row[:, 1].max() < box.y0
+
+
 def test_names_of_points_cover_neither_each_other_nor_a_point():
     figure = Figure(figsize=(4.5, 3.4), dpi=100)
     x = pd.Series([0.0, 0.05, 0.1, 1.0], index=["first", "second", "third", "last_$a$"])

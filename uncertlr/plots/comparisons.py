@@ -78,6 +78,7 @@ def dot_rows(
     colours: Mapping[str, str] | None = None,
     filled: Mapping[str, Sequence[bool]] | None = None,
     mark: Callable[[np.ndarray], Any] = np.mean,
+    above: bool = False,
 ) -> "Axes":
     """A row of dots for each name, one per value, and a short line at their mean.
 
@@ -89,22 +90,34 @@ def dot_rows(
         filled: which dots are filled, one truth value per dot; their number stands at the right end of the row. If it is
             left out, all are filled, and no number is written.
         mark: gives the place of the line from a row's values, such as the largest.
+        above: each name stands over its dots, which leaves them the whole width, and the line's place as a number at the
+            right end of the row.
     """
+    half = 0.2 if above else 0.4
     for row, (name, values) in enumerate(rows.items()):
         x = np.asarray(values, dtype=float)
-        height = row + 0.26 * np.sin(2.4 * np.arange(len(x)))  # apart, and the same in every drawing
+        height = row + 0.65 * half * np.sin(2.4 * np.arange(len(x)))  # apart, and the same in every drawing
         colour = colours[name] if colours else COLOURS[0]
         full = np.asarray(filled[name], dtype=bool) if filled else np.full(len(x), True)
         dots: Any = {"marker": "o", "markersize": 4, "linewidth": 0, "color": colour}
         ax.plot(x[full], height[full], label=name, **dots)
         ax.plot(x[~full], height[~full], markerfacecolor="none", label=f"{name}, hollow" if filled else "_", **dots)
-        ax.plot([mark(x)] * 2, [row - 0.4, row + 0.4], color=INK, linewidth=1.5, label="_mean")
+        ax.plot([mark(x)] * 2, [row - half, row + half], color=INK, linewidth=1.5, label="_mean")
+        place: Any = {"xycoords": ("axes fraction", "data"), "annotation_clip": False, "color": colour}
         if filled:
-            place: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
-            ax.annotate(f" {full.sum()} of {len(x)}", (1.0, row), color=colour, **place)
-    ax.set_yticks(range(len(rows)), list(rows))
+            ax.annotate(f" {full.sum()} of {len(x)}", (1.0, row), va="center", **place)
+        elif above:
+            ax.annotate(f" {mark(x):.1f}", (1.0, row), va="center", **place)
+        if above:
+            ax.annotate(name, (0.0, row - 1.2 * half), va="bottom", parse_math=False, **place)
     ax.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
-    ax.grid(visible=False, axis="y")
+    if above:
+        ax.set(yticks=[], ylim=(len(rows) - 0.6, -0.8))
+        ax.spines["left"].set_visible(False)
+        ax.grid(visible=False)  # it would run through the names
+    else:
+        ax.set_yticks(range(len(rows)), list(rows))
+        ax.grid(visible=False, axis="y")
     return ax
 
 
