@@ -62,9 +62,7 @@
   const drawMean = makeBar(last, false);
   const ofMean = make("output", "entropy", last);
   // below the bar, where the number of a narrow part has room, too
-  const below = make("div", "line means", root);
-  make("div", "units", below);
-  const list = make("div", "legend", below);
+  const list = make("div", "legend", last);
   const means = data.classes.map((name, c) => make("output", `key class-${c}`, list));
   const sum = make("p", "sum", root);
   sum.ariaLive = "polite";
