@@ -23,7 +23,6 @@ def aligned(monkeypatch):
     return plain_notebooks.aligned
 
 
-
 def test_numbers_and_text_of_a_column_are_told_apart_with_its_head(aligned):
     table = aligned(pd.DataFrame(SCORES, INDEX).to_html())
     assert CLASSES.findall(table) == 3 * ["number", "number", "text", "number", "number"]
