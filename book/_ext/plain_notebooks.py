@@ -5,6 +5,7 @@ A notebook reads well in JupyterLab and on GitHub as it is. In the book
 - a link to ``../book/page.md`` leads to the page, although executed notebooks lie one folder deeper;
 - a paragraph that begins with ``**Figure 1.2.**`` becomes the caption of the figure above it;
 - its picture is shown in two copies, with text that has enough contrast on a light and on a dark page;
+- a table of pandas knows which of its columns hold numbers, and names its index in the row of its heads;
 - the first *emphasized* use of a glossary term on a page leads to the glossary.
 """
 
@@ -26,6 +27,11 @@ SPACED_PERCENT = re.compile(r"(?<=\d) %")
 LITERAL = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 CAPTION = re.compile(r"Figure ((?:\d+|[A-Z])\.)?\d+\.")
 NAME = re.compile(r'data-figure="([^"]+)"')
+CELL = re.compile(r"<(t[hd])\b([^>]*)>(.*?)</\1>", re.DOTALL)
+ROW = re.compile(r"<tr\b[^>]*>.*?</tr>", re.DOTALL)
+NUMBER = re.compile(r"[-+−]?[\d.,]+(e[-+]?\d+)?( %| of \d+)?|-?inf|NaN|None|")
+"""What a column of numbers may hold, empty cells among it."""
+
 GLOSSARY = re.compile(r"```\{glossary\}\n(.*?)```", re.DOTALL)
 
 
@@ -43,6 +49,9 @@ def decorate(app: Sphinx, doctree: nodes.document) -> None:
         bold = next((node for node in paragraph.children if node.astext()), None)  # Markdown leaves empty text before it
         if isinstance(bold, nodes.strong) and CAPTION.fullmatch(bold.astext()):
             _caption(paragraph, Path(app.srcdir))
+    for raw in list(doctree.findall(nodes.raw)):
+        if 'class="dataframe"' in raw.astext():
+            raw[:] = [nodes.Text(aligned(raw.astext()))]
     file = Path(app.srcdir) / "book" / "glossary.md"
     app.env.note_dependency(str(file))
     glossary, linked = terms(file), set[str]()
@@ -56,6 +65,43 @@ def decorate(app: Sphinx, doctree: nodes.document) -> None:
             )
             emphasis.replace_self(link)
             link += emphasis
+
+
+def aligned(table: str) -> str:
+    """A table of pandas with a class, ``number`` or ``text``, on the cells of each column, and its heads in one row.
+
+    Pandas writes the names of an index into a row of their own below the heads, where the other cells are empty. Cells are
+    counted from the right, since one of an index of several levels may span rows; a row of heads that span columns stays.
+    """
+    head, body = re.search(r"<thead>.*?</thead>", table, re.DOTALL), re.search(r"<tbody>.*?</tbody>", table, re.DOTALL)
+    rows = [CELL.findall(row) for row in ROW.findall(body[0])] if body else []
+    if not head or not body or not rows:
+        return table
+    width = max(len(row) for row in rows)
+    columns = [[row[at - width][2].strip() for row in rows if len(row) >= width - at] for at in range(width)]
+    kinds = ["number" if all(map(NUMBER.fullmatch, column)) else "text" for column in columns]
+
+    def marked(row: re.Match[str]) -> str:
+        cells = CELL.findall(row[0])
+        if any("colspan" in attributes for _, attributes, _ in cells):
+            return row[0]
+        written = iter(kinds[width - len(cells) :])
+        return CELL.sub(lambda cell: f'<{cell[1]}{cell[2]} class="{next(written)}">{cell[3]}</{cell[1]}>', row[0])
+
+    return table.replace(head[0], ROW.sub(marked, _in_one_row(head[0]))).replace(body[0], ROW.sub(marked, body[0]))
+
+
+def _in_one_row(head: str) -> str:
+    """The heads of a table with the names of its index among them, where there is a single row and room for the names."""
+    rows = ROW.findall(head)
+    if len(rows) != 2:
+        return head
+    heads, names = ([cell[2] for cell in CELL.findall(row)] for row in rows)
+    if len(heads) != len(names) or any(one and other for one, other in zip(heads, names, strict=True)):
+        return head
+    both = iter(one or other for one, other in zip(heads, names, strict=True))
+    merged = CELL.sub(lambda cell: f"<{cell[1]}{cell[2]}>{next(both)}</{cell[1]}>", rows[0])
+    return head.replace(rows[0], merged).replace(rows[1], "")
 
 
 @cache

@@ -14,6 +14,7 @@ from uncertlr.book.interactive.points_on_a_line import Bumps, fitted, prediction
 from uncertlr.book.interactive.reliability_over_epochs import means_of
 from uncertlr.estimators import Prediction
 from uncertlr.metrics import expected_calibration_error, reliability_curve
+from uncertlr.plots import COLOURS
 from uncertlr.schedulers import simulate, simulate_loop
 
 pytestmark = pytest.mark.browser
@@ -69,6 +70,19 @@ def test_dropout_masks_give_the_librarys_entropies(tab, tmp_path, layer):
     keep[1, 2] = ~keep[1, 2]
     assert torch.equal(first_masks(tab), keep)
     assert tab.evaluate(ENTROPIES) == expected(layer, keep)
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_each_mean_probability_stands_under_its_bar(tab, tmp_path, layer, width):
+    opened(tab, tmp_path, dropout_masks(*layer, ["3", "5", "8"], seed=3), width=width)
+    mean = answers(*layer, first_masks(tab), 0.5).mean(0).tolist()
+    shown = tab.evaluate("[...document.querySelectorAll('.mean .legend output')].map(output => output.textContent)")
+    assert [float(number) for number in shown] == pytest.approx(mean, abs=0.0051)
+    box = "document.querySelector('.mean .{}').getBoundingClientRect().toJSON()"
+    bar, numbers = (tab.evaluate(box.format(part)) for part in ("bar", "legend"))
+    assert bar["left"] == pytest.approx(numbers["left"], abs=1)
+    assert bar["bottom"] <= numbers["top"]
+    assert numbers["height"] < 30  # pixels: one line
 
 
 @pytest.mark.parametrize("width", [390, 1024])
@@ -265,6 +279,17 @@ def test_each_name_in_the_list_below_the_loop_stands_in_one_line_in_jupyterlab(t
     heights = tab.evaluate("[...document.querySelectorAll('.sum dt')].map(name => name.getBoundingClientRect().height)")
     assert len(heights) == 4
     assert max(heights) < 30  # pixels
+
+
+def test_the_loop_is_orange_under_the_reports_rule_alone(tab, tmp_path):
+    opened(tab, tmp_path, loop(CURVE, spacing=50, steps=400))
+    strokes = "[...new Set([...document.querySelectorAll('.trace')].map(trace => getComputedStyle(trace).stroke))]"
+    blue, orange = ([f"rgb{tuple(bytes.fromhex(colour[1:]))}"] for colour in COLOURS[:2])
+    assert tab.evaluate(strokes) == orange
+    move_sliders(tab, {"inverted": True})
+    assert tab.evaluate(strokes) == blue
+    tab.evaluate("document.querySelector('.controls button').click()")
+    assert tab.evaluate(strokes) == orange
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)

@@ -71,7 +71,9 @@ def project(tmp_path, monkeypatch):
 
 def _notebook(picture, metadata, line):
     output = nbformat.v4.new_output
-    outputs = [output("display_data", picture), output("execute_result", line, execution_count=1)]
+    table = {"text/html": pd.DataFrame({"rate": [0.5]}, pd.Index(["a"], name="method")).to_html()}
+    shown = [output("display_data", each) for each in (picture, table)]
+    outputs = [*shown, output("execute_result", line, execution_count=1)]
     cells = [
         nbformat.v4.new_markdown_cell("# One"),
         nbformat.v4.new_code_cell("1", outputs=outputs, metadata=metadata),
@@ -124,6 +126,12 @@ def test_the_page_saves_its_notebook_and_leads_to_its_runs(project):
     assert 'href="../all_results.html#gone' not in page
     rows = base64.b64decode(re.search(r'href="data:text/csv;base64,([^"]+)"', page)[1]).decode().splitlines()
     assert len(rows) == 1 + 2 * 2 * 2  # a header, and an arm, epoch and split a row
+
+
+def test_a_table_stands_in_its_box_with_aligned_columns(project):
+    page, *_ = build(project)
+    table = re.search(r'<div class="output text_html">\s*<table.*?</table>', page, re.DOTALL)[0]
+    assert re.findall(r'<th[^>]* class="(\w+)">(\w+)</th>', table) == [("text", "method"), ("number", "rate"), ("text", "a")]
 
 
 def test_plain_markdown_becomes_a_figure_with_a_caption_links_and_terms(project):

@@ -27,13 +27,13 @@
   }
   const legend = make("div", "legend", root);
   data.classes.forEach((name, c) => make("span", `key class-${c}`, legend, `class ${name}`));
-  const makeBar = (row) => {
+  const makeBar = (row, numbered = true) => {
     const bar = make("div", "bar", row);
     const parts = data.classes.map((_, c) => make("span", `class-${c}`, bar));
     return (probs) =>
       parts.forEach((part, c) => {
         part.style.width = `${100 * probs[c]}%`;
-        part.textContent = probs[c] > 0.15 ? probs[c].toFixed(2) : "";
+        part.textContent = numbered && probs[c] > 0.15 ? probs[c].toFixed(2) : "";
         part.title = `class ${data.classes[c]}: ${probs[c].toFixed(3)}`;
       });
   };
@@ -59,8 +59,11 @@
   });
   const last = make("div", "line mean", root);
   make("div", "units", last, "mean");
-  const drawMean = makeBar(last);
+  const drawMean = makeBar(last, false);
   const ofMean = make("output", "entropy", last);
+  // below the bar, where the number of a narrow part has room, too
+  const list = make("div", "legend", last);
+  const means = data.classes.map((name, c) => make("output", `key class-${c}`, list));
   const sum = make("p", "sum", root);
   sum.ariaLive = "polite";
 
@@ -80,6 +83,10 @@
     });
     drawMean(mean);
     ofMean.textContent = predictive.toFixed(2);
+    means.forEach((output, c) => {
+      output.textContent = mean[c].toFixed(2);
+      output.ariaLabel = `mean probability of class ${data.classes[c]}: ${output.textContent}`;
+    });
     sum.textContent =
       `Entropy of the mean ${predictive.toFixed(2)} = mean of the entropies ${expected.toFixed(2)} ` +
       `+ mutual information ${Math.max(0, predictive - expected).toFixed(2)} (nats)`;

@@ -124,6 +124,7 @@
 
   const answer = () => {
     const { signals, factors } = train(settings);
+    svg.classList.toggle("inverted", settings.inverted); // orange is the report's rule, in both panels
     curves[0].setAttribute("d", path(TOP, signals));
     curves[1].setAttribute("d", path(BOTTOM, factors));
     Object.entries(limits).forEach(([name, move]) => move(settings[name]));
