@@ -97,7 +97,11 @@ def keep_first_line(app: Sphinx, what: str, name: str, obj: object, options: obj
 
 
 def substitute(app: Sphinx, config: Config) -> None:
-    """Give pages the measured numbers that they use by name; a page whose numbers are not there fails a strict build."""
+    """Give pages the measured numbers that they use by name; a page whose numbers are not there fails a strict build.
+
+    And the repository's address, since chapters have links to Binder and Colab only where there is one.
+    """
+    config["myst_substitutions"] = {**config["myst_substitutions"], "repository": config["uncertlr_repository"]}
     results = Path(app.srcdir) / "results"
     if (results / scaling.FILE).is_file():
         named = {"scaling": scaling.numbers(results), "benchmarks": benchmark_page.numbers(results)}

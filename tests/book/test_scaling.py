@@ -1,4 +1,4 @@
-"""The page on scaling out takes every number from what was measured."""
+"""The guides take every number from what was measured."""
 
 import json
 import re
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGE = (PROJECT / "book" / "scaling.md").read_text(encoding="utf-8")
+PAGES = {page.stem: page.read_text(encoding="utf-8") for page in (PROJECT / "book").glob("*.md")}
+COSTS = (PROJECT / "notebooks" / "costs.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -18,11 +19,18 @@ def scaling(monkeypatch):
     return scaling
 
 
-def test_the_page_and_the_numbers_name_each_other(scaling):
-    used = set(re.findall(r'\{\{ scaling\["(\w+)"\] \}\}', PAGE))
+def test_pages_and_numbers_name_each_other(scaling):
+    used = {page: set(re.findall(r'\{\{ scaling\["(\w+)"\] \}\}', text)) for page, text in PAGES.items()}
     known = scaling.numbers(PROJECT / "results")
-    assert used <= set(known)
+    assert set().union(*used.values()) == set(known)
+    assert {page for page, names in used.items() if names} == {"publish", "scaling", "sweeps"}
     assert all(known.values())
+
+
+def test_the_gain_of_sharing_a_gpu_is_the_one_that_the_costs_chapter_checks():
+    (at_once,) = re.findall(r"published runs, (\d+) at a time on average \|", COSTS.partition("claims.check")[0])
+    (gain,) = re.findall(r"relative to one run alone \| ([\d.]+) times \|", COSTS.partition("claims.check")[0])
+    assert f"{at_once} runs at a time did {gain} times as many steps per second as one alone" in PAGES["scaling"]
 
 
 def test_numbers_follow_from_the_measurement(scaling, tmp_path, monkeypatch):
@@ -34,10 +42,15 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path, monkeypatch):
         **{"per_run": row, "per_epoch": {"files": 1, "bytes": 3_000}, "worker_start": row},
     }
     (tmp_path / "overhead.json").write_text(json.dumps(measured))
-    (tmp_path / "two_workers.json").write_text(json.dumps({"ratio": 1.9, "rounds": [{}, {}]}))
+    rounds = {"ratio": 1.9, "runs_a_round": 4, "rounds": [{"ratio": 2.0}, {"ratio": 1.8}]}
+    (tmp_path / "two_workers.json").write_text(json.dumps(rounds))
+    book = {"environment": {"cores": 4}, "rows": [{"wall": {"value": 150.0}}]}
+    (tmp_path / "costs.json").write_text(json.dumps({"groups": {"book": book}}))
     found = scaling.numbers(tmp_path)
-    assert (found["all_core_hours"], found["all_seconds_on_100"]) == ("10.0", "360")
+    assert (found["all_core_hours"], found["seconds_each_of_100"]) == ("10.0", "360")
     assert (found["all_files"], found["all_gigabytes"], found["all_published_megabytes"]) == ("200,000", "5.0", "50")
     assert found["all_epoch_files_50"] == "650,000"
     assert (found["limit_megabytes"], found["published_runs"]) == ("30", "6,000")
     assert (found["two_workers"], found["two_workers_rounds"]) == ("1.90", "2")
+    assert (found["two_workers_low"], found["two_workers_high"], found["two_workers_runs"]) == ("1.80", "2.00", "4")
+    assert (found["book_minutes"], found["book_cores"]) == ("2.5", "4")

@@ -1,5 +1,9 @@
-"""Every command that the README and the book show is tried: carried out, in a smaller form where it would take long."""
+"""Every command that the README and the book show is tried: carried out, in a smaller form where it would take long.
 
+What a page shows below a command in one block (``console``) is what the command prints, carried out as it stands there.
+"""
+
+import doctest
 import importlib
 import itertools
 import json
@@ -27,7 +31,8 @@ from uncertlr.training.run import run
 datasets.disable_progress_bars()
 PROJECT = project_folder()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "book").glob("*.md"))]
-BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^ *```(?:sh|bash)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+CONSOLE = re.compile(r"^```console\n\$ \.venv/bin/(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SMALL = ["--epochs", "1", "--train-examples", "200", "--progress", "quiet"]
 TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], hidden_size=16, progress="quiet")
 
@@ -36,8 +41,13 @@ def commands():
     """All commands, each once, without the environment before and the comment behind."""
     lines = [line for page in PAGES for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
     return dict.fromkeys(
-        re.sub(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?|\s+#.*$", "", line).strip() for line in lines if line.strip()
+        re.sub(r"^ *(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?|\s+#.*$", "", line).strip() for line in lines if line.strip()
     )
+
+
+def shown_outputs():
+    """All commands that a page shows with their output, each with the page's name."""
+    return [(page.stem, *found) for page in PAGES for found in CONSOLE.findall(page.read_text("utf-8"))]
 
 
 @pytest.fixture
@@ -59,11 +69,13 @@ def own_set(folder, input_column, label_column):
 
 
 def finished_sweep(folder):
-    """A sweep of one run, which is done."""
-    run(TINY)
+    """A sweep of two runs, which are done."""
     base = TINY.model_dump(include={"epochs", "train_examples", "channels", "hidden_size"})
-    grid = {"experiment": "digits", "profile": "quick", "base": base, "arms": {"constant": {}}}
+    arms = {"constant": {}, "report": {"rule": "threshold"}}
+    grid = {"experiment": "digits", "profile": "quick", "base": base, "baselines": ["constant"], "arms": arms}
     (folder / "grid.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    for job in read_sweep(folder / "grid.yaml"):
+        run(job.config)
     return str(folder / "grid.yaml")
 
 
@@ -103,7 +115,7 @@ def small(arguments, elsewhere, monkeypatch):
     if command == "tune":
         finished_trials(elsewhere)
         return [str(elsewhere / word) if word.endswith(".yaml") else word for word in arguments]
-    if "--sweep" in arguments:
+    if "--sweep" in arguments or arguments == ["evidence", "sweeps/quick.yaml"]:
         monkeypatch.setenv("UNCERTLR_RESULTS", str(elsewhere / "results"))
         return [finished_sweep(elsewhere) if word.endswith(".yaml") else word for word in arguments]
     if command in ("evaluate", "results", "record", "show", "compare"):
@@ -121,8 +133,8 @@ def test_there_are_commands_of_every_kind():
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])
 def test_make_commands_have_a_target(command):
-    makefile = (PROJECT / "Makefile").read_text("utf-8")
-    assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE)
+    makefile = (PROJECT / "Makefile").read_text("utf-8").replace("$(READY)", ".venv/.ready")
+    assert re.search(rf"^{re.escape(command.split()[1])}:", makefile, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("uncertlr ")])
@@ -154,3 +166,35 @@ def test_papermill_is_given_notebooks_and_parameters_that_exist(command, here):
     assert given.keys() <= papermill.inspect_notebook(options["notebook_path"]).keys()
     fields = given.pop("overrides", {}) | given
     assert preset("cifar10").replace(**fields).model_dump(include=set(fields)) == fields
+
+
+def test_every_command_with_an_output_is_found():
+    shown = sum(page.read_text("utf-8").count("```console\n$ .venv/bin/") for page in PAGES)
+    assert shown == len(shown_outputs()) > 3
+
+
+@pytest.mark.parametrize(("page", "command", "output"), shown_outputs(), ids=lambda value: value[:40])
+def test_a_page_shows_what_its_command_prints(page, command, output, here, capfd):
+    name, *arguments = shlex.split(command)
+    if name == "uncertlr":
+        main(arguments)
+        printed = "".join(reversed(capfd.readouterr()))
+    else:
+        printed = CliRunner().invoke(papermill_command, arguments).output
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.OutputChecker().check_output(output, printed, flags), printed
+
+
+def test_the_guide_to_sweeps_shows_the_file_that_its_commands_use():
+    (shown, *_) = re.findall(r"^```yaml\n(.*?)^```$", (PROJECT / "book" / "sweeps.md").read_text("utf-8"), re.DOTALL | re.M)
+    assert yaml.safe_load(shown) == yaml.safe_load((PROJECT / "sweeps" / "quick.yaml").read_text("utf-8"))
+
+
+def test_every_other_sweep_that_a_page_shows_can_be_read(tmp_path):
+    pages = (page.read_text("utf-8") for page in PAGES)
+    files = [text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)]
+    sweeps = [text for text in files if "\narms:" in text]
+    assert len(sweeps) > 1
+    for text in sweeps:
+        (tmp_path / "shown.yaml").write_text(text, encoding="utf-8")
+        assert read_sweep(tmp_path / "shown.yaml")
