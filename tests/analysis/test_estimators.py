@@ -126,3 +126,14 @@ def test_the_command_prints_the_table_and_writes_the_rows(runs, tmp_path, capsys
     assert len(json.loads(file.read_text())["estimators"]) == 5
     assert main(["evaluate", "nothing", "--root", str(tmp_path)]) == 2
     assert "'nothing'" in capsys.readouterr().err
+
+
+def test_the_table_fits_a_terminal_of_80_columns(found, runs, monkeypatch, capsys):
+    rows = [row | {"estimator": row["estimator"].replace("ensemble", "variational ensemble")} for row in found["estimators"]]
+    monkeypatch.setattr(estimators, "compare_estimators", lambda runs: found | {"estimators": rows})
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["evaluate", runs[0].config.run_id, "--root", str(runs[0].paths.root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 80
+    assert all(sum(line.startswith(name) for line in lines) == 1 for name in ("laplace", "variational ensemble"))

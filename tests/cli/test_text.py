@@ -1,5 +1,6 @@
 """Rows and tables as text, in a terminal and elsewhere."""
 
+import re
 import sys
 
 import pandas as pd
@@ -53,3 +54,12 @@ def test_a_wide_table_is_broken_into_blocks(terminal):
     assert max(map(len, text.splitlines())) <= terminal
     assert text.count("0.3333") == 12
     assert "nan" not in text.lower()
+
+
+def test_a_table_that_is_too_wide_gets_headings_of_several_lines(terminal):
+    frame = pd.DataFrame({f"heading_of no_{number}": [1 / 3] for number in range(3)}, index=["row"])
+    text = frame_text(frame, digits="4g")
+    assert max(map(len, text.splitlines())) < terminal
+    assert text.count("row") == 1
+    assert text.count("heading_of no_2") == (terminal > 40)
+    assert all(re.search(rf"heading_of no_{number}|^ .*\b{number}\b", text, re.M) for number in range(3))

@@ -4,6 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from uncertlr import plots
+from uncertlr.plots.run_curves import curves_svg
 
 
 @pytest.fixture
@@ -134,6 +135,26 @@ def test_lines_over_seeds_have_a_band_from_five_seeds_on_within_what_is_possible
     (band,) = ax.collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == pytest.approx((0.5 - 0.0878, 1.0), abs=1e-3)
+
+
+def test_curves_have_a_band_from_five_seeds_on_within_what_is_possible(ax):
+    three = np.array([[0.1, 0.99], [0.9, 1.0], [0.5, 0.9]])
+    plots.curves(ax, {"one": ([1, 2], three)}, "epoch", "accuracy", within=(0, 1))
+    assert not ax.collections
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), three.mean(0))
+    plots.curves(ax, {"two": ([1, 2], np.vstack([three, 1 - three]))}, "epoch", "accuracy", within=(0, 1))
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.min() >= 0
+    assert heights.max() <= 1
+    assert heights.max() - heights.min() > 0.5
+
+
+def test_the_figure_of_runs_bounds_its_accuracies(like, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "curves", lambda *arguments, **named: drawn.append((arguments[3], named.get("within"))))
+    curves_svg([like, like], ["a", "a"])
+    assert dict(drawn)["validation accuracy"] == (0, 1)
+    assert dict(drawn)["validation loss (nats)"] == (0, np.inf)
 
 
 def test_lines_over_seeds_are_geometric_means_on_a_logarithmic_axis(ax):

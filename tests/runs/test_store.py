@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -337,3 +338,14 @@ def test_a_run_shows_itself_as_a_short_table(like):
     assert any("train_examples=300" in value for value in shown)
     assert f"{like.summary['test']['accuracy']:.4f}" in shown
     assert len(shown) < 10
+
+
+def test_a_printed_run_says_in_two_lines_what_it_is_and_where(like):
+    lines = repr(like).splitlines()
+    assert str(like) == repr(like)
+    assert len(lines) == 2
+    assert like.config.run_id in lines[0]
+    assert f"{like.summary['test']['accuracy']:.4f}" in lines[0]
+    assert str(like.paths.directory) in lines[1]
+    tuned = replace(like, summary=like.summary | {"test": {}})
+    assert f"val accuracy {like.summary['val']['accuracy']:.4f}" in repr(tuned)

@@ -64,7 +64,7 @@ def _methods(done: Sequence[Job], finished: dict[str, Run]) -> str:
 
 def _curves(done: Sequence[Job], finished: dict[str, Run]) -> str:
     svg = curves_svg([finished[job.run_id] for job in done], [job.arm for job in done])
-    means = "validation loss and accuracy of each method: mean over its seeds, shaded: 95 % interval"
+    means = "validation loss and accuracy of each method: mean over its seeds, shaded from five on: 95 % interval"
     what = f"Top: {means}. Bottom: learning rate and signal of its first seed."
     data = base64.b64encode(svg).decode()
     return f'<figure><img alt="{what}" src="data:image/svg+xml;base64,{data}"><figcaption>{what}</figcaption></figure>'

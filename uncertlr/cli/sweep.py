@@ -161,7 +161,9 @@ def _evaluate(
     from uncertlr.analysis.estimators import compare_estimators, estimators_table
 
     found = compare_estimators(runs)
-    print(frame_text(estimators_table(found), digits="4f"))
+    # the longest heading as it is abbreviated elsewhere, or the table is too wide for 80 characters
+    print(frame_text(estimators_table(found).rename(columns={"AUROC, information": "AUROC, MI"}), digits="4f"))
+    print("\nAUROC: of errors, by predictive entropy and by mutual information (MI)")
     if json:
         with writing("--json", json):
             write_json(json, found)

@@ -1,5 +1,6 @@
 """Lines of text for a terminal or a log file, and what is checked before anything takes time."""
 
+import math
 import shutil
 import sys
 import textwrap
@@ -61,15 +62,39 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def frame_text(frame: "pd.DataFrame", *, digits: str, index: bool = True) -> str:
-    """A table as text, in a terminal broken into blocks of columns that it has room for.
+    """A table as text, in a terminal with its headings in several lines, and in blocks of columns, as far as it needs them.
 
     Args:
         frame: the table.
         digits: how numbers are formatted, such as ``4g``.
         index: show the names of its rows.
     """
-    width = terminal_width() if sys.stdout.isatty() else None
-    return str(frame.to_string(index=index, na_rep="", float_format=f"{{:.{digits}}}".format, line_width=width))
+
+    def text(table: "pd.DataFrame", width: int | None = None) -> str:
+        form = f"{{:.{digits}}}".format
+        return str(table.to_string(index=index, na_rep="", float_format=form, line_width=width, sparsify=False))
+
+    whole, width = text(frame), terminal_width() if sys.stdout.isatty() else math.inf
+    if _width(whole) <= width:
+        return whole
+    frame = _with_folded_headings(frame)
+    whole = text(frame)
+    return whole if _width(whole) <= width else text(frame, int(width))
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def _with_folded_headings(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The same table, its headings broken between words, the last of each in the lowest line."""
+    import pandas as pd
+
+    words = [str(name).replace("_", "_ ").split() for name in frame.columns]
+    height = max(map(len, words))
+    rows = [[""] * (height - len(each)) + each for each in words]
+    names = [*[""] * (height - 1), frame.columns.name]
+    return frame.set_axis(pd.MultiIndex.from_tuples(map(tuple, rows), names=names), axis="columns")
 
 
 @contextmanager

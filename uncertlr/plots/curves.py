@@ -27,22 +27,29 @@ SEEDS_FOR_A_BAND = 5
 """With fewer, an interval over seeds is so wide that it hides what it surrounds."""
 
 
-def curves(ax: "Axes", series: Series, xlabel: str, ylabel: str, colours: Sequence[str] = ()) -> "Axes":
-    """One labelled line a series; of several seeds their mean, with its pointwise 95 % interval as a shade.
+def curves(
+    ax: "Axes",
+    series: Series,
+    xlabel: str,
+    ylabel: str,
+    colours: Sequence[str] = (),
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> "Axes":
+    """One labelled line a series; of several seeds their mean, from five on with its pointwise 95 % interval as a shade.
 
     Args:
-        ax: where to draw.
+        ax: where to draw; on a logarithmic axis means and intervals are those of the logarithm.
         series: name to (x [N], y [N] or [seeds, N]).
         xlabel: with the unit.
         ylabel: with the unit.
         colours: one per series; the book's, in their order, if there is none.
+        within: possible values, which no shade leaves.
     """
     for (name, (x, y)), colour in zip(series.items(), colours or cycle(COLOURS), strict=False):
         label = name
         if np.ndim(y) == 2:
             label = f"{name} (n = {len(y)})"
-            y, low, high = mean_interval(y)
-            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            y = _mean_with_band(ax, x, np.asarray(y), colour, within)
         ax.plot(x, y, color=colour, label=label, marker="o" if len(x) <= 15 else None, markersize=3.5)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     _whole_epochs(ax, series)
@@ -59,8 +66,8 @@ def rate(ax: "Axes", series: Series, bounds: tuple[float, float] | None = None) 
         series: name to (step [N], rate [N] or [seeds, N]).
         bounds: lowest and highest rate that the rule allows.
     """
-    curves(ax, series, "step", "learning rate")
     ax.set_yscale("log")
+    curves(ax, series, "step", "learning rate")
     for bound in bounds or ():
         ax.axhline(bound, color=INK, linestyle=":", linewidth=1)
     return ax
@@ -74,7 +81,7 @@ def uncertainty(ax: "Axes", series: Series, threshold: float | None = None) -> "
         series: name to (step [N], share [N] or [seeds, N]).
         threshold: the rule's, as a share.
     """
-    curves(ax, series, "step", "uncertainty / maximum")
+    curves(ax, series, "step", "uncertainty / maximum", within=(0, 1))
     ax.set_ylim(0, 1.02)
     if threshold is not None:
         ax.axhline(threshold, color=INK, linestyle="--", linewidth=1)
@@ -102,15 +109,21 @@ def over_seeds(
     """
     from matplotlib.ticker import MaxNLocator
 
-    to, back = (np.log, np.exp) if ax.get_yscale() == "log" else (np.asarray, np.asarray)
     for name, (x, y) in series.items():
-        mean, low, high = (np.clip(back(values), *within) for values in mean_interval(to(np.asarray(y, dtype=float))))
-        if len(y) >= SEEDS_FOR_A_BAND:
-            ax.fill_between(x, low, high, color=looks[name]["color"], alpha=0.2, linewidth=0)
+        mean = _mean_with_band(ax, x, np.asarray(y), looks[name]["color"], within)
         ax.plot(x, mean, label=name, **looks[name])
     ax.set(xlabel="epoch", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
+
+
+def _mean_with_band(ax: "Axes", x: Sequence[float], y: np.ndarray, colour: str, within: tuple[float, float]) -> np.ndarray:
+    """The mean over seeds of y [seeds, N]; with enough of them its interval is drawn."""
+    to, back = (np.log, np.exp) if ax.get_yscale() == "log" else (np.asarray, np.asarray)
+    mean, low, high = (np.clip(back(values), *within) for values in mean_interval(to(y.astype(float))))
+    if len(y) >= SEEDS_FOR_A_BAND:
+        ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    return mean
 
 
 def learning_curves(loss: SeedSeries, accuracy: SeedSeries, looks: Mapping[str, Mapping[str, Any]]) -> "Figure":

@@ -16,7 +16,7 @@ def curves_svg(runs: Sequence["Run"], names: Sequence[str] = ()) -> bytes:
     """Validation loss and accuracy over the epochs, and learning rate and signal over the steps, as an SVG image.
 
     Args:
-        runs: one line each; runs of one name become their mean with its interval.
+        runs: one line each; runs of one name become their mean, five of them with its interval.
         names: of the runs; their ids if there are none.
     """
     import matplotlib as mpl
@@ -31,16 +31,16 @@ def curves_svg(runs: Sequence["Run"], names: Sequence[str] = ()) -> bytes:
     with mpl.rc_context(dict[Any, Any](plots.STYLE)):
         figure = Figure(figsize=(2 * plots.WIDTH, 5.6))
         axes = figure.subplots(2, 2)
-        for ax, column, label in (
-            (axes[0, 0], "loss", "validation loss (nats)"),
-            (axes[0, 1], "accuracy", "validation accuracy"),
+        for ax, column, label, within in (
+            (axes[0, 0], "loss", "validation loss (nats)", (0, np.inf)),
+            (axes[0, 1], "accuracy", "validation accuracy", (0, 1)),
         ):
             series = {}
             for name, of_name in grouped.items():
                 length = min(len(run.validation) for run in of_name)
                 values = np.array([run.validation[column].to_numpy()[:length] for run in of_name])
                 series[name] = (range(1, length + 1), values if len(of_name) > 1 else values[0])
-            plots.curves(ax, series, "epoch", label)
+            plots.curves(ax, series, "epoch", label, within=within)
         first = {name: of_name[0].trace for name, of_name in grouped.items()}
         plots.rate(axes[1, 0], {name: (trace["step"].tolist(), trace["learning_rate"]) for name, trace in first.items()})
         plots.curves(

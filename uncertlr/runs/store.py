@@ -4,6 +4,7 @@ import html
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from uncertlr.config import EXECUTION_FIELDS, RESULT_VERSION, RunConfig, shown_name
 from uncertlr.errors import ConfigError, RunError, StaleResults
 from uncertlr.runs.files import Arrays, load_arrays, read_json
-from uncertlr.runs.naming import differing, listed
+from uncertlr.runs.naming import arm_name, differing, listed
 from uncertlr.runs.paths import RunPaths, refuse_links
 from uncertlr.runs.schema import Record, Summary, validated
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run read back from disk.
 
@@ -35,9 +36,21 @@ class Run:
     record: dict[str, Any]
     summary: dict[str, Any]
 
+    @property
+    def _split(self) -> str:
+        """Whose scores are shown first: a run that was tuned on validation has none on the test set."""
+        return "test" if self.summary["test"] else "val"
+
+    def __repr__(self) -> str:
+        """Two lines; the record and the summary alone are thousands of characters."""
+        epochs = f"{self.config.epochs} epoch{'' if self.config.epochs == 1 else 's'}"
+        about = f"{arm_name(self.config)} on {Path(self.config.dataset).name}, {epochs}, seed {self.config.seed}"
+        score = f"{self._split} accuracy {self.summary[self._split]['accuracy']:.4f}"
+        return f"Run {self.config.run_id}: {about}, {score}\n  in {self.paths.directory}"
+
     def _repr_html_(self) -> str:
         """A short table, where it is the last value of a notebook's cell."""
-        split = "test" if self.summary["test"] else "val"
+        split = self._split
         scores = {f"{split} {name}": f"{self.summary[split][name]:.4f}" for name in ("accuracy", "loss", "ece")}
         settings = listed(differing(self.config)) or "nothing"
         about = {"run": self.config.run_id, "rule": shown_name(self.config.rule), "seed": str(self.config.seed)}
