@@ -445,8 +445,8 @@ EXECUTION = {*EXECUTION_FIELDS, "seed"}
 def test_the_found_rule_is_described_as_it_ran(claims):
     found = config("cifar10-found", FOUND)
     claims.check(
-        "the one-cycle schedule with a peak of 1.78e-3, times a power of the smoothed uncertainty, relative to its value after "
-        "100 steps, with the exponent −2.62;",
+        "the one-cycle schedule with a peak of 1.78e-3, times a power of the smoothed uncertainty, relative to its value "
+        "after 100 steps, with the exponent −2.62;",
         numbers=[found.learning_rate, found.warm_up, found.exponent],
         holds=[found.schedule == "one_cycle", found.reference == 0, found.signal == "predictive_entropy"],
     )
