@@ -123,7 +123,7 @@ def _mean_with_band(ax: "Axes", x: Sequence[float], y: np.ndarray, colour: str, 
     mean, low, high = (np.clip(back(values), *within) for values in mean_interval(to(y.astype(float))))
     if len(y) >= SEEDS_FOR_A_BAND:
         ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-    return mean
+    return np.asarray(mean)
 
 
 def learning_curves(loss: SeedSeries, accuracy: SeedSeries, looks: Mapping[str, Mapping[str, Any]]) -> "Figure":
