@@ -4,7 +4,7 @@ What a page shows below a command in one block (``console``) is what the command
 """
 
 import doctest
-import importlib
+import importlib.util
 import itertools
 import json
 import re
@@ -128,7 +128,7 @@ def small(arguments, elsewhere, monkeypatch):
 
 def test_there_are_commands_of_every_kind():
     assert len(commands()) > 15
-    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "dask", "pip"}
+    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "python", "dask", "pip"}
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])
@@ -142,6 +142,11 @@ def test_our_own_commands_succeed(command, here, tmp_path, monkeypatch, capsys):
     arguments = small(shlex.split(command)[1:], tmp_path, monkeypatch)
     assert main(arguments) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("python -m ")])
+def test_modules_that_are_run_exist(command, here):
+    assert importlib.util.find_spec(command.split()[2])
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("dask ")])
