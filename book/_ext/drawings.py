@@ -122,12 +122,12 @@ def worked_comparisons(ax: Axes, palette: Palette) -> None:
 
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
     """Methods against schedules, as the stored comparisons have them."""
-    chosen_differences(ax, AGAINST_SCHEDULES, "The report's rule harms, the found rule helps")
+    chosen_differences(ax, AGAINST_SCHEDULES, "The report's rule harms; the found rule\ngains under a point on one-cycle")
 
 
 def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
     """Rules against what needs no feedback, as the stored comparisons have them."""
-    chosen_differences(ax, AGAINST_CONTROLS, "No rule is ahead of its controls", inner=True)
+    chosen_differences(ax, AGAINST_CONTROLS, "No rule is ahead of what\nneeds no feedback", inner=True)
 
 
 def outcomes_of_all(ax: Axes, palette: Palette) -> None:

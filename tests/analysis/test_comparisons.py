@@ -365,3 +365,16 @@ def test_real_runs_are_found_and_missing_ones_left_out():
     assert list(found.arms["constant"]) == [0]
     assert found.arms["report"] == {}
     assert [each.config.run_id for each in found.finished] == [config.run_id]
+
+
+@pytest.mark.parametrize("name", ["cifar10-standard", "cifar10-tuned", "imdb-standard"])
+def test_the_table_against_a_baseline_has_the_adjusted_p_values_of_the_families(name, monkeypatch):
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    published = study.read_study(name)
+    table = verdict_table(published)
+    judged = [arm for arm, other in (*named_family(published), *schedule_family(published)) if other == published.baseline]
+    assert len(judged) > 4
+    for arm in judged:
+        expected = comparison(published, arm, published.baseline)
+        assert table["p_holm"][arm] == pytest.approx(expected["p_holm"], nan_ok=True)
+        assert table["outcome"][arm] == expected["outcome"]

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from uncertlr import plots
-from uncertlr.analysis.paired import SEEDS_FOR_A_CLAIM
+from uncertlr.analysis.paired import ALPHA, SEEDS_FOR_A_CLAIM
 from uncertlr.book.outcomes_figure import (
     AGAINST_CONTROLS,
     AGAINST_SCHEDULES,
@@ -30,11 +30,13 @@ def groups(monkeypatch):
 def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     ax = chosen_differences(Figure().add_subplot(), chosen, "title")
     points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
-    outcomes = [text.get_text() for text in ax.texts[1::3]]
+    outcomes = [text.get_text().partition(";")[0] for text in ax.texts[1::3]]
     stored = groups.set_index(["study", "arm", "against"]).loc[[tuple(each) for _, *each in reversed(chosen)]]
     assert (stored["pairs"] == SEEDS_FOR_A_CLAIM).all()
     assert points == list(stored["difference"])
     assert outcomes == list(stored["outcome"])
+    copies = [text.get_text().endswith("as a copy equivalent") for text in ax.texts[1::3]]
+    assert copies == list((stored["outcome"] == "no contrast") & (stored["p_equivalence"] <= ALPHA))
 
 
 def test_a_comparison_has_the_colour_of_its_first_method():

@@ -143,8 +143,9 @@ def _outcome(comparison: Comparison | None, pairs: int) -> str:
 def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     """One row per arm with finished runs: seeds, mean accuracy, difference from the baseline, p-values, outcome.
 
-    Arms with feedback are adjusted within the named family where the baseline belongs to it; all others among themselves.
-    Arms that share fewer than two finished seeds with the baseline have no comparison; their cells are empty.
+    Arms with feedback are adjusted within the named family and schedules within theirs, where the baseline belongs to it;
+    all others among themselves. Arms that share fewer than two finished seeds with the baseline have no comparison; their
+    cells are empty.
 
     Args:
         study: whose arms are compared.
@@ -157,10 +158,11 @@ def verdict_table(study: Study, baseline: str = "") -> pd.DataFrame:
     if baseline not in study.arms:
         raise ConfigError(f"the sweep has no arm {baseline!r} to compare with; it has {'; '.join(study.arms)}")
     named = [pair for pair in named_family(study) if baseline in study.facts.baselines and pair[0] != baseline]
-    with_feedback = {arm for arm, _ in named}
-    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in with_feedback]
-    table = pd.concat([comparisons(study, family) for family in (named, rest) if family])
-    table = table[table["against"] == baseline].set_index("arm")
+    schedules = schedule_family(study) if baseline == study.baseline else []
+    compared = {arm for arm, other in (*named, *schedules) if other == baseline}
+    rest = [(arm, baseline) for arm in study.arms if arm != baseline and arm not in compared]
+    table = pd.concat([comparisons(study, family) for family in (named, schedules, rest) if family])
+    table = table[table["against"] == baseline].drop_duplicates("arm").set_index("arm")
     table.loc[table["pairs"] < 2, ["difference", "outcome"]] = [float("nan"), ""]
     accuracies = {arm: study.scores(arm) for arm in study.arms}
     means = {arm: [len(each), sum(each.values()) / len(each)] for arm, each in accuracies.items() if each}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from uncertlr import plots
 from uncertlr.analysis.comparisons import comparison
-from uncertlr.analysis.paired import MARGIN
+from uncertlr.analysis.paired import ALPHA, MARGIN
 from uncertlr.analysis.study import read_study
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ FOUND = "one_cycle_over_uncertainty"
 AGAINST_SCHEDULES = (
     ("report's rule − constant, CIFAR-10 (first plan)", "cifar10-standard", "report", "constant"),
     ("report's rule − constant, IMDB (first plan)", "imdb-standard", "report", "constant"),
-    ("the same, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "report", "constant"),
+    ("report's rule − constant, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "report", "constant"),
     ("one-cycle − constant, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "one_cycle", "constant"),
     ("found rule − cosine, CIFAR-10 (later plan)", "cifar10-found", FOUND, "cosine"),
     ("found rule − cosine, IMDB (later plan)", "imdb-found", FOUND, "cosine"),
     ("found rule − tuned one-cycle, CIFAR-10 (after a look)", "cifar10-found-controls", FOUND, "one_cycle"),
-    ("the same on other seeds, CIFAR-10 (later plan)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
+    ("found rule − tuned one-cycle, CIFAR-10 (later plan)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
 )
 """Methods against schedules: name in the figure and when it was planned, study, method, what it is compared with."""
 
@@ -46,7 +46,7 @@ AGAINST_CONTROLS = (
     ("found rule − yoked replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
     ("found rule − mean-curve replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
     ("found rule − yoked replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
-    ("its mean-curve replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
+    ("found rule − mean-curve replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
     ("found rule − recorded replay 1011 (later plan)", "cifar10-recipe", FOUND, "replay_of_1011"),
     ("found rule − recorded replay 1012 (later plan)", "cifar10-recipe", FOUND, "replay_of_1012"),
     ("found rule − recorded replay 1013 (later plan)", "cifar10-recipe", FOUND, "replay_of_1013"),
@@ -72,6 +72,8 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
 def _table(chosen: tuple[tuple[str, str, str, str], ...]) -> pd.DataFrame:
     rows = [comparison(read_study(study), arm, against) for _, study, arm, against in chosen]
     table = pd.DataFrame(rows).set_axis([name for name, *_ in chosen])
+    copies = (table["outcome"] == "no contrast") & (table["p_equivalence"] <= ALPHA)
+    table.loc[copies, "outcome"] = "no contrast; as a copy equivalent"
     return table.assign(colour=[colour_of(arm) for _, _, arm, _ in chosen])
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", inner: bool = False) -> "Axes":
-    """Differences in points with their intervals, and over each its name, its outcome and its number of pairs.
+    """Differences in points with their intervals, and over each its name, its outcome and, where they differ, the pairs.
 
     Args:
         ax: where to draw.
@@ -29,7 +29,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         # zone and zero at the row's own height: through the whole figure they would run through the names
         ax.fill_between([-margin, margin], height - 0.2, height + 0.12, color=INK, alpha=0.15, linewidth=0)
         ax.plot([0, 0], [height - 0.2, height + 0.12], color=INK, linewidth=1, label="_zero")
-        hollow = row["outcome"] in ("descriptive", "no contrast")
+        hollow = row["outcome"].startswith(("descriptive", "no contrast"))
         colour = row.get("colour", COLOURS[0])
         if np.isfinite(row["difference"]):
             for level, width in ((95, 2.5), (90, 5.0))[: 2 if inner else 1]:
@@ -37,7 +37,8 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
                 ax.plot(ends, [height, height], color=colour, linewidth=width, solid_capstyle="butt" if inner else "round")
             fill, size = "none" if hollow else colour, 9 if inner else 6
             ax.plot(row["difference"], height, color=colour, marker="o", markersize=size, markerfacecolor=fill, linewidth=0)
-        texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", f"n = {row['pairs']:.0f}"))
+        count = f"n = {row['pairs']:.0f}" if table["pairs"].nunique() > 1 else ""  # one number is for the caption
+        texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", count))
         for across, points_up, side, text in texts:
             ax.annotate(
                 text,
