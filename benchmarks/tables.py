@@ -191,10 +191,10 @@ def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataF
     at_most = EPOCHS * imdb["seconds"]  # as if every epoch paid what a run pays once
     rows = {
         "CIFAR-10, 50 epochs, one run alone": ("cifar10", cifar10["seconds"], cifar10["seconds"]),
-        "IMDB, 50 epochs of training, one run alone": ("imdb", training, at_most),
+        "IMDB, 50 epochs of training, one run alone, calculated": ("imdb", training, at_most),
     }
     if shared:
-        name = f"CIFAR-10, {SWEEP_RUNS} runs of 50 epochs on a shared GPU"
+        name = f"CIFAR-10, {SWEEP_RUNS} runs of 50 epochs on a shared GPU, calculated"
         rows[name] = ("sweep", shared.sweep_seconds, shared.sweep_seconds)
     table = {
         name: {
