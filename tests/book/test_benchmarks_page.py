@@ -120,7 +120,9 @@ def test_the_share_of_an_estimate_changes_between_sessions(claims):
 def test_the_bare_loop_and_the_versions_are_those_that_were_measured(claims):
     groups = load_study("costs")["groups"]
     shares = [100 * (1 - 1 / row["processor"]["value"]) for row in groups["epoch"]["rows"]]
-    claims.check("a bare loop of that kind takes 4 to 7 % less than ours", numbers=[4, 7], holds=[4 <= share <= 7 for share in shares])
+    claims.check(
+        "a bare loop of that kind takes 4 to 7 % less than ours", numbers=[4, 7], holds=[4 <= share <= 7 for share in shares]
+    )
     versions = groups["signal"]["environment"]["versions"] | groups["signal"]["peers"] | groups["bootstrap"]["peers"]
     ours = "PyTorch 2.15, Lightning 2.6.6, Transformers 5.24, "
     text = f"{ours}torchmetrics 1.9, netcal 1.4, torch-uncertainty 0.13 and baal 2.1;"
