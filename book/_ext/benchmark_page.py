@@ -183,7 +183,7 @@ def _added(ratio: float) -> str:
 
 
 def epochs_markdown() -> Iterator[str]:
-    """Seconds of one epoch of all training examples, by who trains it; a bare loop's from its ratio in a part of an epoch."""
+    """Seconds of an epoch of all training examples by who trains it; a bare loop's from its ratio in a part of an epoch."""
     times = load_study("costs_whole_epochs")["groups"]["trainers"]["times"]
     yield f"| an epoch of all training data | {' | '.join(f'{name}, seconds' for name in EPOCHS)} |"
     yield f"|---|{'---|' * len(EPOCHS)}"

@@ -15,7 +15,7 @@ import numpy as np
 from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from result_tables import comparisons_in_groups
+from result_tables import GROUPS, comparisons_in_groups
 
 from uncertlr.analysis.paired import paired_differences, paired_interval
 from uncertlr.analysis.study import read_study
@@ -130,9 +130,10 @@ def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
     chosen_differences(ax, AGAINST_CONTROLS, "No rule is ahead of what\nneeds no feedback", inner=True)
 
 
-def outcomes_of_all(ax: Axes, palette: Palette) -> None:
-    """Every comparison that is judged."""
-    all_differences(ax, comparisons_in_groups())
+def outcomes_of_all(ax: Axes, palette: Palette, against_schedules: bool, title: str) -> None:
+    """Every comparison that is judged: those of rules with schedules, or the others."""
+    table = comparisons_in_groups()
+    all_differences(ax, table[(table["group"] == GROUPS[0]) == against_schedules], title)
 
 
 def growth(ax: Axes, palette: Palette, name: str) -> None:
@@ -148,7 +149,14 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "statistics-worked": (worked_comparisons, (4.2, 2.6)),
     "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.9)),
     "outcomes-of-controls": (outcomes_of_controls, (3.95, 6.0)),
-    "outcomes-of-all": (outcomes_of_all, (4.2, 6.4)),
+    "outcomes-against-schedules": (
+        partial(outcomes_of_all, against_schedules=True, title="Rules harm more often than they help"),
+        (3.95, 10.2),
+    ),
+    "outcomes-of-others": (
+        partial(outcomes_of_all, against_schedules=False, title="No rule beats a replay of its rates"),
+        (3.95, 10.2),
+    ),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }
 """What can be drawn, and its size in inches: the front page's frame takes some of the width of a phone."""

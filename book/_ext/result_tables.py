@@ -19,13 +19,15 @@ from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.methods import method_column
 from uncertlr.analysis.study import Study, read_study
 from uncertlr.plots.cell_output import csv_of
+from uncertlr.runs.paths import project_folder
+from uncertlr.sweep import read_sweep
 
 RUN_COLUMNS = {
     "data": "dataset",
     "method": "method",
     "seed": "seed",
     "initial learning rate": "learning_rate",
-    "published in": "source",
+    "studies": "studies",
     "test accuracy": "test_accuracy",
     "epochs": "epochs",
     "validation accuracy": "val_accuracy",
@@ -39,6 +41,7 @@ RUN_COLUMNS = {
     "final learning rate": "final_rate",
     "seconds of training": "seconds",
     "other settings": "differs",
+    "published in": "source",
     "processor": "processor",
     "data fingerprint": "data_short",
     "ended": "ended_minute",
@@ -81,6 +84,9 @@ DECIMALS = dict.fromkeys(POINTS, 2) | {"p": 3, "p, adjusted": 3, "p, equivalence
 
 INTERVAL = "points (95 % interval)"
 """Head of the column that a reader of the page sees in place of a difference and two ends."""
+
+PAIRS = "pairs (on two processors)"
+"""Head of the column that a reader of the page sees in place of the two counts."""
 
 SHOWN = 6
 """Columns that are seen before a reader asks for more."""
@@ -151,13 +157,32 @@ def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str
     table = table[(table["status"] == "published") | ((table["status"] == "completed") & table["run_id"].isin(local))]
     table = table.assign(
         method=method_column(table),
+        studies=[", ".join(_studies().get(run, ())) for run in table["run_id"]],
         source=table["source"].where(table["status"] == "published", "trained for a page"),
         data_short=table["data"].str[:12],
         ended_minute=table["ended"].str[:16],
     )
+    table = table.sort_values(["dataset", "studies", "method", "seed"], key=_in_the_order_of_reading)
     rows = _columns(table, RUN_COLUMNS)
     write_if_changed(project / data / "all-runs.csv", csv_of(rows))
     yield from raw_html(ResultTable("all-runs", "All runs", rows, tuple(table["run_id"])).markup())
+
+
+@cache
+def _studies() -> dict[str, list[str]]:
+    """Of each planned run, by its name, the studies that it belongs to."""
+    studies: dict[str, list[str]] = {}
+    for path in sorted((project_folder() / "sweeps").glob("*.yaml")):
+        for job in read_sweep(path):
+            studies.setdefault(job.run_id, []).append(path.stem)
+    return studies
+
+
+def _in_the_order_of_reading(column: pd.Series) -> pd.Series:
+    """Studies by name, the large untuned ones first and runs of no study last; any other column as it is."""
+    if column.name not in ("study", "studies"):
+        return column
+    return column.map(lambda studies: (studies == "", not studies.partition(",")[0].endswith("-standard"), studies))
 
 
 def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
@@ -172,7 +197,11 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
     shown = rows.copy()
     ends = zip(*(rows[head] for head in ("difference (points)", "95 % interval from", "95 % interval to")), strict=True)
     shown.insert(3, INTERVAL, [_with_interval(*row) for row in ends])
-    order = {INTERVAL: [-math.inf if math.isnan(each) else each for each in rows["difference (points)"]]}
+    shown.insert(5, PAIRS, [_with_mixed(*row) for row in zip(rows["pairs"], rows["pairs on two processors"], strict=True)])
+    order = {
+        INTERVAL: [-math.inf if math.isnan(each) else each for each in rows["difference (points)"]],
+        PAIRS: list(rows["pairs on two processors"]),
+    }
     yield from raw_html(ResultTable("all-comparisons", "All comparisons", shown, sorted_by=order).markup())
 
 
@@ -186,6 +215,15 @@ def _with_interval(difference: float, low: float, high: float) -> str:
     return f"{number} ({ends[0]} to {ends[1]})" if all(ends) else number
 
 
+def _with_mixed(pairs: int, mixed: int) -> str:
+    """A number of pairs, and in brackets those on two processors, if there are any.
+
+    >>> _with_mixed(10, 0), _with_mixed(10, 3)
+    ('10', '10 (3)')
+    """
+    return f"{pairs} ({mixed})" if mixed else f"{pairs}"
+
+
 def outcomes_markdown() -> Iterator[str]:
     """How many comparisons have each outcome, by what is compared with what."""
     table = comparisons_in_groups()
@@ -195,8 +233,6 @@ def outcomes_markdown() -> Iterator[str]:
     for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
         row = " | ".join(str(count or "") for count in counts.loc[outcome])
         yield f"| *{outcome}* | {row} |"
-    yield ""
-    yield from (f"- *{outcome}:* {meaning}" for outcome, meaning in OUTCOMES.items())
 
 
 GROUPS = ("rule against schedule", "rule against control", "rule against rule", "schedule against schedule")
@@ -229,27 +265,20 @@ def _runs(study: Study, arm: str, other: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(run.config.run_id for run in study.arms[each].values()) for each in (arm, other))
 
 
-OUTCOMES = {
-    "no contrast": "the rates of both are too similar to test feedback",
-    "descriptive": "too few pairs for a claim",
-    "equivalent": "the difference is shown to be within half a point",
-    "helps": "the first method is better",
-    "harms": "the first method is worse",
-    "inconclusive": "none of these is shown",
-    "missing": "planned, not yet run",
-}
-"""Outcomes and their meanings, in the order in which they are asked for."""
+OUTCOMES = ("no contrast", "descriptive", "equivalent", "helps", "harms", "inconclusive", "missing")
+"""Outcomes in the order in which they are asked for; the page says what they mean."""
 
 
 @cache
 def _each_comparison_once() -> pd.DataFrame:
-    """The large untuned studies first, and what has an outcome before what has none.
+    """What is judged first, then by study, the large untuned ones first, and within a study by method, as in its sweep.
 
     A comparison that belongs to two families is judged in the first, as in `uncertlr.analysis.comparisons.comparison`.
     """
     table = every_comparison().drop_duplicates(["study", "arm", "against"])
-    open_, later = table["outcome"].isin(["descriptive", "missing"]), ~table["study"].str.endswith("-standard")
-    return table.assign(open=open_, later=later).sort_values(["open", "later"], kind="stable")
+    first = table.groupby(["study", "arm"], sort=False).ngroup()  # in the order of the sweep
+    table = table.assign(open=table["outcome"].isin(["descriptive", "missing"]), first=first)
+    return table.sort_values(["open", "study", "first"], kind="stable", key=_in_the_order_of_reading)
 
 
 def datatables_markdown() -> Iterator[str]:

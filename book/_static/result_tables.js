@@ -15,6 +15,28 @@ const goToRow = (table) => {
   row.node().scrollIntoView({ block: "center" });
 };
 
+const SEARCH = "#search=";
+
+// An address that holds a search fills the box of the table of comparisons, and leads to it.
+const search = (table, address) => {
+  if (!address.startsWith(SEARCH)) return;
+  table.search(decodeURIComponent(address.slice(SEARCH.length))).draw();
+  const container = table.table().container();
+  container.scrollIntoView({ block: "start" });
+  container.querySelector("input[type=search]").focus({ preventScroll: true });
+};
+
+// The searches that the page names become links; where no script runs, there is no box either.
+const linkSearches = (table) => {
+  document.querySelectorAll(".searches td:nth-child(2) code").forEach((words) => {
+    const link = document.createElement("a");
+    link.href = SEARCH + encodeURIComponent(words.innerText);
+    words.replaceWith(link);
+    link.append(words);
+    link.addEventListener("click", () => search(table, link.hash)); // also when the address stays as it is
+  });
+};
+
 // On a phone a row is a list, in which each cell shows the head of its column.
 const nameCells = (table) => {
   const heads = [...table.table().header().querySelectorAll("th")].map((head) => head.innerText.trim());
@@ -39,5 +61,9 @@ import(URL.createObjectURL(source)).then(({ default: DataTable, set_or_remove_da
     nameCells(table);
     goToRow(table);
     addEventListener("hashchange", () => goToRow(table));
+    if (element.id !== "all-comparisons") return;
+    linkSearches(table);
+    search(table, location.hash);
+    addEventListener("hashchange", () => search(table, location.hash));
   });
 });

@@ -1,7 +1,9 @@
 """The figures and counts of outcomes are those of the stored comparisons."""
 
+import itertools
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
@@ -47,10 +49,35 @@ def test_a_comparison_has_the_colour_of_its_first_method():
 
 
 def test_each_comparison_that_is_judged_is_drawn_once(groups):
-    ax = all_differences(Figure().add_subplot(), groups)
+    ax = all_differences(Figure().add_subplot(), groups, "title")
     points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
     judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
     assert sorted(points) == sorted(judged["difference"])
+    assert len(ax.get_yticks()) == len(judged)
+
+
+def test_a_row_is_named_by_its_method_and_headed_by_what_it_shares(groups):
+    rows = groups[(groups["study"] == "cifar10-regulating") & (groups["arm"] == "regulating")]
+    ax = all_differences(Figure().add_subplot(), rows, "title")
+    heads = [text.get_text() for text in ax.texts]
+    assert heads[1::2] == ["cifar10-regulating: … − constant", "cifar10-regulating: regulating − …"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["regulating", "yoked", "yoked_3", "matched_rate"]
+
+
+@pytest.mark.parametrize("name", ["outcomes-against-schedules", "outcomes-of-others"])
+def test_no_text_of_the_figures_of_all_comparisons_lies_over_another(groups, name):
+    import drawings
+
+    draw, size = drawings.DRAWINGS[name]
+    with mpl.rc_context(drawings._style(drawings.PALETTES["light"])):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(ax := figure.add_subplot(), drawings.PALETTES["light"])
+        figure.draw_without_rendering()
+        texts = [*ax.texts, *ax.get_yticklabels(), *ax.get_legend().get_texts(), ax.title]
+        boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
+    for (one, here), (other, there) in itertools.combinations(boxes, 2):
+        assert not here.padded(-1).overlaps(there.padded(-1)), (one, other)  # the boxes of two lines may touch
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for _, box in boxes)
 
 
 @pytest.mark.parametrize(

@@ -82,37 +82,70 @@ def colour_of(arm: str) -> str:
     return {"report": REPORT, "one_cycle": SCHEDULE}.get(arm, RULE)
 
 
-def all_differences(ax: "Axes", table: pd.DataFrame) -> "Axes":
-    """Every comparison that is judged as a thin line, the largest difference of each group on top.
+def all_differences(ax: "Axes", table: pd.DataFrame, title: str) -> "Axes":
+    """Every comparison that is judged: what it compares, its 90 % interval, and its 95 % interval as a thinner line.
+
+    Rows stand under their study and the method that they share; of these the largest difference is on top. A dagger marks
+    a comparison all of whose pairs are on two processors.
 
     Args:
         ax: where to draw.
         table: of `every_comparison`, each comparison once, with a column ``group``; the descriptive and
             the missing ones are left out.
+        title: of the panel.
     """
     table = table[table["outcome"].isin(OUTCOME_COLOURS) & np.isfinite(table["ci95_low"])]
-    ax.axvspan(-100 * MARGIN, 100 * MARGIN, color=plots.INK, alpha=0.15, linewidth=0)
-    ax.axvline(0, color=plots.INK, linewidth=1)
-    height = 0.0
-    for group, rows in table.groupby("group", observed=True):
-        ax.annotate(str(group), (0.0, height), xycoords=("axes fraction", "data"), va="center")
-        height += 1.5
-        for row in rows.sort_values("difference", ascending=False).itertuples():
-            look = _look(row.outcome)
-            ax.plot([row.ci95_low, row.ci95_high], [height, height], color=look["color"], linewidth=1.6)
-            ax.plot(row.difference, height, **look)
-            height += 1
-        height += 1
-    for outcome in OUTCOME_COLOURS:
+    height, labels = 0.0, {}
+    for group, of_group in table.groupby("group", observed=True):
+        _heading(ax, str(group), height, weight="bold")
+        height += 0.8
+        shared, own = ("against", "arm") if str(group).endswith("schedule") else ("arm", "against")
+        for (study, name), rows in of_group.groupby(["study", shared], sort=False):
+            text = f"{study}: … − {_short(name)}" if shared == "against" else f"{study}: {_short(name)} − …"
+            _heading(ax, text, height + 0.4)
+            height += 1.4
+            # not through the whole figure: zone and zero would run through the headings
+            ends = (height - 0.5, height + len(rows) - 0.5)
+            ax.fill_betweenx(ends, -100 * MARGIN, 100 * MARGIN, color=plots.INK, alpha=0.15, linewidth=0)
+            ax.plot([0, 0], ends, color=plots.INK, linewidth=1, label="_zero")
+            for row in rows.sort_values("difference", ascending=False).itertuples():
+                _interval(ax, row, height)
+                other = getattr(row, own).removeprefix(f"{name}_") if shared == "arm" else getattr(row, own)
+                labels[height] = _short(other) + (" †" if row.mixed_pairs == row.pairs else "")
+                height += 1
+        height += 0.5
+    for outcome in (each for each in OUTCOME_COLOURS if each in set(table["outcome"])):
         ax.plot([], [], **_look(outcome) | {"linestyle": "-", "label": outcome})
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
-    ax.set(ylim=(height - 1, -1.5), yticks=[], xlabel="difference of test accuracy (points)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.25, 1.0), ncols=3, frameon=False, handlelength=1.5, columnspacing=1)
+    ax.set_title(title, x=0.25, pad=40)  # over the legend
+    ax.set_yticks(list(labels), list(labels.values()))
+    ax.tick_params(axis="y", length=0)
+    ax.set(ylim=(height - 0.5, -0.6), xlabel="difference of test accuracy (points)")
     ax.spines["left"].set_visible(False)
     ax.grid(visible=False)
     return ax
 
 
+def _heading(ax: "Axes", text: str, height: float, **look: Any) -> None:
+    start = (0.0, height)
+    heading = ax.annotate(text, start, xycoords=("figure fraction", "data"), va="center", annotation_clip=False, **look)
+    heading.set_in_layout(False)  # it begins at the edge of the figure, whatever the layout
+
+
+def _interval(ax: "Axes", row: Any, height: float) -> None:
+    look = _look(row.outcome)
+    faint = 0.4 if row.outcome == "no contrast" else 1.0  # so that a hollow mark stays hollow
+    for low, high, width in ((row.ci95_low, row.ci95_high, 1.2), (row.ci90_low, row.ci90_high, 4)):
+        ax.plot([low, high], [height, height], color=look["color"], alpha=faint, linewidth=width, solid_capstyle="butt")
+    ax.plot(row.difference, height, **look)
+
+
+def _short(method: str) -> str:
+    """A method's name in the sweep files, that of the found rule as the protocol calls it."""
+    return method.replace(FOUND, "found rule")
+
+
 def _look(outcome: str) -> dict[str, Any]:
     colour = OUTCOME_COLOURS[outcome]
     fill = "none" if outcome == "no contrast" else colour
-    return {"color": colour, "marker": "o", "markersize": 3.5, "markerfacecolor": fill, "linewidth": 1.6}
+    return {"color": colour, "marker": "o", "markersize": 4.5, "markerfacecolor": fill, "linewidth": 1.6}

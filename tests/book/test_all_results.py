@@ -1,0 +1,151 @@
+"""The searches of the page of all results, with their answers, and what it says of all comparisons."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uncertlr.book.claims import NUMBER, Claims
+from uncertlr.book.outcomes_figure import FOUND, OUTCOME_COLOURS
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+PAGE = (BOOK / "all_results.md").read_text(encoding="utf-8")
+SEARCHES = re.findall(
+    r"^\| .* \| `(.+)` \| (.+) \|$", PAGE.partition(":::{div} searches")[2].partition(":::")[0], re.MULTILINE
+)
+MINUS = "\N{MINUS SIGN}"
+
+
+@pytest.fixture(autouse=True)
+def results(folders, monkeypatch):
+    """The page's module, which reads the published runs."""
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    monkeypatch.syspath_prepend(BOOK / "_ext")
+    import result_tables
+
+    return result_tables
+
+
+@pytest.fixture
+def groups(results):
+    return results.comparisons_in_groups()
+
+
+@pytest.fixture
+def claims():
+    return Claims("all_results")
+
+
+def found(table, words):
+    """The rows that the page's search leaves: all the words are in a row's cells, and none of those after a "!"."""
+    cells = table.map(str).agg("  ".join, axis="columns")
+    kept = np.ones(len(table), dtype=bool)
+    for word in words.split():
+        kept &= cells.str.contains(word.removeprefix("!"), regex=False) != word.startswith("!")
+    return table[kept]
+
+
+@pytest.mark.parametrize(("words", "answer"), SEARCHES, ids=[words for words, _ in SEARCHES])
+def test_a_search_finds_the_rows_of_its_answer(results, words, answer):
+    assert not set(words.split()) & {word for outcome in results.OUTCOMES for word in outcome.split()}
+    rows = found(results._columns(results._each_comparison_once(), results.COMPARISON_COLUMNS), words)
+    numbers = re.split(r"\*(.+?)\*: ", answer)[1:]
+    stated = [
+        (outcome, float(number.replace(MINUS, "-")))
+        for outcome, text in zip(numbers[::2], numbers[1::2], strict=True)
+        for number in NUMBER.findall(text)
+    ]
+    stored = [
+        (outcome, round(points, 1)) for outcome, points in zip(rows["outcome"], rows["difference (points)"], strict=True)
+    ]
+    assert sorted(stated) == sorted(stored)
+
+
+def test_each_question_has_a_search():
+    rows = PAGE.partition(":::{div} searches")[2].partition(":::")[0].strip().splitlines()
+    assert len(SEARCHES) == len(rows) - 2  # a head and a line
+
+
+def count(table, outcome):
+    return int((table["outcome"] == outcome).sum())
+
+
+def test_the_text_alternatives_say_what_the_figure_shows(claims, groups):
+    judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
+    by_group = dict(list(judged.groupby("group", observed=True)))
+    rules, controls, others, schedules = by_group.values()
+    harming, helping = (np.sort(rules.loc[rules["outcome"] == each, "difference"].abs()) for each in ("harms", "helps"))
+    worst = rules.nsmallest(6, "difference")["arm"]
+    claims.check("Rules against schedules, 40 comparisons under their studies", [len(rules)])
+    claims.check(
+        "17 harm, by 2 to 24 points, the report's rule and the bold driver most.",
+        [len(harming), harming[0], harming[-1]],
+        holds=set(worst) == {"report", "bold_driver"},
+    )
+    claims.check("Eight help, by less than 1 to 6.5 points.", [1, helping[-1]], holds=[len(helping) == 8, helping[0] < 1])
+    claims.check(
+        "Two are equivalent, 13 inconclusive.", [count(rules, "inconclusive")], holds=count(rules, "equivalent") == 2
+    )
+    claims.check("and schedules against schedules, 33 comparisons.", [len(judged) - len(rules)])
+    mean_rate = controls["against"].str.endswith("matched_rate")
+    reach = (controls["ci95_low"] < 0) & (controls["ci95_high"] > 0)
+    claims.check("All intervals of replays and shuffled signals reach 0.", [0], holds=reach[~mean_rate].all())
+    claims.check(
+        "at its own mean rate one rule harms and one helps.",
+        holds=sorted(controls[mean_rate]["outcome"]) == ["harms", "helps"],
+    )
+    claims.check(
+        "The report's rule harms in three of four comparisons with other rules.",
+        holds=[len(others) == 4, count(others, "harms") == 3, others["arm"].str.startswith("report").all()],
+    )
+    claims.check("Of ten schedules five help.", holds=[len(schedules) == 10, count(schedules, "helps") == 5])
+
+
+def test_mixed_comparisons_are_counted(claims, groups):
+    mixed = groups[(groups["pairs"] == 10) & (groups["mixed_pairs"] == 10)].set_index(["arm", "against"])
+    claims.check(
+        "In eleven comparisons one method ran on a GPU with PyTorch 2.11, and the other on CPUs with 2.15.",
+        [2.11, 2.15],
+        holds=len(mixed) == 11,
+    )
+    claimed = mixed[mixed["outcome"].isin(["helps", "harms"])]["difference"]
+    loss, mean_rate = claimed["report", "bold_driver"], claimed[FOUND, f"{FOUND}_matched_rate"]
+    claims.check(
+        "the two below one point: 0.65 (the report's rule against the bold driver, CIFAR-10) and 0.77",
+        [loss, mean_rate],
+        holds=(claimed.abs() < 1).sum() == 2,
+    )
+
+
+def test_fully_mixed_comparisons_ran_on_one_gpu_and_on_cpus(results, groups):
+    runs = results.all_runs().set_index("run_id")
+    mixed = groups[(groups["pairs"] == 10) & (groups["mixed_pairs"] == 10)]
+    for row in mixed.itertuples():
+        arms = results.read_study(row.study).arms
+        devices = [
+            set(runs.loc[[run.config.run_id for run in arms[each].values()], "processor"]) for each in (row.arm, row.against)
+        ]
+        gpu = [all("NVIDIA" in name for name in of_arm) for of_arm in devices]
+        assert sum(gpu) == 1, (row.study, row.arm, row.against, devices)
+
+
+def test_a_run_has_the_studies_that_plan_it(results):
+    studies = results._studies()
+    for name in ("cifar10-recipe", "digits-map"):
+        for run in results.read_study(name).finished:
+            assert name in studies[run.config.run_id]
+    published = results.all_runs().query("status == 'published'")
+    of_none = published[[run not in studies for run in published["run_id"]]]
+    assert sorted(of_none["dataset"]) == ["imdb"] * 4
+
+
+def test_shared_runs_are_those_of_the_found_rule(claims, results):
+    names = ("cifar10-found-replays", "cifar10-recipe", "cifar10-tuned-warmup")
+    seeds = [sorted(results.read_study(name).arms[FOUND]) for name in names]
+    claims.check(
+        "The ten runs of the found rule on seeds 1021 to 1030 are in `cifar10-found-replays`, `cifar10-recipe` and "
+        "`cifar10-tuned-warmup`",
+        [seeds[0][0], seeds[0][-1]],
+        holds=[seeds[0] == seeds[1] == seeds[2], len(seeds[0]) == 10],
+    )
