@@ -39,7 +39,8 @@ TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], 
 
 def commands():
     """All commands, each once, without the environment before and the comment behind."""
-    lines = [line for page in PAGES for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
+    blocks = [block for page in PAGES for block in BLOCK.findall(page.read_text("utf-8"))]
+    lines = [line for block in blocks for line in re.sub(r"\\\n *", "", block).splitlines()]
     return dict.fromkeys(
         re.sub(r"^ *(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?|\s+#.*$", "", line).strip() for line in lines if line.strip()
     )

@@ -33,6 +33,7 @@ def _lab(
     for line in copy_notebooks(project / "notebooks", project / "lab", refresh):
         print(line, flush=True)
     if copy_only:
+        print(project / "lab")
         return
     environment = os.environ | {name: os.path.abspath(value) for name in FOLDERS if (value := os.environ.get(name))}
     # as a module: the first line of a script in a folder with a long path is too long for some systems

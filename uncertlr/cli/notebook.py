@@ -32,8 +32,9 @@ def _notebook(
         raise ConfigError(f"--output {output} is the notebook itself; name another file")
     parameters = {key: _plain(key, value) for key, value in zip(single[::2], single[1::2], strict=True)} | _from_yaml(yaml)
 
-    from uncertlr.sweep.notebook import execute_notebook
+    from uncertlr.sweep.notebook import checked_parameters, execute_notebook
 
+    parameters = checked_parameters(source, parameters)
     print(f"executing {source}", file=sys.stderr, flush=True)
     execute_notebook(source, output, parameters, progress_bar=sys.stderr.isatty())
     print(output)

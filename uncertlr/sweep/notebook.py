@@ -13,6 +13,24 @@ _LONGEST_FOLDER = 70
 """Bytes of the path of a folder for sockets, whose own path may have 107."""
 
 
+def checked_parameters(source: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as the notebook takes them: other fields of `RunConfig` in its ``overrides``, where it has one.
+
+    Raises:
+        ConfigError: the notebook does not have a parameter, or it needs a list.
+    """
+    import papermill
+
+    known = papermill.inspect_notebook(str(source))
+    if "overrides" in known:
+        parameters = _other_fields_in_overrides(parameters, set(known))
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint(unknown[0], known)}")
+    _refuse_others_for_lists(source, parameters, known)
+    return parameters
+
+
 def execute_notebook(
     source: Path, target: Path, parameters: dict[str, Any], save_every_cell: bool = True, progress_bar: bool = False
 ) -> None:
@@ -39,13 +57,7 @@ def execute_notebook(
 
     from uncertlr.sweep.kernel import QuietKernelManager
 
-    known = papermill.inspect_notebook(str(source))
-    if "overrides" in known:
-        parameters = _other_fields_in_overrides(parameters, set(known))
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint(unknown[0], known)}")
-    _refuse_others_for_lists(source, parameters, known)
+    parameters = checked_parameters(source, parameters)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".part.ipynb")
     with tempfile.TemporaryDirectory(dir=_short_folder()) as sockets:
