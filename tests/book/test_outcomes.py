@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
@@ -46,6 +47,13 @@ def test_a_comparison_has_the_colour_of_its_first_method():
     assert colours.pop("report") == plots.COLOURS[1]
     assert colours.pop("one_cycle") == plots.INK
     assert set(colours.values()) == {plots.COLOURS[0]}
+
+
+@pytest.mark.usefixtures("groups")
+def test_names_and_outcomes_have_the_pages_own_colour_of_text():
+    with mpl.rc_context({"text.color": "#ced6dd"}):
+        ax = chosen_differences(Figure().add_subplot(), AGAINST_CONTROLS, "title")
+    assert {text.get_color() for text in ax.texts} == {"#ced6dd"}
 
 
 def test_each_comparison_that_is_judged_is_drawn_once(groups):

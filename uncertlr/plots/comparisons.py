@@ -48,7 +48,6 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
                 textcoords="offset points",
                 ha=side,
                 va="bottom",
-                color=INK,
             )
     ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
     ax.grid(visible=False)  # it would run through the names
