@@ -4,7 +4,6 @@ import itertools
 from pathlib import Path
 
 import matplotlib as mpl
-import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
