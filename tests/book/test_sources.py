@@ -117,6 +117,7 @@ def test_build_executes_nothing_and_keeps_the_theme_options() -> None:
     assert config()["only_build_toc_files"] is True
 
 
+@pytest.mark.slow
 def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UNCERTLR_RESULTS")  # they show what is published
     monkeypatch.syspath_prepend(BOOK / "_ext")
