@@ -129,8 +129,8 @@ def move_results(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", NOTEBOOKS)
-@pytest.mark.usefixtures("published")
 def test_every_claim_holds_and_fails_on_moved_results(name, move_results, monkeypatch):
+    monkeypatch.delenv("UNCERTLR_RESULTS")
     monkeypatch.setattr(IPython.display, "display", lambda *values, **_: None)
     with collected() as stated:
         for source in claims_cells(name):
