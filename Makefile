@@ -1,5 +1,7 @@
 # Everything happens in an environment inside the project; each target does only what is missing.
 PYTHON ?= python3
+# Without stored bytecode each process compiles PyTorch anew, for 4 seconds: some images of containers switch it off
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv-bench/.ready

@@ -68,6 +68,23 @@ def folders(tmp_path, tmp_path_factory, monkeypatch):
         monkeypatch.setenv("UNCERTLR_CACHE", str(tmp_path_factory.getbasetemp().parent / "uncertlr-cache"))
 
 
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory):
+    """A folder of runs for the published ones, for all processes of a session."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "unpacked"
+
+
+@pytest.fixture
+def published(folders, unpacked, monkeypatch):
+    """The results are the published ones, whose runs are unpacked once a session; for tests that train nothing.
+
+    To unpack them takes much longer than to compute from them.
+    """
+    monkeypatch.delenv("UNCERTLR_RESULTS")
+    monkeypatch.setenv("UNCERTLR_RUNS", str(unpacked))
+
+
 @pytest.fixture
 def real_data():
     """The folder of the real data sets; skips where there is none."""

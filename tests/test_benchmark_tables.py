@@ -175,8 +175,8 @@ def test_the_published_times_of_a_gpu_can_be_set_out():
     assert len(gpu_targets_table(found, None)) == 2
 
 
-def test_every_published_table_is_printed(capsys, monkeypatch):
-    monkeypatch.delenv("UNCERTLR_RESULTS")
+@pytest.mark.usefixtures("published")
+def test_every_published_table_is_printed(capsys):
     main()
     printed = capsys.readouterr().out
     assert all(

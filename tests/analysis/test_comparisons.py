@@ -368,8 +368,7 @@ def test_real_runs_are_found_and_missing_ones_left_out():
 
 
 @pytest.mark.parametrize("name", ["cifar10-standard", "cifar10-tuned", "imdb-standard"])
-def test_the_table_against_a_baseline_has_the_adjusted_p_values_of_the_families(name, monkeypatch):
-    monkeypatch.delenv("UNCERTLR_RESULTS")
+def test_the_table_against_a_baseline_has_the_adjusted_p_values_of_the_families(name, published):
     published = study.read_study(name)
     table = verdict_table(published)
     judged = [arm for arm, other in (*named_family(published), *schedule_family(published)) if other == published.baseline]

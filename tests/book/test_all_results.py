@@ -18,9 +18,8 @@ MINUS = "\N{MINUS SIGN}"
 
 
 @pytest.fixture(autouse=True)
-def results(folders, monkeypatch):
+def results(published, monkeypatch):
     """The page's module, which reads the published runs."""
-    monkeypatch.delenv("UNCERTLR_RESULTS")
     monkeypatch.syspath_prepend(BOOK / "_ext")
     import result_tables
 

@@ -14,8 +14,7 @@ from uncertlr.runs.paths import project_folder
 
 
 @pytest.fixture
-def claims(monkeypatch):
-    monkeypatch.delenv("UNCERTLR_RESULTS")
+def claims(published):
     return Claims("benchmarks")
 
 

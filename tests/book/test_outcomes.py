@@ -20,8 +20,7 @@ from uncertlr.book.outcomes_figure import (
 
 
 @pytest.fixture
-def groups(monkeypatch):
-    monkeypatch.delenv("UNCERTLR_RESULTS")
+def groups(published, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "book" / "_ext")
     import result_tables
 

@@ -3,19 +3,20 @@
 import itertools
 import math
 import re
+from functools import cache
 
 import numpy as np
 import pytest
 from scipy.special import stdtrit
 from scipy.stats import ttest_ind
 
+from uncertlr.analysis import study as studies
 from uncertlr.analysis.comparisons import comparison
 from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.paired import ALPHA, LEAST_LOG_RATE_DISTANCE, MARGIN, SEEDS_FOR_A_CLAIM, holm, sign_flip_p_value
 from uncertlr.analysis.pairs import log_rate_distance_between_seeds
 from uncertlr.analysis.positive_control import Design
 from uncertlr.analysis.settings_map import settings_map
-from uncertlr.analysis.study import read_study
 from uncertlr.book.claims import Claims, numbers_in
 from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES
 from uncertlr.config import EXECUTION_FIELDS, PROFILES
@@ -26,9 +27,14 @@ from uncertlr.sweep.file import read_grid
 RATE = "learning_rate"
 
 
+@cache
+def read_study(name):
+    """A published study, read once for all tests of this file."""
+    return studies.read_study(name)
+
+
 @pytest.fixture
-def claims(monkeypatch):
-    monkeypatch.delenv("UNCERTLR_RESULTS")
+def claims(published):
     return Claims("protocol")
 
 

@@ -71,8 +71,8 @@ def test_every_figure_has_alternative_text(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_print_what_the_page_says(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UNCERTLR_RESULTS")  # the pages read the published runs
+@pytest.mark.usefixtures("published")
+def test_examples_print_what_the_page_says(page: Path) -> None:
     blocks = re.findall(r"^```pycon\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
     report: list[str] = []
@@ -118,8 +118,8 @@ def test_build_executes_nothing_and_keeps_the_theme_options() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("published")
 def test_every_drawing_is_used_and_drawn_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UNCERTLR_RESULTS")  # they show what is published
     monkeypatch.syspath_prepend(BOOK / "_ext")
     import drawings
 

@@ -12,10 +12,8 @@ TOLERANCE = 2.0
 """Root mean square of the pixels' differences, of 255: other builds of the font renderer move edges of letters."""
 
 
-@pytest.fixture(autouse=True)
-def published(monkeypatch):
-    """The front page's figures show the published runs."""
-    monkeypatch.delenv("UNCERTLR_RESULTS")
+pytestmark = pytest.mark.usefixtures("published")
+"""The front page's figures show the published runs."""
 
 
 def difference(name: str, drawn: Path) -> str | None:

@@ -13,12 +13,21 @@ from uncertlr.analysis.every_comparison import every_comparison
 
 
 @pytest.fixture(scope="module")
-def tables():
+def runs(unpacked):
+    """The published ones alone, whatever this machine has trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("UNCERTLR_RESULTS", raising=False)
+        patch.setenv("UNCERTLR_RUNS", str(unpacked))
+        yield
+
+
+@pytest.fixture(scope="module")
+def tables(runs):
     return pd.read_csv(STORED), every_comparison()
 
 
 @pytest.fixture(scope="module")
-def tables_of_effects():
+def tables_of_effects(runs):
     return pd.read_csv(STORED_EFFECTS), effects()
 
 

@@ -12,7 +12,8 @@ SCRIPT = Path(__file__).with_name("two_processes.py")
 WAYS = {"ddp": "head", "fsdp": "logits", "apart": "head", "accelerate": "head"}
 
 
-@pytest.mark.parametrize("launched", [["ddp", "fsdp", "apart"], pytest.param(["accelerate"], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("launched", [["ddp", "fsdp", "apart"], ["accelerate"]])
 def test_two_processes_decide_on_the_weighted_mean_of_both_and_train_as_without(launched, tmp_path):
     """Several ways in one launch: to start two processes takes far longer than to train."""
     if "accelerate" in launched and not find_spec("accelerate"):

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,16 @@ from uncertlr.training.run import find, run
 CONFIG = preset("digits", "quick", epochs=2, rule="threshold", threshold=0.9, progress="quiet")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """Trained once, then copied: no test is about the training."""
+    return run(CONFIG.replace(root=str(tmp_path_factory.mktemp("once"))))
+
+
 @pytest.fixture
-def trained():
-    return read_run(run(CONFIG))
+def trained(once):
+    shutil.copytree(once.directory, paths_of(CONFIG).directory)
+    return read_run(paths_of(CONFIG))
 
 
 @pytest.fixture
@@ -42,6 +50,23 @@ def test_a_published_run_is_found_without_data_or_training(trained, elsewhere, m
     pd.testing.assert_frame_equal(restored.predictions, trained.predictions)
     assert restored.record["published"] == "study"
     assert "owner" not in restored.record
+
+
+def test_a_process_that_reads_a_published_run_is_not_disturbed_by_one_that_unpacks_it(trained, elsewhere, monkeypatch):
+    publish([trained], "study")
+    before = find(elsewhere)
+    before.paths.summary.unlink()  # as the other process saw it, which began to unpack at the same time
+    before.paths.trace(2).write_bytes(b"of a run that was not finished")
+    seen, save = [], archive.save_arrays
+
+    def note(path, arrays):
+        seen.append(before.trace["factor"].tolist())
+        save(path, arrays)
+
+    monkeypatch.setattr(archive, "save_arrays", note)
+    after = find(elsewhere)
+    assert len(seen) == 2
+    assert all(each == after.trace["factor"].tolist() for each in seen)
 
 
 def test_a_published_file_is_decoded_once_for_all_its_runs(trained, elsewhere, monkeypatch):

@@ -238,7 +238,8 @@ def _unpack(row: dict[str, Any], paths: RunPaths, published: str) -> None:
     write_json(paths.record, json.loads(row["record"]) | {"published": published})
     write_atomically(paths.metrics, row["metrics"].encode())
     for stale in paths.directory.glob("trace-*.npz"):
-        stale.unlink(missing_ok=True)
+        if stale != paths.trace(1):  # which another process may be reading, as it has just unpacked the same run
+            stale.unlink(missing_ok=True)
     trace = {name: np.array([_rounded(value) for value in values]) for name, values in row["trace"].items() if values}
     save_arrays(paths.trace(1), trace)
     whole = {name: np.array(row[name]) for name in ("factor", "signal") if row[name] is not None}
