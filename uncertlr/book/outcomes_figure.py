@@ -43,6 +43,7 @@ AGAINST_CONTROLS = (
     ("rate / uncertainty − constant 3e-4, CIFAR-10 (first plan)", "cifar10-standard", "inverse", "constant_low"),
     ("reacting rule − yoked replay, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_yoked"),
     ("reacting rule − its mean rate, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
+    ("found rule − one-cycle, its mean rate (after a look) †", "cifar10-found-controls", FOUND, f"{FOUND}_matched_rate"),
     ("found rule − yoked replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
     ("found rule − mean-curve replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
     ("found rule − yoked replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
