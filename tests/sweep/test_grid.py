@@ -453,6 +453,10 @@ def test_dry_run_prints_the_runs_their_states_and_an_estimate(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-1] for line in lines[1:16]] == ["missing", "done", *["missing"] * 13]
     assert lines[-1].startswith("14 of 15 runs to do; about 00:")
+    assert "notebook" not in lines[-1]
+    (tmp_path / "any.ipynb").write_text("{}", encoding="utf-8")
+    command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2", "--notebook", tmp_path / "any.ipynb")
+    assert "notebooks" in " ".join(capsys.readouterr().out.splitlines()[-2:])
     assert not paths_of(jobs[0].config).directory.exists()
 
 

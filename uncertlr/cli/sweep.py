@@ -55,7 +55,7 @@ def _sweep(
         prepare_workers()
     _check(grid, jobs, missing)
     if dry_run:
-        print(plan(jobs, missing, workers))
+        print(plan(jobs, missing, workers, notebooks=notebook is not None))
         return
     if missing:
         print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them done", flush=True)

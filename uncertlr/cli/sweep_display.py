@@ -26,18 +26,21 @@ ROWS = 20
 """Lines that tqdm may draw on; by itself it draws none in a terminal of unknown size."""
 
 
-def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int) -> str:
+def plan(jobs: Sequence[Job], missing: Sequence[Job], workers: int, notebooks: bool = False) -> str:
     """The sweep as a table (arm, seed, run, state), and how long it would take.
 
     Args:
         jobs: all runs.
         missing: those that would be carried out.
         workers: how many at a time.
+        notebooks: a notebook is executed beside each run, whose time nothing is known of.
     """
     states = run_states([job.config for job in jobs])
     rows = [("arm", "seed", "run", "state")]
     rows += [(job.arm, str(job.config.seed), job.run_id, state) for job, state in zip(jobs, states, strict=True)]
     to_do = f"{len(missing)} of {counted(len(jobs), 'run')} to do; {_estimate(missing, workers)}"
+    if missing and notebooks:
+        to_do += "; the time of their notebooks comes on top"
     return "\n".join([*map("  ".join, aligned(rows)), "", *folded([to_do])])
 
 
