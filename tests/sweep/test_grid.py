@@ -32,6 +32,7 @@ from uncertlr.sweep import Job, Outcome, check_jobs, executed_notebook, missing_
 from uncertlr.training.run import run
 
 SMALL = "{epochs: 1, train_examples: 200, channels: [4, 8], hidden_size: 16, num_samples: 4}"
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
 GRID = f"""
 experiment: digits
 profile: quick
@@ -454,9 +455,24 @@ def test_dry_run_prints_the_runs_their_states_and_an_estimate(tmp_path, capsys):
     assert [line.split()[-1] for line in lines[1:16]] == ["missing", "done", *["missing"] * 13]
     assert lines[-1].startswith("14 of 15 runs to do; about 00:")
     assert "notebook" not in lines[-1]
-    (tmp_path / "any.ipynb").write_text("{}", encoding="utf-8")
+    study = nbformat.v4.new_notebook(cells=[parameters_cell(jobs[0].config)], metadata=KERNEL)
+    nbformat.write(study, tmp_path / "any.ipynb")
     command("sweep", tmp_path / "grid.yaml", "--dry-run", "--workers", "2", "--notebook", tmp_path / "any.ipynb")
     assert "notebooks" in " ".join(capsys.readouterr().out.splitlines()[-2:])
+
+
+@pytest.mark.parametrize("content", ["no notebook", "{}", None])
+def test_a_notebook_that_takes_no_runs_is_refused_before_any_is_trained(sweep, content, tmp_path):
+    path = tmp_path / "study.ipynb"
+    if content is None:
+        cell = nbformat.v4.new_code_cell("seed = 0", metadata={"tags": ["parameters"]})
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=KERNEL), path)
+    else:
+        path.write_text(content, encoding="utf-8")
+    jobs = sweep(GRID)
+    with pytest.raises(ConfigError, match=r"study\.ipynb"):
+        run_sweep(jobs, notebook=path)
+    assert not any(paths_of(job.config).directory.exists() for job in jobs)
     assert not paths_of(jobs[0].config).directory.exists()
 
 

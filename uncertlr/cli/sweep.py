@@ -53,7 +53,7 @@ def _sweep(
     missing = missing_jobs(jobs, notebook)
     if missing and not scheduler and not dry_run:
         prepare_workers()
-    _check(grid, jobs, missing)
+    _check(grid, jobs, missing, notebook)
     if dry_run:
         print(plan(jobs, missing, workers, notebooks=notebook is not None))
         return
@@ -72,8 +72,12 @@ def _sweep(
     refuse_failures(jobs, outcomes)
 
 
-def _check(grid: Path, jobs: "Sequence[Job]", missing: "Sequence[Job]") -> None:
+def _check(grid: Path, jobs: "Sequence[Job]", missing: "Sequence[Job]", notebook: Path | None) -> None:
     """See that what is missing can be carried out, and that what is done was trained on the data that are here."""
+    if missing and notebook:
+        from uncertlr.sweep.notebook import check_for_runs
+
+        check_for_runs(notebook, missing[0].config)
     if not missing and jobs[0].config.dataset in PRESETS:
         return  # a named set's finished runs need nothing that takes time to load
     from uncertlr.sweep import check_jobs

@@ -14,6 +14,7 @@ from uncertlr.sweep.cluster import LOOPBACK, Resources, local_cluster, running_c
 from uncertlr.sweep.gathering import Gathering, Report
 from uncertlr.sweep.grid import Job
 from uncertlr.sweep.missing import missing_jobs, with_fixed_rates
+from uncertlr.sweep.notebook import check_for_runs
 from uncertlr.sweep.worker import Outcome
 from uncertlr.training.build import build_estimators, network_name, refuse_small_images, resolve_device
 from uncertlr.training.rules import build_rule
@@ -54,7 +55,7 @@ def run_sweep(
         One outcome for each run that was missing, in the order in which they ended.
 
     Raises:
-        ConfigError: settings that do not go together; found before anything starts.
+        ConfigError: settings that do not go together, or that the notebook does not take; found before anything starts.
         RunError: no scheduler answers at the address, or it went away.
     """
     jobs = with_fixed_rates(jobs) if notebook else list(jobs)
@@ -62,6 +63,8 @@ def run_sweep(
     missing = missing_jobs(jobs, notebook)
     if not missing:
         return []
+    if notebook:
+        check_for_runs(notebook, missing[0].config)
     for run_id in {source for job in missing for source in job.config.donors}:
         paths = RunPaths(paths_of(missing[0].config).root, run_id)
         with disk_errors(paths):

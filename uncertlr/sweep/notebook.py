@@ -17,11 +17,9 @@ def checked_parameters(source: Path, parameters: dict[str, Any]) -> dict[str, An
     """The parameters as the notebook takes them: other fields of `RunConfig` in its ``overrides``, where it has one.
 
     Raises:
-        ConfigError: the notebook does not have a parameter, or it needs a list.
+        ConfigError: the file cannot be read as a notebook; the notebook does not have a parameter, or it needs a list.
     """
-    import papermill
-
-    known = papermill.inspect_notebook(str(source))
+    known = _parameters_of(source)
     if "overrides" in known:
         parameters = _other_fields_in_overrides(parameters, set(known))
     unknown = sorted(set(parameters) - set(known))
@@ -29,6 +27,33 @@ def checked_parameters(source: Path, parameters: dict[str, Any]) -> dict[str, An
         raise ConfigError(f"{source.name} has no parameter {unknown[0]!r}; {hint(unknown[0], known)}")
     _refuse_others_for_lists(source, parameters, known)
     return parameters
+
+
+def check_for_runs(source: Path, config: RunConfig) -> None:
+    """See that a notebook can be executed beside runs, before any of them is trained.
+
+    Raises:
+        ConfigError: it does not take all fields of a run.
+    """
+    known = _parameters_of(source)
+    if "overrides" not in known and not set(RunConfig.model_fields) <= set(known):
+        raise ConfigError(f"{source.name} cannot be executed beside runs: no parameter 'overrides' takes their settings")
+    checked_parameters(source, config.model_dump())
+
+
+def _parameters_of(source: Path) -> dict[str, Any]:
+    """The notebook's parameters by name, as papermill infers them.
+
+    Raises:
+        ConfigError: the file cannot be read as one with parameters.
+    """
+    import papermill
+    from nbformat import ValidationError
+
+    try:
+        return dict(papermill.inspect_notebook(str(source)))
+    except (ValueError, ValidationError) as error:
+        raise ConfigError(f"{source} cannot be read as a notebook: {str(error).splitlines()[0]}") from None
 
 
 def execute_notebook(
