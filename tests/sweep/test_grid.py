@@ -398,8 +398,7 @@ def test_a_running_cluster_serves_and_each_run_leaves_its_notebook(sweep, schedu
         parameters_cell(preset("digits")),
         nbformat.v4.new_code_cell("print(rule, learning_rate)"),
     ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "study.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), tmp_path / "study.ipynb")
     outcomes = run_sweep(jobs, scheduler=scheduler, notebook=tmp_path / "study.ipynb")
     assert [outcome.error for outcome in outcomes] == ["", ""]
     fixed, report = with_fixed_rates(jobs)
