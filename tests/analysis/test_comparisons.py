@@ -214,6 +214,25 @@ def test_no_recorded_run_is_judged_before_all_pairs_are_finished(plant):
     assert set(table["outcome"]) == {"descriptive"}
 
 
+@pytest.mark.parametrize("fixed", ["2026-11-23T19:09:11", ""])
+@pytest.mark.parametrize("missing", [0, 1, 8])
+def test_a_planned_study_of_one_family_shows_no_difference_before_all_pairs_are_finished(plant, jobs, fixed, missing):
+    chosen = [job for job in jobs if job.arm in ("constant_low", "inverse", "inverse_yoked")]
+    runs = finished(chosen, {"inverse": 0.03})
+    for job in [job for job in chosen if job.arm == "inverse_yoked"][:missing]:
+        del runs[job.run_id]
+    plant(runs)
+    found = study_of(chosen, facts=Facts(protocol_fixed=fixed))
+    for family in (file_family, causal_family):
+        table = comparisons(found, family(found)).set_index("against")
+        shown = not (fixed and missing)
+        assert (table["outcome"] != "missing").all() == shown
+        assert (table["outcome"] == "missing").all() != shown
+        assert table["difference"].notna().all() == shown
+        assert table[["ci95_low", "p", "p_equivalence"]].isna().all(axis=None) != shown
+        assert table.loc["inverse_yoked", "pairs"] == 10 - missing
+
+
 def test_how_far_rates_lie_apart_is_a_distance_of_logarithms(plant, jobs):
     runs = finished(jobs, {})
     for each in runs.values():

@@ -88,24 +88,33 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
         ``ci90_high``, ``p``, ``p_holm``, ``p_equivalence``, and what else the two arms differ in: ``log_rate_distance`` (to
         a control), ``source_spread`` (between the log rates of its source runs), ``rate`` and ``rate_against`` (the initial
         ones), ``matched_constant_rate`` (see `matched_constant_rate_outcome`), ``pilot_seeds``, ``mixed_pairs`` (trained on
-        two kinds of processor), the columns of `without_pilot`; then ``outcome``. With no pair it is ``missing`` and the
-        numbers are NaN; one pair has no interval; an adjusted p-value is given only where there are enough pairs for a
-        claim.
+        two kinds of processor), the columns of `without_pilot`; then ``outcome``. With no pair, or in a study that is
+        `awaited`, it is ``missing`` and the numbers are NaN; one pair has no interval; an adjusted p-value is given only
+        where there are enough pairs for a claim.
     """
     distances, differences = _log_rate_distances(study, family), _differences(study, family)
-    found, awaited = _judged(study, family), _awaited(study, family)
+    found, undecided, hidden = _judged(study, family), _undecided(study, family), awaited(study)
     rows = []
     for pair in family:
-        (arm, other), pairs, judged = pair, len(differences[pair]), found.get(pair)
+        (arm, other), pairs, judged = pair, len(differences[pair]), None if hidden else found.get(pair)
         row = {"arm": arm, "against": other, "pairs": pairs, "planned": _planned(study, pair)} | _numbers(judged)
-        if pairs == 1:
+        if pairs == 1 and not hidden:
             row["difference"] = 100 * differences[pair][0]
         row["log_rate_distance"] = distances.get(pair, float("nan"))
-        row |= _beside(study, arm, other)
-        row["outcome"] = _outcome(None if pair in awaited else judged, pairs)
+        row |= _beside(study, arm, other) | (dict.fromkeys(FRESH, float("nan")) if hidden else {})
+        row["outcome"] = "missing" if hidden else _outcome(None if pair in undecided else judged, pairs)
         rows.append(row)
     columns = ["arm", "against", "pairs", "planned", *_numbers(None), "log_rate_distance", *BESIDE, "outcome"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def awaited(study: Study) -> bool:
+    """Whether a planned study's comparisons form one family of which a pair is missing.
+
+    Its runs may be published as they finish, but no difference is shown before all of them are there.
+    """
+    family = file_family(study) if study.facts.protocol_fixed else []
+    return any(len(values) < _planned(study, pair) for pair, values in _differences(study, family).items())
 
 
 def _judged(study: Study, family: Sequence[Pair]) -> dict[Pair, Comparison]:
@@ -114,7 +123,7 @@ def _judged(study: Study, family: Sequence[Pair]) -> dict[Pair, Comparison]:
     return compare(_differences(study, family), _log_rate_distances(study, family), rotations)
 
 
-def _awaited(study: Study, family: Sequence[Pair]) -> list[Pair]:
+def _undecided(study: Study, family: Sequence[Pair]) -> list[Pair]:
     """The comparisons with a recorded run while any of them lacks a planned pair."""
     recorded = [pair for pair in family if pair in recorded_family(study)]
     finished = {pair: len(values) for pair, values in _differences(study, recorded).items()}
