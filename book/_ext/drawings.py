@@ -122,12 +122,13 @@ def worked_comparisons(ax: Axes, palette: Palette) -> None:
 
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
     """Methods against schedules, as the stored comparisons have them."""
-    chosen_differences(ax, AGAINST_SCHEDULES, "The report's rule harms; the found rule\ngains under a point on one-cycle")
+    title = "The report's rule harms; the found rule\ngains under a point on one-cycle"
+    chosen_differences(ax, AGAINST_SCHEDULES, title)
 
 
 def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
     """Rules against what needs no feedback, as the stored comparisons have them."""
-    chosen_differences(ax, AGAINST_CONTROLS, "No rule is ahead of a replay", inner=True)
+    chosen_differences(ax, AGAINST_CONTROLS, "No rule is ahead of a replay")
 
 
 def outcomes_of_all(ax: Axes, palette: Palette, against_schedules: bool, title: str) -> None:
@@ -147,8 +148,8 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
     "statistics-worked": (worked_comparisons, (4.2, 2.6)),
-    "outcomes-of-methods": (outcomes_of_methods, (3.95, 4.9)),
-    "outcomes-of-controls": (outcomes_of_controls, (3.95, 6.4)),
+    "outcomes-of-methods": (outcomes_of_methods, (3.95, 5.6)),
+    "outcomes-of-controls": (outcomes_of_controls, (3.95, 7.2)),
     "outcomes-against-schedules": (
         partial(outcomes_of_all, against_schedules=True, title="Rules harm more often than they help"),
         (3.95, 10.2),

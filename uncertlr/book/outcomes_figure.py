@@ -55,16 +55,15 @@ AGAINST_CONTROLS = (
 """Rules against fixed rates and replays that need no feedback, as `AGAINST_SCHEDULES`."""
 
 
-def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], title: str, inner: bool = False) -> "Axes":
-    """The stored outcomes of chosen comparisons with their 95 % intervals.
+def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], title: str) -> "Axes":
+    """The stored outcomes of chosen comparisons with their 95 % intervals and, thicker, their 90 % intervals.
 
     Args:
         ax: where to draw.
         chosen: as `AGAINST_SCHEDULES`.
         title: of the panel.
-        inner: also draw the 90 % intervals, thicker.
     """
-    plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner)
+    plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner=True)
     ax.set_title(title)
     return ax
 

@@ -35,7 +35,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
             for level, width in ((95, 2.5), (90, 5.0))[: 2 if inner else 1]:
                 ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
                 ax.plot(ends, [height, height], color=colour, linewidth=width, solid_capstyle="butt" if inner else "round")
-            fill, size = "none" if hollow else colour, 9 if inner else 6
+            fill, size = "none" if hollow else colour, 7 if inner else 6
             ax.plot(row["difference"], height, color=colour, marker="o", markersize=size, markerfacecolor=fill, linewidth=0)
         count = f"n = {row['pairs']:.0f}" if table["pairs"].nunique() > 1 else ""  # one number is for the caption
         texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", count))
