@@ -232,7 +232,7 @@ STATED = (
         ["helps", "helps"],
     ),
     (
-        "*helps*: 0.9 (0.5 to 1.2), 0.8 (0.2 to 1.3), the second with [all pairs mixed](#cpu-and-gpu); "
+        "*helps*: 0.9 (0.5 to 1.2), 0.8 (0.2 to 1.3), the second with {ref}`all pairs mixed <cpu-and-gpu>`; "
         "*inconclusive*: −1.2 (−2.5 to 0.1), −0.7 (−1.8 to 0.5)",
         [
             *(("cifar10-found-controls", FOUND, other) for other in ("one_cycle", f"{FOUND}_matched_rate")),
