@@ -5,6 +5,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ LINES = {
     "full passes": ("full passes", ":"),
     "masks for each example": ("masks", "-"),
     "closed form": ("closed form", "-."),
-    "training step": ("training step", "--"),
+    "training step": ("step", "--"),
     "table of all runs": ("table", "-"),
     "sweep": ("two workers", "-"),
     "a run alone, times the number of runs": ("one after another", "--"),
@@ -50,7 +51,7 @@ LINES = {
 }
 """Line as it is stored to its label and style."""
 
-COMPARED_WITH = ("training step", "one after another", "nothing left to do")
+COMPARED_WITH = ("step", "one after another", "nothing left to do")
 COMPUTED = "one after another"
 SAMPLES = 32
 """Of every other measurement."""
@@ -81,17 +82,17 @@ def draw_growth(ax: Axes, advance: str, name: str) -> None:
             x = [place for place, _ in points]
             ax.fill_between(x, *zip(*quartiles, strict=True), color=colour, alpha=0.2, linewidth=0)
     if measured == "samples":
-        ax.axvline(SAMPLES, color=advance, linewidth=0.8, zorder=0)
+        ax.axvline(SAMPLES, color=advance, linewidth=1.2, zorder=1)
     ax.set(xscale="log", yscale="log", xlabel=label, ylabel=unit, title=title)
     ax.margins(y=0.12)  # no name as high as the title
-    ax.set_xticks(curve["x"], tick_labels(curve["x"]))
+    ax.set_xticks(curve["x"], tick_labels(curve["x"]), fontsize=9)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
     label_ends(ax)
 
 
-LETTER = 0.03
+DIGIT = 0.027
 """Width of a digit below the axis, as a share of the axis."""
 
 
@@ -105,9 +106,9 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     labels, free = [], -1.0
     for value in values:
         text, place = f"{value:,g}", math.log10(value / values[0]) / decades
-        half = LETTER * (len(text) + 1) / 2
+        half = DIGIT * (len(text) - text.count(",") / 2) / 2  # a comma takes half a digit
         labels.append(text if place - half >= free else "")
-        free = place + half if labels[-1] else free
+        free = place + half + DIGIT / 3 if labels[-1] else free
     return labels
 
 
@@ -256,12 +257,16 @@ def limits_markdown() -> Iterator[str]:
     """Steps and estimates beside the least time that their operations and bytes take."""
     times = {plain_name(task): each for task, each in _costs()["groups"]["step"]["times"].items()}
     yield from _head("network and task", "ms (quartiles)", "hardware limit, ms", "time / limit")
-    for network in ("CNN", "LSTM"):
-        for task in ("step at a fixed rate", "estimate alone, 32 masks", "estimate alone, closed form"):
-            each = times[f"{network}: {task}"]
-            taken, limit = each["processor"]["seconds"], each["hardware_limit"]["seconds"]
-            low, middle, high = (_digits(1_000 * seconds) for seconds in sorted([taken, *each["processor"]["spread"]]))
-            yield f"| {network}: {task} | {middle} ({low} to {high}) | {_digits(1_000 * limit)} | {_digits(taken / limit)} |"
+    tasks = {
+        "step at a fixed rate": "a training step at a fixed learning rate",
+        "estimate alone, 32 masks": "an estimate alone, with 32 masks",
+        "estimate alone, closed form": "an estimate alone, in closed form",
+    }
+    for network, (task, shown) in product(("CNN", "LSTM"), tasks.items()):
+        each = times[f"{network}: {task}"]
+        taken, limit = each["processor"]["seconds"], each["hardware_limit"]["seconds"]
+        low, middle, high = (_digits(1_000 * seconds) for seconds in sorted([taken, *each["processor"]["spread"]]))
+        yield f"| {network}: {shown} | {middle} ({low} to {high}) | {_digits(1_000 * limit)} | {_digits(taken / limit)} |"
 
 
 ESTIMATES = {
@@ -312,7 +317,9 @@ def epochs_markdown() -> Iterator[str]:
 
 def gpu_steps_markdown() -> Iterator[str]:
     """Steps on a GPU, plain and recorded."""
-    yield from _markdown("a step of the CNN", tables.gpu_steps_table(load_study("gpu")))
+    table = tables.gpu_steps_table(load_study("gpu"))
+    names = {"fixed rate": "a fixed rate", "report's rule": "the report's rule, with estimates of uncertainty"}
+    yield from _markdown("a step of the CNN with", table.rename(index=names))
 
 
 def gpu_targets_markdown() -> Iterator[str]:
@@ -344,21 +351,24 @@ def times_markdown(project: Path, data: Path) -> Iterator[str]:
         project: root of the sources.
         data: folder of the CSV files in it.
     """
-    table = tables.times_table(_costs(), *tables.GROUPS).rename(index=plain_name).rename_axis("what").reset_index()
-    order = ["what", "ms", "quartiles", "hardware limit, ms", "wall, ms", "operations", "bytes"]
+    found = _costs()
+    groups = {name: tables.times_table(found, name) for name in tables.GROUPS}
+    table = pd.concat([times.assign(group=name) for name, times in groups.items()])
+    table = table.rename(index=plain_name).rename_axis("what").reset_index()
+    order = ["what", "group", "ms", "quartiles", "hardware limit, ms", "wall, ms", "operations", "bytes"]
     write_if_changed(project / data / "benchmark-times.csv", csv_of(table[order]))
     yield from _table("benchmark-times", "Times", table[order])
 
 
 SECTIONS = {
-    "step": "One training step; The hardware's limit",
-    "epoch": "A whole epoch: the bare loop",
-    "signal": "One estimate",
+    "step": "Tables B.1 and B.3: training steps and estimates",
+    "epoch": "Table B.5: the bare loop",
+    "signal": "Table B.6",
     "trainers": "Targets: epochs of other loops",
     "bootstrap": "Targets: bootstrap",
     "evaluation": "Targets: evaluation",
-    "growth": "Figures B.1 and B.2",
-    "scaling": "Figures B.3 to B.5",
+    "growth": "Figures B.1 and B.2, Table B.2",
+    "scaling": "Figures B.3 to B.5, Table B.2",
     "startup": "Targets: start of a command",
     "book": "Targets: make book",
 }
