@@ -319,7 +319,7 @@ def gpu_steps_markdown() -> Iterator[str]:
     """Steps on a GPU, plain and recorded."""
     table = tables.gpu_steps_table(load_study("gpu"))
     names = {"fixed rate": "a fixed rate", "report's rule": "the report's rule, with estimates of uncertainty"}
-    yield from _markdown("a step of the CNN with", table.rename(index=names))
+    yield from _markdown("a step of the CNN with", table.rename(index=names).replace("", "–"))
 
 
 def gpu_targets_markdown() -> Iterator[str]:

@@ -65,9 +65,9 @@ def test_only_full_passes_cost_more_than_a_step(claims):
     dear = [x for x, value in samples.pop("full passes").items() if value > step[x]]
     claims.check(
         "Full passes cost more than the training step from four samples on; "
-        "masks and the closed form stay under a fifth of it, even with 256 samples.",
+        "masks and the closed form stay under a quarter of it, even with 256 samples.",
         numbers=[256],
-        holds=[min(dear) == 4, *(value < 0.2 * step[x] for line in samples.values() for x, value in line.items())],
+        holds=[min(dear) == 4, *(value < 0.25 * step[x] for line in samples.values() for x, value in line.items())],
     )
 
 
@@ -159,7 +159,7 @@ def test_other_libraries(claims, page):
     steps = cells(page.gpu_steps_markdown())
     claims.check(
         "Recorded as a CUDA graph, a step of this CNN is more than five times as fast.",
-        holds=[5 < float(ratio) < 6 for *_, ratio in steps.values() if ratio],
+        holds=[5 < float(ratio) < 6 for *_, ratio in steps.values() if ratio != "–"],
     )
 
 
@@ -210,15 +210,15 @@ def test_the_bare_loop_and_the_versions_are_those_that_were_measured(claims):
 def test_a_tables_time_is_proportional_and_a_sweeps_workers_pay_off(claims):
     (table,) = curve("scaling", "stored runs").values()
     claims.check(
-        "takes a third of a second for 1,000 runs, and grows in proportion up to 10,000",
+        "takes less than a second for 1,000 runs, and grows in proportion up to 10,000",
         numbers=[1000, max(table)],
-        holds=[round(3 * table[1000]) == 1, 80 < table[10_000] / table[100] < 125],
+        holds=[table[1000] < 1, 80 < table[10_000] / table[100] < 125],
     )
     sweep = curve("scaling", "runs of a sweep")
     ours, alone = sweep["sweep"], sweep["a run alone, times the number of runs"]
     claims.check(
-        "Starting the workers takes about five seconds: ten such runs are faster one after another, a hundred are not.",
-        holds=[round(ours[10] - alone[10] / 2) == 5, ours[10] > alone[10], ours[100] < alone[100]],
+        "Starting the workers takes some seconds: ten such runs are faster one after another, a hundred are not.",
+        holds=[2 < ours[10] - alone[10] / 2 < 9, ours[10] > alone[10], ours[100] < alone[100]],
     )
 
 
