@@ -85,11 +85,14 @@ DECIMALS = dict.fromkeys(POINTS, 2) | {"p": 3, "p, adjusted": 3, "p, equivalence
 INTERVAL = "points (95 % interval)"
 """Head of the column that a reader of the page sees in place of a difference and two ends."""
 
-PAIRS = "pairs (on two processors)"
+PAIRS = "pairs (mixed)"
 """Head of the column that a reader of the page sees in place of the two counts."""
 
 SHOWN = 6
 """Columns that are seen before a reader asks for more."""
+
+ROWS = {"all-runs": 10, "all-comparisons": 25}
+"""Rows that are seen of a table; a phone, where a row is as high as its columns, has ten."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class ResultTable:
     def markup(self) -> Iterator[str]:
         """HTML, a line a row."""
         heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in self.rows)
-        yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" data-shown="{SHOWN}">'
+        yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" data-shown="{SHOWN}" data-rows="{ROWS[self.name]}">'
         yield f"<thead><tr>{heads}</tr></thead><tbody>"
         for index, row in enumerate(self.rows.itertuples(index=False)):
             anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
@@ -216,12 +219,12 @@ def _with_interval(difference: float, low: float, high: float) -> str:
 
 
 def _with_mixed(pairs: int, mixed: int) -> str:
-    """A number of pairs, and in brackets those on two processors, if there are any.
+    """A number of pairs, in brackets those on two processors, if there are any, and a dagger if that is all of them.
 
-    >>> _with_mixed(10, 0), _with_mixed(10, 3)
-    ('10', '10 (3)')
+    >>> _with_mixed(10, 0), _with_mixed(10, 3), _with_mixed(10, 10)
+    ('10', '10 (3)', '10 (10) †')
     """
-    return f"{pairs} ({mixed})" if mixed else f"{pairs}"
+    return f"{pairs} ({mixed}){' †' * (mixed == pairs)}" if mixed else f"{pairs}"
 
 
 def outcomes_markdown() -> Iterator[str]:

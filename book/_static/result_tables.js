@@ -54,7 +54,7 @@ import(URL.createObjectURL(source)).then(({ default: DataTable, set_or_remove_da
       columnDefs: [{ targets: more, visible: false }],
       layout: { topStart: "search", topEnd: { buttons: [{ extend: "colvis", text: "Columns" }, "pageLength"] } },
       order: [],
-      pageLength: 10,
+      pageLength: matchMedia("(max-width: 600px)").matches ? 10 : Number(element.dataset.rows),
     });
     table.table().container().querySelector("nav").ariaLabel = `Pages of ${element.ariaLabel}`; // two tables, two names
     table.on("draw column-visibility", () => nameCells(table));

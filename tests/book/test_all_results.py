@@ -1,12 +1,13 @@
 """The searches of the page of all results, with their answers, and what it says of all comparisons."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from uncertlr.book.claims import NUMBER, Claims
+from uncertlr.book.claims import Claims
 from uncertlr.book.outcomes_figure import FOUND, OUTCOME_COLOURS
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
@@ -15,6 +16,7 @@ SEARCHES = re.findall(
     r"^\| .* \| `(.+)` \| (.+) \|$", PAGE.partition(":::{div} searches")[2].partition(":::")[0], re.MULTILINE
 )
 MINUS = "\N{MINUS SIGN}"
+ONE_DECIMAL = rf"{MINUS}?\d+\.\d"
 
 
 @pytest.fixture(autouse=True)
@@ -49,16 +51,50 @@ def found(table, words):
 def test_a_search_finds_the_rows_of_its_answer(results, words, answer):
     assert not set(words.split()) & {word for outcome in results.OUTCOMES for word in outcome.split()}
     rows = found(results._columns(results._each_comparison_once(), results.COMPARISON_COLUMNS), words)
-    numbers = re.split(r"\*(.+?)\*: ", answer)[1:]
+    parts = re.split(r"\*(.+?)\*: ", answer)[1:]
     stated = [
-        (outcome, float(number.replace(MINUS, "-")))
-        for outcome, text in zip(numbers[::2], numbers[1::2], strict=True)
-        for number in NUMBER.findall(text)
+        (outcome, *(float(number.replace(MINUS, "-")) for number in numbers))
+        for outcome, text in zip(parts[::2], parts[1::2], strict=True)
+        for numbers in re.findall(rf"({ONE_DECIMAL}) \(({ONE_DECIMAL}) to ({ONE_DECIMAL})\)", text)
     ]
+    columns = ("difference (points)", "95 % interval from", "95 % interval to")
     stored = [
-        (outcome, round(points, 1)) for outcome, points in zip(rows["outcome"], rows["difference (points)"], strict=True)
+        (outcome, *(round(each, 1) for each in points))
+        for outcome, *points in zip(rows["outcome"], *(rows[column] for column in columns), strict=True)
     ]
     assert sorted(stated) == sorted(stored)
+    assert 3 * len(stated) == len(re.findall(ONE_DECIMAL, answer))  # no number stands beside them
+
+
+def test_what_replays_and_shuffled_signals_allow_to_say(claims, groups):
+    judged = groups[groups["outcome"].isin(OUTCOME_COLOURS) & (groups["group"] == "rule against control")]
+    judged = judged[~judged["against"].str.endswith("matched_rate")]
+    informative = judged[judged["outcome"] != "no contrast"]
+    claims.check(
+        "Nine of these 17 comparisons have *no contrast*, and the intervals of the other eight reach up to 5.6 points",
+        [len(judged), informative["ci95_high"].max()],
+        holds=[count(judged, "no contrast") == 9, len(informative) == 8],
+    )
+
+
+def table_of_words():
+    """Of the page's table: the methods of a row, as patterns, and the word of their runs."""
+    rows = PAGE.partition("| methods | word in the run's name |\n|---|---|\n")[2].partition("\n\n")[0]
+    for row in rows.splitlines():
+        *methods, word = re.findall("`(.+?)`", row)
+        yield [method.replace("…", "*") for method in methods], word
+
+
+def test_a_method_has_the_word_of_its_row_in_the_names_of_its_runs(results):
+    runs = results.all_runs().query("status == 'published'")
+    methods = results.method_column(runs)
+    seen = set()
+    for run_id, dataset, method in zip(runs["run_id"], runs["dataset"], methods, strict=True):
+        rows = (word for patterns, word in table_of_words() if any(fnmatchcase(method, each) for each in patterns))
+        word = next(rows, None)
+        assert run_id.startswith(f"{dataset}-{word}-s"), (method, run_id)
+        seen.add(word)
+    assert seen == {word for _, word in table_of_words()}
 
 
 def test_each_question_has_a_search():

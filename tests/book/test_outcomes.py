@@ -12,7 +12,10 @@ from uncertlr.analysis.paired import ALPHA, SEEDS_FOR_A_CLAIM
 from uncertlr.book.outcomes_figure import (
     AGAINST_CONTROLS,
     AGAINST_SCHEDULES,
+    ENLARGED,
+    FOUND,
     OUTCOME_COLOURS,
+    OUTCOME_MARKS,
     all_differences,
     chosen_differences,
     colour_of,
@@ -54,23 +57,59 @@ def test_names_and_outcomes_have_the_pages_own_colour_of_text():
     assert {text.get_color() for text in ax.texts} == {"#ced6dd"}
 
 
+def both_panels(rows):
+    """The two panels of the figure of all comparisons."""
+    whole, enlarged = Figure().subplots(1, 2, sharey=True)
+    all_differences(whole, enlarged, rows, "title")
+    return whole, enlarged
+
+
+def marks(ax):
+    """Each single mark: its place, and its shape."""
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    return [(float(line.get_ydata()[0]), float(line.get_xdata()[0]), line.get_marker()) for line in lines]
+
+
 def test_each_comparison_that_is_judged_is_drawn_once(groups):
-    ax = all_differences(Figure().add_subplot(), groups, "title")
-    points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    whole, _ = both_panels(groups)
     judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
-    assert sorted(points) == sorted(judged["difference"])
-    assert len(ax.get_yticks()) == len(judged)
+    drawn = sorted((points, mark) for _, points, mark in marks(whole))
+    stored = zip(judged["difference"], judged["outcome"].map(OUTCOME_MARKS), strict=True)
+    assert drawn == sorted(stored)
+    assert len(whole.get_yticks()) == len(judged)
+
+
+def test_the_enlarged_panel_shows_the_same_differences_or_on_which_side_they_lie(groups):
+    whole, enlarged = map(marks, both_panels(groups))
+    beyond = 0
+    for (row, points, mark), (same_row, place, shape) in zip(whole, enlarged, strict=True):
+        assert row == same_row
+        if abs(points) <= ENLARGED:
+            assert (place, shape) == (points, mark)
+        else:
+            beyond += 1
+            assert (place, shape) == ((ENLARGED, ">") if points > 0 else (-ENLARGED, "<"))
+    assert 0 < beyond < len(whole)
+
+
+def test_outcomes_differ_by_their_marks():
+    looks = {(OUTCOME_MARKS[outcome], outcome == "no contrast") for outcome in OUTCOME_COLOURS}
+    assert len(looks) == len(OUTCOME_COLOURS)  # that of no contrast is hollow
 
 
 def test_a_row_is_named_by_its_method_and_headed_by_what_it_shares(groups):
     rows = groups[(groups["study"] == "cifar10-regulating") & (groups["arm"] == "regulating")]
-    ax = all_differences(Figure().add_subplot(), rows, "title")
-    heads = [text.get_text() for text in ax.texts]
+    whole, enlarged = both_panels(rows)
+    heads = [text.get_text() for text in whole.texts]
     assert heads[1::2] == ["cifar10-regulating: … − constant", "cifar10-regulating: regulating − …"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["regulating", "yoked", "yoked_3", "matched_rate"]
+    assert [label.get_text() for label in whole.get_yticklabels()] == ["regulating", "yoked", "yoked_3", "matched_rate"]
+    assert list(enlarged.texts) == []
 
 
-@pytest.mark.parametrize("name", ["outcomes-against-schedules", "outcomes-of-others"])
+ALL_COMPARISONS = ["outcomes-against-schedules", "outcomes-of-others"]
+
+
+@pytest.mark.parametrize("name", ALL_COMPARISONS)
 def test_no_text_of_the_figures_of_all_comparisons_lies_over_another(groups, name):
     import drawings
 
@@ -79,11 +118,34 @@ def test_no_text_of_the_figures_of_all_comparisons_lies_over_another(groups, nam
         figure = Figure(figsize=size, layout="constrained")
         draw(ax := figure.add_subplot(), drawings.PALETTES["light"])
         figure.draw_without_rendering()
-        texts = [*ax.texts, *ax.get_yticklabels(), *ax.get_legend().get_texts(), ax.title]
+        (legend,) = figure.legends
+        numbers = [
+            label
+            for panel in figure.axes
+            for tick in panel.xaxis.get_major_ticks()
+            if panel.get_xlim()[0] <= tick.get_loc() <= panel.get_xlim()[1]
+            for label in (tick.label1, tick.label2)
+        ]
+        texts = [*ax.texts, *ax.get_yticklabels(), *legend.get_texts(), legend.get_title(), *numbers]
         boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
     for (one, here), (other, there) in itertools.combinations(boxes, 2):
         assert not here.padded(-1).overlaps(there.padded(-1)), (one, other)  # the boxes of two lines may touch
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for _, box in boxes)
+
+
+def test_the_titles_of_all_comparisons_say_how_large_the_differences_are(groups):
+    import drawings
+
+    titles = [drawings.DRAWINGS[name][0].keywords["title"] for name in ALL_COMPARISONS]
+    judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
+    schedules = judged[judged["group"] == "rule against schedule"].set_index("arm")["difference"]
+    loses, gains = -schedules["report"], schedules[FOUND]
+    assert f"The report's rule loses {loses.min():.0f} to {loses.max():.0f} points" in titles[0]
+    assert f"the found rule gains {gains.min():.1f} to {gains.max():.1f}" in titles[0]
+    controls = judged[(judged["group"] == "rule against control") & ~judged["against"].str.endswith("matched_rate")]
+    least, most = (f"{points:.1f}".replace("-", "\N{MINUS SIGN}") for points in controls["difference"].agg(["min", "max"]))
+    assert f"{least} to {most} points: no gain is shown" in titles[1]
+    assert "helps" not in set(controls["outcome"])
 
 
 @pytest.mark.parametrize(
