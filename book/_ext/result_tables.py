@@ -116,7 +116,8 @@ class ResultTable:
     def markup(self) -> Iterator[str]:
         """HTML, a line a row."""
         heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in self.rows)
-        yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" data-shown="{SHOWN}" data-rows="{ROWS[self.name]}">'
+        seen = f'data-shown="{SHOWN}" data-rows="{ROWS[self.name]}"'
+        yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" {seen}>'
         yield f"<thead><tr>{heads}</tr></thead><tbody>"
         for index, row in enumerate(self.rows.itertuples(index=False)):
             anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
