@@ -18,7 +18,7 @@ def numbers(results: Path) -> dict[str, str]:
     two_workers = json.loads((results / TWO_WORKERS).read_text(encoding="utf-8"))
     costs = json.loads((results / COSTS).read_text(encoding="utf-8"))["groups"]["book"]
     ratios = [each["ratio"] for each in two_workers["rounds"]]
-    per_run, per_epoch = found["per_run"], found["per_epoch"]
+    per_run, per_epoch, images = found["per_run"], found["per_epoch"], found["cifar10"]
     core_hours = RUNS * per_run["cpu_seconds"] / 3600
     return {
         "runs": f"{RUNS:,}",
@@ -40,6 +40,14 @@ def numbers(results: Path) -> dict[str, str]:
         "all_files": f"{RUNS * per_run['files']:,.0f}",
         "all_gigabytes": f"{RUNS * per_run['bytes'] / 10**9:.1f}",
         "all_published_megabytes": f"{RUNS * found['published_bytes'] / MEGABYTE:.0f}",
+        "cifar10_epochs": f"{images['epochs']}",
+        "cifar10_files": f"{images['files']}",
+        "cifar10_megabytes": f"{images['bytes'] / MEGABYTE:.1f}",
+        "cifar10_weights_megabytes": f"{images['weights_bytes'] / MEGABYTE:.1f}",
+        "cifar10_published_kilobytes": f"{images['published_bytes'] / 1000:.0f}",
+        "all_cifar10_files": f"{RUNS * images['files']:,}",
+        "all_cifar10_gigabytes": f"{RUNS * images['bytes'] / 10**9:.0f}",
+        "all_cifar10_published_megabytes": f"{RUNS * images['published_bytes'] / MEGABYTE:.0f}",
         "limit_megabytes": f"{LIMIT_BYTES / MEGABYTE:.0f}",
         "published_runs": f"{round(LIMIT_BYTES / found['published_bytes'], -2):,.0f}",
         "all_epoch_files_50": f"{RUNS * (per_run['files'] + (50 - found['epochs']) * per_epoch['files']):,.0f}",

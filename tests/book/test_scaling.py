@@ -39,6 +39,7 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path, monkeypatch):
         "environment": {"processor": "a processor", "cores": 2},
         **{"rounds": 3, "epochs": 5, "load": 1.0, "published_bytes": 5_000, "peak_memory_bytes": 600_000_000},
         **{"per_run": row, "per_epoch": {"files": 1, "bytes": 3_000}, "worker_start": row},
+        "cifar10": {"epochs": 2, "files": 12, "bytes": 4_000_000, "published_bytes": 30_000, "weights_bytes": 1_900_000},
     }
     (tmp_path / "overhead.json").write_text(json.dumps(measured))
     rounds = {"ratio": 1.9, "runs_a_round": 4, "rounds": [{"ratio": 2.0}, {"ratio": 1.8}]}
@@ -48,6 +49,9 @@ def test_numbers_follow_from_the_measurement(scaling, tmp_path, monkeypatch):
     found = scaling.numbers(tmp_path)
     assert (found["all_core_hours"], found["seconds_each_of_100"]) == ("10.0", "360")
     assert (found["all_files"], found["all_gigabytes"], found["all_published_megabytes"]) == ("200,000", "5.0", "50")
+    assert (found["cifar10_megabytes"], found["cifar10_weights_megabytes"]) == ("4.0", "1.9")
+    assert (found["all_cifar10_files"], found["all_cifar10_gigabytes"]) == ("120,000", "40")
+    assert (found["cifar10_published_kilobytes"], found["all_cifar10_published_megabytes"]) == ("30", "300")
     assert found["all_epoch_files_50"] == "650,000"
     assert (found["limit_megabytes"], found["published_runs"]) == ("30", "6,000")
     assert (found["two_workers"], found["two_workers_rounds"]) == ("1.90", "2")
