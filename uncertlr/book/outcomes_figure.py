@@ -106,7 +106,7 @@ def all_differences(ax: "Axes", enlarged: "Axes", table: pd.DataFrame, title: st
         title: of the figure.
     """
     table = table[table["outcome"].isin(OUTCOME_COLOURS) & np.isfinite(table["ci95_low"])]
-    panels, figure = (ax, enlarged), ax.get_figure(root=True)
+    panels = (ax, enlarged)
     height, labels = 0.0, {}
     for group, of_group in table.groupby("group", observed=True):
         _heading(ax, str(group), height, weight="bold")
@@ -127,7 +127,7 @@ def all_differences(ax: "Axes", enlarged: "Axes", table: pd.DataFrame, title: st
     for outcome in (each for each in OUTCOME_COLOURS if each in set(table["outcome"])):
         ax.plot([], [], **_look(outcome) | {"linestyle": "-", "label": outcome})
     look = {"ncols": 3, "frameon": False, "handlelength": 1.5, "columnspacing": 1}
-    figure.legend(loc="outside upper center", title=title, title_fontsize="large", **look)
+    ax.figure.legend(loc="outside upper center", title=title, title_fontsize="large", **look)
     ax.set_yticks(list(labels), list(labels.values()))
     ax.set(ylim=(height - 0.5, -0.6), xlabel="points")
     enlarged.set(xlim=(-ENLARGED, ENLARGED), xlabel="points, enlarged", xticks=(1 - ENLARGED, 0, ENLARGED - 1))
