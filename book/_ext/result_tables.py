@@ -91,8 +91,8 @@ PAIRS = "pairs (mixed)"
 SHOWN = 6
 """Columns that are seen before a reader asks for more."""
 
-ROWS = {"all-runs": 10, "all-comparisons": 25}
-"""Rows that are seen of a table; a phone, where a row is as high as its columns, has ten."""
+ROWS, ROWS_OF = 10, {"all-comparisons": 25}
+"""Rows that are seen of a table, and of some by name; a phone, where a row is as high as its columns, always has ten."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class ResultTable:
     def markup(self) -> Iterator[str]:
         """HTML, a line a row."""
         heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in self.rows)
-        seen = f'data-shown="{SHOWN}" data-rows="{ROWS[self.name]}"'
+        seen = f'data-shown="{SHOWN}" data-rows="{ROWS_OF.get(self.name, ROWS)}"'
         yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" {seen}>'
         yield f"<thead><tr>{heads}</tr></thead><tbody>"
         for index, row in enumerate(self.rows.itertuples(index=False)):
