@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from result_tables import GROUPS, comparisons_in_groups
 
-from uncertlr.analysis.paired import paired_differences, paired_interval
+from uncertlr.analysis.paired import compare, paired_differences, paired_interval
 from uncertlr.analysis.study import read_study
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
 from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES, all_differences, chosen_differences
@@ -62,17 +62,24 @@ OUTCOMES = (
 
 def statistics_outcomes(ax: Axes, palette: Palette) -> None:
     """What the outcomes of comparisons look like beside the margin of equivalence."""
-    ax.axvspan(-0.5, 0.5, color=palette.grid, alpha=0.5, linewidth=0)
-    ax.axvline(0, color=palette.text, linewidth=1)
     for row, (_, mean, deviation) in enumerate(OUTCOMES):
         error = deviation / math.sqrt(10)
         for t, width in ((2.262, 1.5), (1.833, 5)):  # of 95 % and 90 %, with nine degrees of freedom
-            ax.plot(
-                [mean - t * error, mean + t * error], [row, row], color=COLOURS[0], linewidth=width, solid_capstyle="butt"
-            )
+            ends = [mean - t * error, mean + t * error]
+            ax.plot(ends, [row, row], color=palette.advance, linewidth=width, solid_capstyle="butt")
         ax.plot(mean, row, "o", color=palette.text, markersize=5)
     ax.set_yticks(range(len(OUTCOMES)), [name for name, *_ in OUTCOMES])
-    ax.set(xlabel="difference (points); shaded: the margin", ylim=(len(OUTCOMES) - 0.5, -0.5))
+    ax.set(xlabel="difference (points)", ylim=(len(OUTCOMES) - 0.5, -1.2))
+    ax.set_title("The interval and the margin give the outcome", fontsize="medium")
+    _margin(ax, palette, -0.8, 0.3)
+    ax.text(-1.35, -0.1, "thick: 90 %\nthin: 95 %", va="center", fontsize="small")
+
+
+def _margin(ax: Axes, palette: Palette, height: float, gap: float) -> None:
+    """The shaded margin of equivalence with its name at a height, and 0 from a gap below the name on."""
+    ax.axvspan(-0.5, 0.5, color=palette.grid, alpha=0.5, linewidth=0)
+    ax.plot([0, 0], [height + gap, ax.get_ylim()[0]], color=palette.text, linewidth=1, zorder=1)
+    ax.text(0, height, "margin", ha="center", va="center", fontsize="small")
     ax.grid(visible=False)
 
 
@@ -88,8 +95,11 @@ def sign_flips(ax: Axes, palette: Palette) -> None:
     for mean, count in Counter(means).items():
         colour = COLOURS[0] if abs(mean) == observed else palette.advance
         ax.plot([mean] * count, range(1, count + 1), "o", color=colour, markersize=5)
-    ax.set(xlabel="mean difference (points)", ylabel="assignments", ylim=(0, 3.5), yticks=range(4))
-    ax.text(observed, 1.3, "observed", ha="right")
+    for end, name, side in ((observed, "observed", "right"), (-observed, "mirror image", "left")):
+        ax.plot([end, end], [1.2, 2.4], color=palette.text, linewidth=1)
+        ax.text(end, 2.5, name, ha=side, fontsize="small")
+    ax.set(xlabel="mean difference (points)", ylabel="assignments", ylim=(0.5, 3.5), yticks=[1, 2, 3])
+    ax.set_title("Two of 32 means are as far from 0 as the observed", fontsize="medium")
     ax.grid(visible=False)
 
 
@@ -102,8 +112,6 @@ WORKED = (
 
 def worked_comparisons(ax: Axes, palette: Palette) -> None:
     """Ten single differences of each comparison above their mean and its intervals."""
-    ax.axvspan(-0.5, 0.5, color=palette.grid, alpha=0.5, linewidth=0)
-    ax.axvline(0, color=palette.text, linewidth=1)
     for row, (_, study_name, arm, against) in enumerate(WORKED):
         study = read_study(study_name)
         points = 100 * paired_differences(study.scores(arm), study.scores(against))
@@ -114,10 +122,12 @@ def worked_comparisons(ax: Axes, palette: Palette) -> None:
             ends = [interval.low, interval.high]
             ax.plot(ends, [row + 0.28] * 2, color=COLOURS[0], linewidth=width, solid_capstyle="butt")
         ax.plot(points.mean(), row + 0.28, "o", color=palette.text, markersize=5)
+        outcome = compare({arm: points / 100})[arm].outcome  # in its family the p-value is larger, and the outcome the same
+        ax.text(1.6, row + 0.28, outcome, ha="right", va="center", fontsize="small")
     ax.set_yticks([row + 0.14 for row in range(len(WORKED))], [name for name, *_ in WORKED])
-    ax.set(xlabel="difference (points); shaded: the margin", ylim=(1.5, -0.25))
-    ax.set_title("Above: helps. Below: equivalent", fontsize="medium")
-    ax.grid(visible=False)
+    ax.set(xlabel="difference (points)", ylim=(1.55, -0.45))
+    ax.set_title("One gain is clear; one is within the margin", fontsize="medium")
+    _margin(ax, palette, -0.34, 0.1)
 
 
 def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
@@ -148,9 +158,9 @@ def growth(ax: Axes, palette: Palette, name: str) -> None:
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
     "front-rates": (front_rates, (3.9, 3.7)),
     "front-accuracies": (front_accuracies, (3.9, 3.7)),
-    "statistics-outcomes": (statistics_outcomes, (4.2, 2.4)),
+    "statistics-outcomes": (statistics_outcomes, (4.2, 2.7)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
-    "statistics-worked": (worked_comparisons, (4.2, 2.6)),
+    "statistics-worked": (worked_comparisons, (4.2, 2.9)),
     "outcomes-of-methods": (outcomes_of_methods, (3.95, 5.6)),
     "outcomes-of-controls": (outcomes_of_controls, (3.95, 7.2)),
     "outcomes-against-schedules": (

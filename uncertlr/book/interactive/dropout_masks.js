@@ -33,7 +33,8 @@
     return (probs) =>
       parts.forEach((part, c) => {
         part.style.width = `${100 * probs[c]}%`;
-        part.textContent = numbered && probs[c] > 0.15 ? probs[c].toFixed(2) : "";
+        const width = probs[c] * bar.clientWidth; // pixels; a number of two decimals takes about 32
+        part.textContent = numbered && width > 36 ? probs[c].toFixed(2) : "";
         part.title = `class ${data.classes[c]}: ${probs[c].toFixed(3)}`;
       });
   };
@@ -46,7 +47,8 @@
     const row = make("div", "line", root);
     const units = make("div", "units", row);
     mask.forEach((_, unit) => {
-      const button = make("button", "unit", units);
+      // an activation of 0 stays 0, kept or dropped
+      const button = make("button", data.hidden[unit] === 0 ? "unit idle" : "unit", units);
       button.type = "button";
       button.tabIndex = t + unit === 0 ? 0 : -1;
       button.addEventListener("click", () => {
@@ -70,7 +72,7 @@
   const draw = () => {
     buttons.forEach(({ button, t, unit }) => {
       button.ariaPressed = String(keep[t][unit]);
-      button.ariaLabel = `mask ${t + 1}, unit ${unit + 1}: ${keep[t][unit] ? "kept" : "dropped"}`;
+      button.ariaLabel = `mask ${t + 1}, unit ${unit + 1}: ${keep[t][unit] ? "kept" : "dropped"}${data.hidden[unit] === 0 ? ", activation 0" : ""}`;
     });
     const probs = keep.map(answer);
     const entropies = probs.map(entropy);
@@ -117,5 +119,6 @@
   };
   control("Draw new masks", () => Math.random() >= data.p);
   control("Keep all units", () => true);
+  window.addEventListener("resize", draw);
   draw();
 }
