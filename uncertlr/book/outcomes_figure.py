@@ -51,6 +51,7 @@ AGAINST_SCHEDULES = (
 AGAINST_CONTROLS = (
     ("rate / uncertainty − constant 3e-4, CIFAR-10 (first plan)", "cifar10-standard", "inverse", "constant_low"),
     ("reacting rule − yoked replay, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_yoked"),
+    ("reacting rule − another yoked replay (later plan)", "cifar10-regulating", "regulating", "regulating_yoked_3"),
     ("reacting rule − its mean rate, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
     ("found rule − one-cycle, its mean rate (after a look) †", "cifar10-found-controls", FOUND, f"{FOUND}_matched_rate"),
     ("found rule − yoked replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
@@ -81,8 +82,10 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
 def _table(chosen: tuple[tuple[str, str, str, str], ...]) -> pd.DataFrame:
     rows = [comparison(read_study(study), arm, against) for _, study, arm, against in chosen]
     table = pd.DataFrame(rows).set_axis([name for name, *_ in chosen])
-    copies = (table["outcome"] == "no contrast") & (table["p_equivalence"] <= ALPHA)
-    table.loc[copies, "outcome"] = "no contrast; as a copy equivalent"
+    alike = table["outcome"] == "no contrast"
+    equal, differ = table["p_equivalence"] <= ALPHA, table["p_holm"] <= ALPHA
+    table.loc[alike & equal, "outcome"] = "no contrast; as a copy equivalent"
+    table.loc[alike & ~equal & ~differ, "outcome"] = "no contrast; as a copy inconclusive"
     return table.assign(colour=[colour_of(arm) for _, _, arm, _ in chosen])
 
 
