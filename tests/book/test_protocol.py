@@ -306,7 +306,7 @@ STATED = (
 """What the page says of studies, the comparisons it means, and their outcomes."""
 
 
-@pytest.mark.parametrize(("quote", "pairs", "outcomes"), STATED, ids=[f"{pairs[0][0]}-{number}" for number, (_, pairs, _) in enumerate(STATED)])
+@pytest.mark.parametrize(("quote", "pairs", "outcomes"), STATED, ids=range(len(STATED)))
 def test_the_outcomes_are_those_of_the_stored_runs(claims, quote, pairs, outcomes):
     found = [comparison(read_study(study), arm, other) for study, arm, other in pairs]
     numbers = [each[name] for each in found for name in ("difference", "ci95_low", "ci95_high")]

@@ -34,8 +34,8 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         if np.isfinite(row["difference"]):
             for level, width in ((95, 2.5), (90, 5.0))[: 2 if inner else 1]:
                 ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
-                look = {"alpha": 0.4 if hollow else 1.0, "solid_capstyle": "butt" if inner else "round"}
-                ax.plot(ends, [height, height], color=colour, linewidth=width, **look)
+                (bar,) = ax.plot(ends, [height, height], color=colour, linewidth=width, alpha=0.4 if hollow else 1.0)
+                bar.set_solid_capstyle("butt" if inner else "round")
             fill, size = "none" if hollow else colour, 7 if inner else 6
             ax.plot(row["difference"], height, color=colour, marker="o", markersize=size, markerfacecolor=fill, linewidth=0)
         count = f"n = {row['pairs']:.0f}" if table["pairs"].nunique() > 1 else ""  # one number is for the caption
