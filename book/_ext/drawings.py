@@ -167,7 +167,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
         partial(
             outcomes_of_all,
             against_schedules=True,
-            title="The report's rule loses 4 to 24 points;\nthe found rule gains 0.8 to 6.5",
+            title="At every step the report's rule loses 4 to\n24 points; the found rule gains 0.8 to 6.5",
         ),
         (3.95, 12),
     ),
