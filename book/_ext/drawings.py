@@ -72,14 +72,14 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
     ax.set(xlabel="difference (points)", ylim=(len(OUTCOMES) - 0.5, -1.2))
     ax.set_title("What the outcomes typically look like", fontsize="medium")
     _margin(ax, palette, -0.8, 0.3)
-    ax.text(-1.35, -0.1, "thick: 90 %\nthin: 95 %", va="center", fontsize="small")
+    ax.text(-1.35, -0.1, "thick: 90 %\nthin: 95 %", va="center")
 
 
 def _margin(ax: Axes, palette: Palette, height: float, gap: float) -> None:
     """The shaded margin of equivalence with its name at a height, and 0 from a gap below the name on."""
     ax.axvspan(-0.5, 0.5, color=palette.grid, alpha=0.5, linewidth=0)
     ax.plot([0, 0], [height + gap, ax.get_ylim()[0]], color=palette.text, linewidth=1, zorder=1)
-    ax.text(0, height, "margin", ha="center", va="center", fontsize="small")
+    ax.text(0, height, "margin", ha="center", va="center")
     ax.grid(visible=False)
 
 
@@ -97,7 +97,7 @@ def sign_flips(ax: Axes, palette: Palette) -> None:
         ax.plot([mean] * count, range(1, count + 1), "o", color=colour, markersize=5)
     for end, name, side in ((observed, "observed", "right"), (-observed, "mirror image", "left")):
         ax.plot([end, end], [1.2, 2.4], color=palette.text, linewidth=1)
-        ax.text(end, 2.5, name, ha=side, fontsize="small")
+        ax.text(end, 2.5, name, ha=side)
     ax.set(xlabel="mean difference (points)", ylabel="assignments", ylim=(0.5, 3.5), yticks=[1, 2, 3])
     ax.set_title("Two of 32 means are as far from 0 as the observed", fontsize="medium")
     ax.grid(visible=False)
@@ -123,7 +123,7 @@ def worked_comparisons(ax: Axes, palette: Palette) -> None:
             ax.plot(ends, [row + 0.28] * 2, color=COLOURS[0], linewidth=width, solid_capstyle="butt")
         ax.plot(points.mean(), row + 0.28, "o", color=palette.text, markersize=5)
         outcome = compare({arm: points / 100})[arm].outcome  # in its family the p-value is larger, and the outcome the same
-        ax.text(1.6, row + 0.28, outcome, ha="right", va="center", fontsize="small")
+        ax.text(1.6, row + 0.28, outcome, ha="right", va="center")
     ax.set_yticks([row + 0.14 for row in range(len(WORKED))], [name for name, *_ in WORKED])
     ax.set(xlabel="difference (points)", ylim=(1.55, -0.45))
     ax.set_title("One gain is clear; one is within the margin", fontsize="medium")

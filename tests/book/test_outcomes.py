@@ -136,11 +136,11 @@ def test_no_text_of_the_figures_of_all_comparisons_lies_over_another(groups, nam
 def test_the_titles_of_all_comparisons_say_how_large_the_differences_are(groups):
     import drawings
 
-    titles = [drawings.DRAWINGS[name][0].keywords["title"] for name in ALL_COMPARISONS]
+    titles = [" ".join(drawings.DRAWINGS[name][0].keywords["title"].split()) for name in ALL_COMPARISONS]
     judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
     schedules = judged[judged["group"] == "rule against schedule"].set_index("arm")["difference"]
     loses, gains = -schedules["report"], schedules[FOUND]
-    assert f"The report's rule loses {loses.min():.0f} to {loses.max():.0f} points" in titles[0]
+    assert f"the report's rule loses {loses.min():.0f} to {loses.max():.0f} points" in titles[0]
     assert f"the found rule gains {gains.min():.1f} to {gains.max():.1f}" in titles[0]
     controls = judged[(judged["group"] == "rule against control") & ~judged["against"].str.endswith("matched_rate")]
     least, most = (f"{points:.1f}".replace("-", "\N{MINUS SIGN}") for points in controls["difference"].agg(["min", "max"]))
