@@ -156,7 +156,12 @@ def press(tab, key):
 def click(tab, element):
     """Press and release the mouse in the middle of an element."""
     tab.evaluate(f"{element}.scrollIntoView({{block: 'center'}})")
-    x, y = tab.evaluate(f"(box => [box.x + box.width / 2, box.y + box.height / 2])({element}.getBoundingClientRect())")
+    middle = f"(box => [box.x + box.width / 2, box.y + box.height / 2])({element}.getBoundingClientRect())"
+    place, before = tab.evaluate(middle), None
+    while place != before:  # JupyterLab lays out what is scrolled into view, which may move the element
+        time.sleep(0.1)
+        place, before = tab.evaluate(middle), place
+    x, y = place
     for kind in ("mousePressed", "mouseReleased"):
         tab.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
