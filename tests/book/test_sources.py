@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 BOOK = PROJECT / "book"
 PAGES = sorted(BOOK.glob("*.md"))
 ENTRY = re.compile(r"@\w+\{([^,\s]+),(.*?)\n\}", re.DOTALL)
+FILE = re.compile(r"^```python\n(?=# (\w+)\.py\n)(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^(`{3,}|:{3,}).*?^\1[`:]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -72,8 +74,14 @@ def test_every_figure_has_alternative_text(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("published")
-def test_examples_print_what_the_page_says(page: Path) -> None:
-    blocks = re.findall(r"^```pycon\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+def test_examples_print_what_the_page_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name, lines in FILE.findall(text):  # a page's examples import the files that it shows
+        (tmp_path / f"{name}.py").write_text(lines, encoding="utf-8")
+        monkeypatch.setitem(sys.modules, name, None)  # forgotten after the test,
+        del sys.modules[name]  # and imported from here in it
+    monkeypatch.syspath_prepend(tmp_path)
+    blocks = re.findall(r"^```pycon\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
     report: list[str] = []
     result = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(test, out=report.append)
