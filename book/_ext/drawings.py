@@ -70,7 +70,7 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
         ax.plot(mean, row, "o", color=palette.text, markersize=5)
     ax.set_yticks(range(len(OUTCOMES)), [name for name, *_ in OUTCOMES])
     ax.set(xlabel="difference (points)", ylim=(len(OUTCOMES) - 0.5, -1.2))
-    ax.set_title("What the outcomes typically look like", fontsize="medium")
+    ax.set_title("The intervals usually show the outcome", fontsize="medium")
     _margin(ax, palette, -0.8, 0.3)
     ax.text(-1.35, -0.1, "thick: 90 %\nthin: 95 %", va="center")
 
