@@ -117,6 +117,7 @@ def test_a_sweep_read_as_a_factorial_shows_its_planted_effect(planted_study, epo
     exact = factorial_effects(cell_scores(study, factors_of(study)), ["rate", "epochs"])["epochs",].difference
     points = effect[["difference", "ci95_low", "ci95_high"]].tolist()
     assert points == pytest.approx([100 * exact.estimate, 100 * exact.low, 100 * exact.high], rel=1e-12)
+    assert effect["ci95_low"] < effect["ci90_low"] < effect["difference"] < effect["ci90_high"] < effect["ci95_high"]
     assert effect["outcome"] == outcome
     assert effect["ci95_low"] < 100 * epochs_add < effect["ci95_high"]
     assert table.loc["learning_rate", "outcome"] == "equivalent"

@@ -124,8 +124,9 @@ def factors_of(uncertainties, threshold=0.5, down=0.5, up=1.1, low=0.01, high=10
     return factors[1:]
 """,
     "code_changes.interaction_of": """
-def interaction_of(neither, only_a, only_b, both):  # halved
-    return ((both - only_b) - (only_a - neither)) / 2
+def interaction_of(cells, first, second):  # halved
+    signs = {cell: (2 * cell[first] - 1) * (2 * cell[second] - 1) for cell in cells}
+    return sum(signs[cell] * score for cell, score in cells.items()) * 2 / len(cells)
 """,
     "code_changes.main_effect": """
 def main_effect(cells, place):  # the effect on the unchanged code

@@ -20,8 +20,11 @@ Factors = dict[str, tuple[Any, Any]]
 Cell = tuple[int, ...]
 """One level per factor: 0 for the first, 1 for the second."""
 
-EFFECT_COLUMNS = ("factors", "pairs", "difference", "ci95_low", "ci95_high", "p", "p_holm", "outcome")
-"""Of an effect: the fields that change, and its difference in points of accuracy with the 95 % interval over seeds."""
+EFFECT_COLUMNS = (
+    *("factors", "pairs", "difference", "ci95_low", "ci95_high", "ci90_low", "ci90_high"),
+    *("p", "p_holm", "outcome"),
+)
+"""Of an effect: the fields that change, and its difference in points of accuracy with its intervals over seeds."""
 
 
 def factorial_effects(
@@ -136,6 +139,8 @@ def _points(effect: Comparison) -> list[object]:
         100 * difference.estimate,
         100 * difference.low,
         100 * difference.high,
+        100 * effect.inner.low,
+        100 * effect.inner.high,
         effect.p_value,
         float("nan") if effect.outcome == "descriptive" else effect.adjusted,
         effect.outcome,
