@@ -69,7 +69,7 @@ COMPARISON_COLUMNS = {
     "difference without pilot seeds (points)": "difference_without_pilot",
     "95 % interval without pilot seeds from": "ci95_low_without_pilot",
     "95 % interval without pilot seeds to": "ci95_high_without_pilot",
-    "pairs on two processors": "mixed_pairs",
+    "mixed pairs": "mixed_pairs",
     "distance of log rates": "log_rate_distance",
     "initial rate": "rate",
     "initial rate compared with": "rate_against",
@@ -117,7 +117,7 @@ class ResultTable:
         """HTML, a line a row."""
         heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in self.rows)
         seen = f'data-shown="{SHOWN}" data-rows="{ROWS_OF.get(self.name, ROWS)}"'
-        yield f'<div class="result-table"><table id="{self.name}" aria-label="{self.label}" {seen}>'
+        yield f'<div class="result-table full-width"><table id="{self.name}" aria-label="{self.label}" {seen}>'
         yield f"<thead><tr>{heads}</tr></thead><tbody>"
         for index, row in enumerate(self.rows.itertuples(index=False)):
             anchor = f' id="{html.escape(self.anchors[index])}"' if self.anchors else ""
@@ -201,10 +201,10 @@ def all_comparisons_markdown(project: Path, data: Path) -> Iterator[str]:
     shown = rows.copy()
     ends = zip(*(rows[head] for head in ("difference (points)", "95 % interval from", "95 % interval to")), strict=True)
     shown.insert(3, INTERVAL, [_with_interval(*row) for row in ends])
-    shown.insert(5, PAIRS, [_with_mixed(*row) for row in zip(rows["pairs"], rows["pairs on two processors"], strict=True)])
+    shown.insert(5, PAIRS, [_with_mixed(*row) for row in zip(rows["pairs"], rows["mixed pairs"], strict=True)])
     order = {
         INTERVAL: [-math.inf if math.isnan(each) else each for each in rows["difference (points)"]],
-        PAIRS: list(rows["pairs on two processors"]),
+        PAIRS: list(rows["mixed pairs"]),
     }
     yield from raw_html(ResultTable("all-comparisons", "All comparisons", shown, sorted_by=order).markup())
 
