@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.special import stdtrit
 from scipy.stats import ttest_ind
 
 from uncertlr.analysis import study as studies
@@ -239,7 +238,7 @@ OF_NO_STUDY = {"quick"}
 
 
 def test_each_studys_status_is_what_is_published(claims):
-    """``published`` where all runs are, ``not run`` where none is, else how many of how many; every sweep file has its entry."""
+    """``published`` where all runs are, ``not run`` where none is, else how many of how many; of every sweep file."""
     page = (project_folder() / "book" / "studies.md").read_text(encoding="utf-8")
     entries = re.findall(r"^\*Runs:\* (`.+`): (published|not run|\d+ of \d+ runs)\.", page, flags=re.MULTILINE)
     stated = {tuple(re.findall(r"`([\w-]+)`", names)): status for names, status in entries}
@@ -474,9 +473,11 @@ def test_at_a_bound_means_a_copy_on_images_but_not_on_text(claims):
     """The protocol gives no control to a rule whose rate stays at a bound; its runs must have the same rates for that."""
 
     def at_a_bound(study, arm):
-        runs = read_study(study).arms[arm].values()
-        bounds = [(run.config.min_factor, run.config.max_factor) for run in runs]
-        return np.mean([np.isclose(np.c_[run.trace["factor"]], ends).any(axis=1).mean() for run, ends in zip(runs, bounds, strict=True)])
+        shares = []
+        for run in read_study(study).arms[arm].values():
+            bounds = (run.config.min_factor, run.config.max_factor)
+            shares.append(np.isclose(np.c_[run.trace["factor"]], bounds).any(axis=1).mean())
+        return np.mean(shares)
 
     images, text = read_study("cifar10-standard"), read_study("imdb-standard")
     assert all(at_a_bound("cifar10-standard", arm) > 0.95 for arm in ("report", "report_inverted", "relative"))
@@ -485,10 +486,11 @@ def test_at_a_bound_means_a_copy_on_images_but_not_on_text(claims):
     assert all(log_rate_distance_between_seeds(images, arm) < LEAST_LOG_RATE_DISTANCE for arm in copies)
     assert log_rate_distance_between_seeds(text, "report_epoch") == 0
     partly = ("relative", "report_inverted")
+    shares = [round(100 * at_a_bound("imdb-standard", arm), -1) for arm in partly]
     claims.check(
         "On IMDB both are at a bound in about 60 % of the steps, but at different times in each run",
-        [60] if all(0.55 < at_a_bound("imdb-standard", arm) < 0.65 for arm in partly) else [math.nan],
-        holds=all(log_rate_distance_between_seeds(text, arm) > 1 for arm in partly),
+        numbers=shares[:1],
+        holds=[shares[0] == shares[1], *(log_rate_distance_between_seeds(text, arm) > 1 for arm in partly)],
     )
 
 
@@ -551,16 +553,6 @@ def test_the_found_rule_is_described_as_it_ran(claims):
         "after 100 steps, with the exponent −2.62;",
         numbers=[found.learning_rate, found.warm_up, found.exponent],
         holds=[found.schedule == "one_cycle", found.reference == 0, found.signal == "predictive_entropy"],
-    )
-
-
-def test_the_exercise_is_worked_as_the_library_does(claims):
-    half = (0.52 + 0.16) / 2
-    deviation = half * math.sqrt(10) / stdtrit(9, 0.95)
-    wider = stdtrit(19, 0.95) * deviation / math.sqrt(20)
-    claims.check(
-        "With 20 pairs it would be $1.729 \\cdot 0.59 / \\sqrt{20} = 0.23$: from −0.05 to 0.41",
-        numbers=[20, 0.18 - wider, 0.18 + wider],
     )
 
 
