@@ -305,7 +305,7 @@ STATED = (
         ["helps", "helps"],
     ),
     (
-        "has an interval near 0: the report's rule against its inverse, −2.9 (−5.6 to −0.3)",
+        "the report's rule against its inverse, −2.9 (−5.6 to −0.3)",
         [("cifar10-standard", REPORT, "report_inverted")],
         ["harms"],
     ),
