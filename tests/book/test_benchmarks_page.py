@@ -106,7 +106,8 @@ def test_the_tables_of_steps_and_shares_are_the_stored_values(claims, page):
         numbers=[min(added), max(added[:3]), added[3]],
     )
     claims.check(
-        "With at most ten classes and batches of 64, 1 to 4 % of a training step, or 12 % of one recorded on a GPU.",
+        "With at most ten classes and batches of 64, 1 to 4 % of a training step, or 12 % of one recorded on a GPU "
+        "as a CUDA graph.",
         numbers=[64, min(added), max(added[:3]), added[3]],
     )
     overlap = [row[1].endswith("steps overlap") for row in steps.values()]
