@@ -300,6 +300,14 @@ STATED = (
         ["inconclusive", "harms"],
     ),
     (
+        "Against its two replays, *inconclusive*: −0.2 (−0.9 to 0.6), 0.1 (−0.9 to 1.1); against the constant rate, *inconclusive*: 0.1 (−1.0 to 1.2).",
+        [
+            ("cifar10-tuned-probe", "probe_information", other)
+            for other in ("probe_information_yoked", "probe_information_mean_curve", "constant")
+        ],
+        ["inconclusive"] * 3,
+    ),
+    (
         "by 0.9 points (0.5 to 1.2) in a comparison that was added after a look, and by 0.8 (0.3 to 1.3) on ten other seeds",
         [(f"cifar10-{name}", FOUND, "one_cycle") for name in ("found-controls", "tuned-warmup")],
         ["helps", "helps"],
