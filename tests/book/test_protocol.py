@@ -300,7 +300,8 @@ STATED = (
         ["inconclusive", "harms"],
     ),
     (
-        "Against its two replays, *inconclusive*: −0.2 (−0.9 to 0.6), 0.1 (−0.9 to 1.1); against the constant rate, *inconclusive*: 0.1 (−1.0 to 1.2).",
+        "Against its two replays, *inconclusive*: −0.2 (−0.9 to 0.6), 0.1 (−0.9 to 1.1); against the constant rate, "
+        "*inconclusive*: 0.1 (−1.0 to 1.2).",
         [
             ("cifar10-tuned-probe", "probe_information", other)
             for other in ("probe_information_yoked", "probe_information_mean_curve", "constant")
