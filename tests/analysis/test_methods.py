@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from uncertlr.analysis.methods import method_column, method_name
+from uncertlr.analysis.methods import method_column, method_name, method_names
 from uncertlr.config import preset
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import project_folder
@@ -28,3 +28,15 @@ def test_the_column_of_a_table_of_runs():
     table = list_runs().set_index("run_id")
     assert method_column(table)[finished.config.run_id] == "report"
     assert method_column(pd.DataFrame({"run_id": ["damaged"], "dataset": [float("nan")]})).tolist() == [""]
+
+
+def test_rows_that_share_a_seed_keep_their_names():
+    """Equal but for the seed is one method; a replay's sources go with its seed, so its seed counts."""
+    study = read_sweep(project_folder() / "sweeps" / "cifar10-standard.yaml")
+    jobs = [job for job in study if job.config.seed in (3, 4)]
+    rows = [
+        {name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in job.config}
+        for job in jobs
+    ]
+    assert len({job.arm for job in jobs}) > 5
+    assert method_names(rows) == [job.arm for job in jobs]

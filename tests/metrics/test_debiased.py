@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +116,17 @@ def test_small_bins_of_a_curve_are_joined_to_their_means(norm, counts, groups):
     expected = float(debiased_error_of_curve(*curve(joined, *means), norm))
     assert expected > 0.4
     assert float(debiased_error_of_curve(*curve(counts, confidence, accuracy), norm)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_a_curve_of_one_example_has_its_gap(norm):
+    assert float(debiased_error_of_curve(*curve([1], [0.7], [1.0]), norm)) == pytest.approx(0.3)
+
+
+def test_a_joined_bin_of_one_example_counts():
+    """Forty in three bins become two, of 1 and of 39; only the first has a gap."""
+    error = debiased_error_of_curve(*curve([1, 39, 0], [1.0, 0.5, math.nan], [0.0, 0.5, math.nan]), "l2")
+    assert float(error) == pytest.approx((1 / 40 - 39 / 40 * 0.25 / 38) ** 0.5)
 
 
 def test_twenty_examples_for_each_bin_are_enough_to_leave_a_curve_as_it_is():

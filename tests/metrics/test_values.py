@@ -92,6 +92,29 @@ def test_the_message_has_the_value(kind):
         categorical_entropy(torch.tensor(NO_PROBS[kind]))
 
 
+@pytest.mark.parametrize(
+    ("row", "remedy"),
+    [
+        ([0.0, 2.0, 1.0], r" 2,.*class_probs"),
+        ([-0.5, 1.0, 0.5], r"-0\.5,.*class_probs"),
+        ([0.0, -1.0, -2.0], r"-2.*exp"),
+        ([0.0, 0.0, 0.0], "softmax"),
+        ([0.0, 60.0, 40.0], r"60 .*100"),
+        ([1.0, 1.0, 0.0], r" 2, .*softmax"),
+        ([0.9], "cat"),
+    ],
+)
+def test_the_remedy_is_that_of_the_kind_of_values(row, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        categorical_entropy(torch.tensor([row]))
+
+
+def test_whole_numbers_are_no_probabilities():
+    """Class indices in the place of probabilities; here each row would sum to 1."""
+    with pytest.raises(ValueError, match="int64"):
+        categorical_entropy(torch.tensor([[0, 1], [1, 0]]))
+
+
 @given(
     st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
     st.sampled_from([2, 3, 10, 100, 1_000, 20_000]),
