@@ -1,6 +1,7 @@
 """Every function that takes probabilities refuses what are none, and takes what softmax gives in any precision."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -107,6 +108,12 @@ def test_the_message_has_the_value(kind):
 def test_the_remedy_is_that_of_the_kind_of_values(row, remedy):
     with pytest.raises(ValueError, match=remedy):
         categorical_entropy(torch.tensor([row]))
+
+
+@pytest.mark.parametrize("shape", [(), (3, 0)])
+def test_there_is_at_least_one_class(shape):
+    with pytest.raises(ValueError, match=r"one class.*" + re.escape(str(list(shape)))):
+        categorical_entropy(torch.ones(shape))
 
 
 def test_whole_numbers_are_no_probabilities():
