@@ -22,6 +22,7 @@ from uncertlr.config import EXECUTION_FIELDS, PROFILES
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.paths import project_folder
 from uncertlr.sweep.file import read_grid
+from uncertlr.training.rules import whole_trace
 
 RATE = "learning_rate"
 
@@ -446,6 +447,46 @@ def test_the_answers_at_the_top_are_those_of_the_stored_runs(claims):
     )
 
 
+def test_the_map_on_images_is_that_of_the_stored_runs(claims):
+    study, standard = read_study("cifar10-map"), read_study("cifar10-standard")
+    baseline, low = standard.scores("constant"), standard.scores("constant_low")
+    means = settings_map(study, baseline, "threshold", "min_factor")
+    constant, moving = means.loc[[0.1, 0.3, 0.5]], means.loc[[0.7, 0.9]].to_numpy()
+    runs = {threshold: [run for run in study.finished if run.config.threshold == threshold] for threshold in means.index}
+    stays = [
+        np.isclose(whole_trace(run)["factor"][7:], run.config.min_factor).all()
+        for threshold in constant.index
+        for run in runs[threshold]
+    ]
+    claims.check(
+        "At thresholds of 0.1, 0.3 and 0.5 the rate is halved to its lower bound within seven steps and stays there, so the "
+        "rule is a constant rate. It is 11.4 to 11.5 points behind `constant` at a bound of 0.01, but 2.5 ahead at 0.1 and "
+        "3.8 ahead at 0.3.",
+        numbers=[
+            *(*constant.index, -constant[0.01].max(), -constant[0.01].min(), 0.01),
+            *(constant[0.1].mean(), 0.1, constant[0.3].mean(), 0.3),
+        ],
+        holds=[len(stays) == 24, *stays, constant[0.1].nunique() == 1, constant[0.3].nunique() == 1],
+    )
+    seeds = sorted({run.config.seed for run in study.finished})
+    claims.check(
+        "A constant rate of 3e-4 is 3.9 ahead on the same two seeds. At 0.7 and 0.9 no cell is ahead (−22.6 to −0.3).",
+        numbers=[
+            config("cifar10-standard", "constant_low").learning_rate,
+            100 * np.mean([low[seed] - baseline[seed] for seed in seeds]),
+            *(0.7, 0.9, moving.min(), moving.max()),
+        ],
+        holds=[len(seeds) == 2, (moving < 0).all()],
+    )
+    processors = {seed: run.record["processor"] for seed, run in standard.arms["constant"].items()}
+    mixed = sum(run.record["processor"] != processors[run.config.seed] for run in study.finished)
+    claims.check("two pairs a cell, 38 of 40 pairs mixed.", numbers=[mixed, len(study.finished)])
+    claims.check(
+        "the report's rule is ahead of `constant` only where it is a lower constant rate",
+        holds=[set(constant.columns[(constant > 0).all()]) == {0.1, 0.3}, (constant[1.0] < 0).all()],
+    )
+
+
 def test_one_family_of_four_has_the_same_outcomes(claims):
     study = read_study("cifar10-tuned-warmup")
     pairs = ((FOUND, "one_cycle"), (FOUND, "warmup_cosine"), ("cosine", "warmup_cosine"), ("one_cycle", "warmup_cosine"))
@@ -546,10 +587,12 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
     )
     differ = mixed[mixed["outcome"].isin(["helps", "harms"])]
     small, large = differ[differ["difference"].abs() < 1], differ["difference"].abs()[differ["difference"].abs() > 3]
+    nearest = differ.loc[large.index, ["ci95_low", "ci95_high"]].abs().min(axis="columns")
     claims.check(
-        "Eight of the eleven outcomes are differences. Five of these are of 6 to 13 points with narrow intervals",
-        numbers=[large.min(), large.max()],
-        holds=[len(differ) == 8, len(large) == 5],
+        "Eight of the eleven outcomes are differences. Five of these are of 6 to 13 points, and their intervals stay at "
+        "least 5 points from 0.",
+        numbers=[large.min(), large.max(), 5, 0],
+        holds=[len(differ) == 8, len(large) == 5, nearest.min() >= 5],
     )
     bold = small["difference"].loc["cifar10-standard", REPORT, "bold_driver"]
     own_mean = small["difference"].loc["cifar10-found-controls", FOUND, f"{FOUND}_matched_rate"]
