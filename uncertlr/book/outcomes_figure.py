@@ -79,7 +79,7 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
         if line.get_markerfacecolor() != "none":
             line.set_markeredgecolor("white")
     for text, difference in zip(ax.texts[2::3], _table(chosen)["difference"].iloc[::-1], strict=True):
-        text.set_text(f"{difference:.1f}".replace("-", "\N{MINUS SIGN}"))
+        text.set_text(f"{difference:z.1f}".replace("-", "\N{MINUS SIGN}"))
     ax.set_title(title)
     return ax
 
