@@ -1,6 +1,6 @@
 """Outcomes change with the data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -204,14 +204,18 @@ def test_a_rule_is_compared_with_each_recorded_run(plant):
     assert comparison(found, "rule", "replay_of_two")["outcome"] == "helps"
 
 
-def test_no_recorded_run_is_judged_before_all_pairs_are_finished(plant):
+@pytest.mark.parametrize("fixed", ["2026-11-23T19:09:11", ""])
+def test_no_recorded_run_is_judged_before_all_pairs_are_finished(plant, fixed):
+    """With a date of its protocol a study shows no difference either."""
     jobs = recorded_jobs()
     runs = finished(jobs, {"replay_of_two": -0.03})
     del runs[next(job.run_id for job in jobs if job.arm == "replay_of_two")]
     plant(runs)
-    table = comparisons(found := of(jobs), recorded_family(found)).set_index("against")
+    found = study_of(jobs, facts=replace(of(jobs).facts, protocol_fixed=fixed))
+    table = comparisons(found, recorded_family(found)).set_index("against")
     assert table["pairs"].tolist() == [10, 9]
-    assert set(table["outcome"]) == {"descriptive"}
+    assert set(table["outcome"]) == {"missing" if fixed else "descriptive"}
+    assert table["difference"].isna().all() == bool(fixed)
 
 
 @pytest.mark.parametrize("fixed", ["2026-11-23T19:09:11", ""])

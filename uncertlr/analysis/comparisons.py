@@ -109,11 +109,11 @@ def comparisons(study: Study, family: Sequence[Pair]) -> pd.DataFrame:
 
 
 def awaited(study: Study) -> bool:
-    """Whether a planned study's comparisons form one family of which a pair is missing.
+    """Whether a planned study's comparisons form one family, or replay recorded runs, and a pair of them is missing.
 
     Its runs may be published as they finish, but no difference is shown before all of them are there.
     """
-    family = file_family(study) if study.facts.protocol_fixed else []
+    family = [*file_family(study), *recorded_family(study)] if study.facts.protocol_fixed else []
     return any(len(values) < _planned(study, pair) for pair, values in _differences(study, family).items())
 
 
