@@ -2,17 +2,17 @@
 
 import doctest
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.shown_files import importable
+
 PROJECT = Path(__file__).resolve().parents[2]
 BOOK = PROJECT / "book"
 PAGES = sorted(BOOK.glob("*.md"))
 ENTRY = re.compile(r"@\w+\{([^,\s]+),(.*?)\n\}", re.DOTALL)
-FILE = re.compile(r"^```python\n(?=# (\w+)\.py\n)(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^(`{3,}|:{3,}).*?^\1[`:]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -76,11 +76,7 @@ def test_every_figure_has_alternative_text(page: Path) -> None:
 @pytest.mark.usefixtures("published")
 def test_examples_print_what_the_page_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = page.read_text(encoding="utf-8")
-    for name, lines in FILE.findall(text):  # a page's examples import the files that it shows
-        (tmp_path / f"{name}.py").write_text(lines, encoding="utf-8")
-        monkeypatch.setitem(sys.modules, name, None)  # forgotten after the test,
-        del sys.modules[name]  # and imported from here in it
-    monkeypatch.syspath_prepend(tmp_path)
+    importable(text, tmp_path, monkeypatch)
     blocks = re.findall(r"^```pycon\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
     report: list[str] = []

@@ -22,6 +22,7 @@ from papermill.cli import papermill as papermill_command
 from PIL import Image
 
 from tests.notebook_cells import parameters_cell
+from tests.shown_files import importable
 from uncertlr.cli import main
 from uncertlr.config import preset
 from uncertlr.runs.paths import project_folder
@@ -31,9 +32,9 @@ from uncertlr.training.run import run
 datasets.disable_progress_bars()
 PROJECT = project_folder()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "book").glob("*.md"))]
+PAGES_TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
 BLOCK = re.compile(r"^ *```(?:sh|bash)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 CONSOLE = re.compile(r"^```console\n\$ \.venv/bin/(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-SHOWN_FILE = re.compile(r"^```python\n(?=# (\w+\.py)\n)(.*?)^```$", re.DOTALL | re.MULTILINE)
 SMALL = ["--epochs", "1", "--train-examples", "200", "--progress", "quiet"]
 TINY = preset("digits", "quick", epochs=1, train_examples=200, channels=[4, 8], hidden_size=16, progress="quiet")
 
@@ -57,13 +58,6 @@ def here(monkeypatch):
     """The project's folder, as the commands expect; the published results, which they show."""
     monkeypatch.chdir(PROJECT)
     monkeypatch.delenv("UNCERTLR_RESULTS")
-
-
-def write_shown_files(folder):
-    """The Python files that the pages show, whose first line is their name."""
-    for page in PAGES:
-        for name, lines in SHOWN_FILE.findall(page.read_text("utf-8")):
-            (folder / name).write_text(lines, encoding="utf-8")
 
 
 def own_set(folder, input_column, label_column):
@@ -120,7 +114,7 @@ def small(arguments, elsewhere, monkeypatch):
     if command == "sweep":
         return [*arguments, "--dry-run"]
     if command == "challenge":
-        write_shown_files(elsewhere)
+        importable(PAGES_TEXT, elsewhere, monkeypatch)
         little = ["--profile", "quick", "--seeds", "2", "--root", str(elsewhere / "runs")]
         return ["challenge", str(elsewhere / arguments[1]), *little]
     if command == "notebook":
@@ -209,8 +203,7 @@ def test_the_guide_to_sweeps_shows_the_file_that_its_commands_use():
 
 
 def test_every_other_sweep_that_a_page_shows_can_be_read(tmp_path, monkeypatch):
-    write_shown_files(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    importable(PAGES_TEXT, tmp_path, monkeypatch)
     pages = (page.read_text("utf-8") for page in PAGES)
     files = [text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)]
     sweeps = [text for text in files if "\narms:" in text]

@@ -104,6 +104,13 @@ def test_differences_draw_the_inner_interval_in_the_given_colour(ax):
     assert {line.get_color() for line in (outer, inner)} == {plots.COLOURS[1]}
 
 
+def test_differences_write_their_numbers_where_asked(ax):
+    row = {"outcome": "equivalent", "ci95_low": -0.4, "ci95_high": 0.3, "pairs": 10}
+    table = pd.DataFrame([row | {"difference": value} for value in (-1.25, -0.04, np.nan)], index=["one", "two", "three"])
+    plots.differences(ax, table, 0.5, numbers=True)
+    assert [text.get_text() for text in ax.texts[2::3]] == ["", "0.0", "\N{MINUS SIGN}1.2"]
+
+
 def test_the_axis_of_points_is_linear_and_holds_intervals_and_margin(ax):
     plots.points_axis(ax, np.array([[-15.0, -12.0], [0.1, np.nan]]), 0.5)
     assert ax.get_xscale() == "linear"

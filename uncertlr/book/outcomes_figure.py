@@ -73,13 +73,7 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
         chosen: as `AGAINST_SCHEDULES`.
         title: of the panel.
     """
-    plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner=True)
-    for line in (each for each in ax.lines if each.get_marker() == "o"):
-        line.set_markersize(4)  # on an axis of 30 points a larger mark hides the interval
-        if line.get_markerfacecolor() != "none":
-            line.set_markeredgecolor("white")
-    for text, difference in zip(ax.texts[2::3], _table(chosen)["difference"].iloc[::-1], strict=True):
-        text.set_text(f"{difference:z.1f}".replace("-", "\N{MINUS SIGN}"))
+    plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner=True, numbers=True)
     ax.set_title(title)
     return ax
 

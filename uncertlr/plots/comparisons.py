@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", inner: bool = False) -> "Axes":
+def differences(
+    ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", inner: bool = False, numbers: bool = False
+) -> "Axes":
     """Differences in points with their intervals, and over each its name, its outcome and, where they differ, the pairs.
 
     Args:
@@ -23,6 +25,7 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
         margin: half-width in points of the shaded zone in which arms count as equivalent.
         xlabel: with the unit.
         inner: also draw the 90 % interval (``ci90_low``, ``ci90_high``), which decides on equivalence, as a thicker line.
+        numbers: write each difference at the right, in place of the number of pairs.
     """
     rows = table.iloc[::-1]
     for height, (name, row) in enumerate(rows.iterrows()):
@@ -36,10 +39,18 @@ def differences(ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = 
                 ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
                 (bar,) = ax.plot(ends, [height, height], color=colour, linewidth=width, alpha=0.4 if hollow else 1.0)
                 bar.set_solid_capstyle("butt" if inner else "round")
-            fill, size = "none" if hollow else colour, 7 if inner else 6
-            ax.plot(row["difference"], height, color=colour, marker="o", markersize=size, markerfacecolor=fill, linewidth=0)
-        count = f"n = {row['pairs']:.0f}" if table["pairs"].nunique() > 1 else ""  # one number is for the caption
-        texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", count))
+            look: dict[str, Any] = {
+                "marker": "o",
+                "markersize": 4 if inner else 6,
+                "markerfacecolor": "none" if hollow else colour,
+            }
+            if inner and not hollow:
+                look["markeredgecolor"] = "white"  # of the interval, which a small mark leaves in sight
+            ax.plot(row["difference"], height, color=colour, linewidth=0, **look)
+        beside = f"n = {row['pairs']:.0f}" if table["pairs"].nunique() > 1 else ""  # one number is for the caption
+        if numbers and np.isfinite(row["difference"]):
+            beside = f"{row['difference']:z.1f}".replace("-", "\N{MINUS SIGN}")
+        texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", beside))
         for across, points_up, side, text in texts:
             ax.annotate(
                 text,
