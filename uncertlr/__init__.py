@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from uncertlr.schedulers import UncertaintyLR as UncertaintyLR
     from uncertlr.schedulers import load_schedule as load_schedule
     from uncertlr.training.build import load_config_data as load_config_data
+    from uncertlr.training.finished import find as find
     from uncertlr.training.own import own as own
     from uncertlr.training.progress import Callback as Callback
-    from uncertlr.training.run import find as find
     from uncertlr.training.run import run as run
     from uncertlr.training.tensorboard import TensorBoard as TensorBoard
 
@@ -55,7 +55,7 @@ _API: dict[str, tuple[str, str]] = {
     "own": ("uncertlr.training.own", "experiments"),
     "Callback": ("uncertlr.training.progress", "experiments"),
     "TensorBoard": ("uncertlr.training.tensorboard", "experiments"),
-    "find": ("uncertlr.training.run", "experiments"),
+    "find": ("uncertlr.training.finished", "experiments"),
     "load_config_data": ("uncertlr.training.build", "experiments"),
     "load_run": ("uncertlr.analysis.results", "experiments"),
     "load_results": ("uncertlr.analysis.results", "experiments"),

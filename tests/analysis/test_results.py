@@ -1,5 +1,8 @@
 """Finished runs by their names, and a study's results as one table."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -31,3 +34,8 @@ def test_a_row_for_each_run_and_epoch_with_the_mean_rate_of_the_epochs_steps(tmp
 def test_a_run_that_does_not_exist_is_named():
     with pytest.raises(RunError, match="no-such-run"):
         load_run("no-such-run")
+
+
+def test_published_results_are_read_without_loading_torch():
+    code = "import sys; from uncertlr import load_results; load_results('digits-bounds'); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

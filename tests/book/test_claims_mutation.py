@@ -18,7 +18,6 @@ from uncertlr.book import examples
 from uncertlr.book.claims import TAG, collected
 from uncertlr.runs import archive, store
 from uncertlr.runs.paths import project_folder
-from uncertlr.training import rules
 
 for module in pkgutil.walk_packages(uncertlr.__path__, "uncertlr."):
     if not module.name.endswith("__main__"):
@@ -109,11 +108,11 @@ def move_results(monkeypatch):
             return noted
 
         read = noting(store.read_run)
-        for module in ("uncertlr.runs.store", "uncertlr.training.run"):
+        for module in ("uncertlr.runs.store", "uncertlr.training.finished"):
             monkeypatch.setattr(f"{module}.read_run", lambda paths: moved_run(read(paths)))
         monkeypatch.setattr(store.Run, "trace", property(lambda run: moved_trace(run, store.read_trace(run.paths))))
-        whole_trace = rules.whole_trace
-        for module in ("uncertlr.training.rules", "uncertlr.analysis.pairs"):
+        whole_trace = store.whole_trace
+        for module in ("uncertlr.runs.store", "uncertlr.training.rules", "uncertlr.analysis.pairs"):
             monkeypatch.setattr(f"{module}.whole_trace", lambda run: moved_trace(run, whole_trace(run)))
         load_study, read_costs, read_examples = map(noting, (archive.load_study, tables.read_costs, examples.read_json))
         monkeypatch.setattr(archive, "load_study", lambda name: moved(load_study(name), name))

@@ -21,8 +21,8 @@ from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES
 from uncertlr.config import EXECUTION_FIELDS, PROFILES
 from uncertlr.runs.archive import load_study
 from uncertlr.runs.paths import project_folder
+from uncertlr.runs.store import whole_trace
 from uncertlr.sweep.file import read_grid
-from uncertlr.training.rules import whole_trace
 
 RATE = "learning_rate"
 

@@ -14,10 +14,10 @@ from uncertlr.runs.archive import load_study, publish, published_ids, results_fo
 from uncertlr.runs.files import read_json, write_json
 from uncertlr.runs.index import list_runs
 from uncertlr.runs.paths import RunPaths, paths_of
-from uncertlr.runs.store import read_run, read_trace
+from uncertlr.runs.store import read_run, read_trace, whole_trace
 from uncertlr.training import run as run_module
-from uncertlr.training.rules import whole_trace
-from uncertlr.training.run import find, run
+from uncertlr.training.finished import find
+from uncertlr.training.run import run
 
 CONFIG = preset("digits", "quick", epochs=2, rule="threshold", threshold=0.9, progress="quiet")
 

@@ -10,7 +10,7 @@ from uncertlr.cli import main
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.sweep import read_sweep, run_sweep, trials_table, tuned_sweep
 from uncertlr.sweep.file import read_grid
-from uncertlr.training.run import find
+from uncertlr.training.finished import find
 
 TRIALS = """
 experiment: digits

@@ -9,10 +9,10 @@ from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import publish
 from uncertlr.runs.files import load_state
 from uncertlr.runs.saturation import NOTES, saturated_bound
-from uncertlr.runs.store import read_run
+from uncertlr.runs.store import read_run, whole_trace
 from uncertlr.schedulers import BoldDriver, Bounds, Integral, Inverted, PowerLaw, RelativeThreshold, Threshold, simulate
 from uncertlr.training.build import build, load_config_data
-from uncertlr.training.rules import build_rule, whole_trace
+from uncertlr.training.rules import build_rule
 from uncertlr.training.run import run
 
 BASE = preset("digits", "quick", epochs=2, progress="quiet")

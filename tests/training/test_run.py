@@ -22,8 +22,9 @@ from uncertlr.sweep import Job, check_jobs
 from uncertlr.training import objective
 from uncertlr.training import run as run_module
 from uncertlr.training.build import build, load_config_data
+from uncertlr.training.finished import find
 from uncertlr.training.rules import build_rule
-from uncertlr.training.run import find, run
+from uncertlr.training.run import run
 
 CNN = preset("digits", "quick", epochs=4, rule="threshold", threshold=0.9, decide_every=3, progress="quiet")
 LSTM = preset("toy_reviews", "quick", epochs=4, rule="threshold", decide_every=0, progress="quiet")

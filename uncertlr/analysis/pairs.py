@@ -4,8 +4,7 @@ import numpy as np
 
 from uncertlr.analysis.paired import paired_interval, spread_between_sources
 from uncertlr.analysis.study import Study, source_runs_of
-from uncertlr.runs.store import Run
-from uncertlr.training.rules import whole_trace
+from uncertlr.runs.store import Run, whole_trace
 
 
 def shared_seeds(study: Study, arm: str, other: str) -> list[int]:

@@ -13,7 +13,7 @@ from uncertlr.runs.store import Run
 from uncertlr.sweep import Job, read_sweep
 from uncertlr.sweep.facts import Facts
 from uncertlr.sweep.file import read_grid
-from uncertlr.training.run import find
+from uncertlr.training.finished import find
 
 REPLAYS = ("replay", "shuffled")
 

@@ -9,8 +9,7 @@ import numpy as np
 from uncertlr import plots
 from uncertlr.analysis.scores import final_scores
 from uncertlr.analysis.study import read_study
-from uncertlr.runs.store import Run
-from uncertlr.training.rules import whole_trace
+from uncertlr.runs.store import Run, whole_trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

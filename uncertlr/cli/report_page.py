@@ -15,7 +15,7 @@ from uncertlr.runs.schema import SCORES
 from uncertlr.runs.states import run_states
 from uncertlr.runs.store import Run
 from uncertlr.sweep.grid import Job
-from uncertlr.training.run import find
+from uncertlr.training.finished import find
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }

@@ -170,3 +170,20 @@ def read_trace(paths: RunPaths) -> Arrays:
     if not epochs:
         raise RunError(f"{paths.directory} holds no trace; remove the run's folder and run again")
     return {name: np.concatenate([epoch[name] for epoch in epochs]) for name in epochs[0]}
+
+
+def whole_trace(run: Run) -> Arrays:
+    """Factor and signal of every step, unthinned, also of a published run.
+
+    Raises:
+        RunError: it is published as a trial, whose trace is thinned.
+    """
+    if not run.paths.factor.is_file():
+        return read_trace(run.paths)
+    whole = load_arrays(run.paths.factor)
+    if "factor" not in whole:
+        raise RunError(
+            f"run {run.config.run_id} is published as a trial, without its whole trace; train it under another root to "
+            "replay it"
+        )
+    return whole

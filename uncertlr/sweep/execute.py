@@ -17,8 +17,8 @@ from uncertlr.sweep.missing import missing_jobs, with_fixed_rates
 from uncertlr.sweep.notebook import check_for_runs
 from uncertlr.sweep.worker import Outcome
 from uncertlr.training.build import build_estimators, network_name, refuse_small_images, resolve_device
+from uncertlr.training.finished import disk_errors, refuse_other_data
 from uncertlr.training.rules import build_rule
-from uncertlr.training.run import disk_errors, refuse_other_data
 
 if TYPE_CHECKING:
     from distributed import Client

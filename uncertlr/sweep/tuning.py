@@ -16,7 +16,7 @@ from uncertlr.runs.store import read_record
 from uncertlr.sweep.file import read_grid
 from uncertlr.sweep.grid import Job, read_sweep
 from uncertlr.sweep.trials import trials_of
-from uncertlr.training.run import find
+from uncertlr.training.finished import find
 
 
 def trials_table(sweep: Path, root: str = "", partial: bool = False) -> pd.DataFrame:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from uncertlr.errors import ConfigError
 from uncertlr.runs.files import write_atomically
-from uncertlr.runs.store import Run
+from uncertlr.runs.store import Run, whole_trace
 from uncertlr.schedulers import SCHEDULES
 from uncertlr.schedulers.recorded import FORMAT
-from uncertlr.training.rules import whole_trace
 
 
 def multipliers(run: Run) -> list[float]:

@@ -10,9 +10,8 @@ import numpy as np
 from uncertlr.config import RunConfig, shown_name
 from uncertlr.errors import ConfigError, RunError
 from uncertlr.runs.archive import restore_published
-from uncertlr.runs.files import Arrays, load_arrays
 from uncertlr.runs.paths import RunPaths, paths_of
-from uncertlr.runs.store import Run, read_run, read_trace
+from uncertlr.runs.store import Run, read_run, whole_trace
 from uncertlr.schedulers import (
     BoldDriver,
     Bounds,
@@ -128,23 +127,6 @@ def _at_observations(config: RunConfig, values: np.ndarray, steps_per_epoch: int
     """Of one value per step, those of the steps that observe the signal: a replay goes on by one at each observation."""
     observed = np.arange(len(values)) % steps_per_epoch % config.signal_every == 0
     return np.compress(observed, values)
-
-
-def whole_trace(run: Run) -> Arrays:
-    """Factor and signal of every step, unthinned, also of a published run.
-
-    Raises:
-        RunError: it is published as a trial, whose trace is thinned.
-    """
-    if not run.paths.factor.is_file():
-        return read_trace(run.paths)
-    whole = load_arrays(run.paths.factor)
-    if "factor" not in whole:
-        raise RunError(
-            f"run {run.config.run_id} is published as a trial, without its whole trace; train it under another root to "
-            "replay it"
-        )
-    return whole
 
 
 def _source_run(config: RunConfig, run_id: str) -> Run:

@@ -8,19 +8,18 @@ from typing import Any
 import torch
 
 from uncertlr.config import EXECUTION_FIELDS, RunConfig
-from uncertlr.data import folder_fingerprint
-from uncertlr.errors import DataError, Interrupted, RunError
+from uncertlr.errors import Interrupted, RunError
 from uncertlr.runs import provenance
-from uncertlr.runs.archive import restore_published
 from uncertlr.runs.files import write_atomically, write_json
 from uncertlr.runs.paths import RunPaths, claimed, paths_of
 from uncertlr.runs.saturation import NOTES, saturated_bound
-from uncertlr.runs.store import Run, read_metrics, read_record, read_run, read_trace
+from uncertlr.runs.store import read_metrics, read_record, read_trace
 from uncertlr.schedulers import Rule
 from uncertlr.training.allocator import keep_freed_memory
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.checkpoint import drop_checkpoints
 from uncertlr.training.display import display_of
+from uncertlr.training.finished import disk_errors, found, refuse_other_code
 from uncertlr.training.loop import Evaluation, evaluate, fit, load_weights, phase_progress
 from uncertlr.training.own import Factory, canonical, own, sources
 from uncertlr.training.progress import Callback, ProgressFile, Reporter
@@ -57,7 +56,7 @@ def run(
     config = canonical(own(config, rule=rule, model=model, name=name))
     paths = paths_of(config)
     reporter = Reporter(config, [*display_of(config), *callbacks, ProgressFile()])
-    if _found(config, paths):
+    if found(config, paths):
         reporter.loaded(paths)
         return paths
     with _numerics(config.threads), _reporting_the_end(reporter):
@@ -81,56 +80,6 @@ def _reporting_the_end(reporter: Reporter) -> Iterator[None]:
             raise Interrupted(reporter.config.run_id, reporter.where) from None
         raise
     reporter.end()
-
-
-def find(config: RunConfig) -> Run | None:
-    """A finished run, published or local, or None; trains nothing.
-
-    Raises:
-        DataError: the run was trained on other data than its folder now holds.
-    """
-    paths = paths_of(config)
-    return read_run(paths) if _found(config, paths) else None
-
-
-def _found(config: RunConfig, paths: RunPaths) -> bool:
-    with disk_errors(paths):
-        found = paths.complete or restore_published(paths)
-    if found:
-        refuse_other_data(config, paths)
-        refuse_other_code(config, read_record(paths))
-    return found
-
-
-def refuse_other_code(config: RunConfig, record: dict[str, Any]) -> None:
-    """See that a rule or a network of the user's own is the one that a run was begun with.
-
-    Raises:
-        RunError: its code has changed.
-    """
-    before = record.get("own", {})
-    for field, digest in sources(config).items():
-        if before.get(field, digest) != digest:
-            raise RunError(
-                f"run {config.run_id} was made with other code of {getattr(config, field)!r}; give the new code another "
-                "name, with name=, or use another root"
-            )
-
-
-def refuse_other_data(config: RunConfig, paths: RunPaths) -> None:
-    """See that a finished run has seen what its folder of data holds now.
-
-    Nothing is compared for a named set, nor where the folder is not on this machine.
-
-    Raises:
-        DataError: the folder holds other data; says both fingerprints.
-    """
-    now = folder_fingerprint(config.dataset, config.data_kind, config.input_column, config.label_column)
-    if now and now != (seen := str(read_record(paths)["data"])):
-        raise DataError(
-            f"run {paths.run_id} was trained on data with fingerprint {seen[:12]}, but {config.dataset} now holds "
-            f"{now[:12]}; remove {paths.directory} or use another root to train on what it holds, or restore the data"
-        )
 
 
 def _carry_out(experiment: Experiment, paths: RunPaths, reporter: Reporter) -> None:
@@ -201,22 +150,6 @@ def _finish(experiment: Experiment, paths: RunPaths, best: str, reporter: Report
     if config.progress != "quiet" and (bound := saturated_bound(summary["rate"])):
         print(f"note: {NOTES[bound]}", flush=True)
     drop_checkpoints(paths)
-
-
-@contextmanager
-def disk_errors(paths: RunPaths) -> Iterator[None]:
-    """Turn what the disk refuses into a RunError that names the file.
-
-    Args:
-        paths: the run whose files are read or written meanwhile.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"run {paths.run_id} stopped, since {error.filename or paths.directory} could not be read or written: "
-            f"{error.strerror or error}; mend that and run again, it goes on from its last checkpoint"
-        ) from error
 
 
 @contextmanager
