@@ -3,6 +3,7 @@
 Three notebooks are run; ``UNCERTLR_NOTEBOOKS=all``, or some names, runs others.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -15,10 +16,12 @@ import pytest
 
 from uncertlr.book.build import NOTEBOOKS
 from uncertlr.cli.lab import copy_notebooks, jupyter_options
+from uncertlr.runs.naming import listed
 from uncertlr.runs.paths import project_folder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-ASKED = os.environ.get("UNCERTLR_NOTEBOOKS", "quickstart entropy feedback")
+DEFAULT = ["quickstart", "entropy", "feedback"]
+ASKED = os.environ.get("UNCERTLR_NOTEBOOKS", " ".join(DEFAULT))
 CHOSEN = sorted(NOTEBOOKS) if ASKED == "all" else ASKED.split()
 PATIENCE = 900
 """Seconds for all cells of one notebook, on a machine that is busy."""
@@ -127,6 +130,48 @@ def test_all_cells_run_and_all_is_shown(name, server, tab):
     texts = tab.evaluate(MARKDOWN)
     assert texts
     assert [found[0] for text in texts if (found := RAW.search(text))] == []
+
+
+CHANGED = {
+    "calibration": {"epochs": 200},
+    "cifar10": {"dataset": "digits", "profile": "quick"},
+    "controls": {"seed": 11},
+    "costs": {"num_samples": 8},
+    "entropy": {"left_out": 3},
+    "feedback": {"threshold": 0.7},
+    "imdb": {"dataset": "toy_reviews", "profile": "quick"},
+    "learning_rates": {"batch_size": 32},
+    "quickstart": {"threshold": 0.7},
+    "reading_the_report": {"confidence": 0.9},
+    "two_kinds": {"prior_precision": 1.0},
+    "verdict": {"margin": 1.0},
+    "your_own_model": {"batch_size": 32},
+}
+"""What a reader may change. `code_changes` has nothing: no other study varies its fields with two values each."""
+TYPE = """
+(cell => cell.sharedModel.setSource({source}))(
+  [...{notebook}.widgets].map(cell => cell.model).find(model => model.sharedModel.source === {before}))
+"""
+
+
+@pytest.mark.parametrize("name", ["entropy"] if CHOSEN == DEFAULT else [name for name in CHOSEN if name in CHANGED])
+def test_changed_parameters_are_in_what_is_shown(name, server, tab):
+    opened(tab, server, name)
+    before = after = parameters_of(name)
+    for parameter, value in CHANGED[name].items():
+        after = re.sub(rf"(?m)^({parameter}: \w+ = )[^#\n]*", rf"\g<1>{value!r}  ", after)
+    tab.evaluate(TYPE.format(notebook=NOTEBOOK, source=json.dumps(after), before=json.dumps(before)))
+    cells = ran(tab)
+    assert shown(cells)[0] == []
+    assert after in [cell["source"] for cell in cells]
+    texts = json.dumps([cell["outputs"] for cell in cells])
+    assert [parameter for parameter, value in CHANGED[name].items() if listed({parameter: value}) not in texts] == []
+
+
+def parameters_of(name):
+    """The source of the parameters of a notebook."""
+    notebook = nbformat.read(project_folder() / "notebooks" / f"{name}.ipynb", as_version=4)
+    return next(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
 
 
 KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, " ": 32}
