@@ -70,7 +70,7 @@ def statistics_outcomes(ax: Axes, palette: Palette) -> None:
         ax.plot(mean, row, "o", color=palette.text, markersize=5)
     ax.set_yticks(range(len(OUTCOMES)), [name for name, *_ in OUTCOMES])
     ax.set(xlabel="difference (points)", ylim=(len(OUTCOMES) - 0.5, -1.2))
-    ax.set_title("The intervals usually show the outcome", fontsize="medium")
+    ax.set_title("The thick interval decides equivalence,\na test a difference", fontsize="medium")
     _margin(ax, palette, -0.8, 0.3)
     ax.text(-1.35, -0.1, "thick: 90 %\nthin: 95 %", va="center")
 
@@ -104,7 +104,7 @@ def sign_flips(ax: Axes, palette: Palette) -> None:
 
 
 WORKED = (
-    ("one-cycle over\nuncertainty −\ntuned one-cycle", "cifar10-found-controls", "one_cycle_over_uncertainty", "one_cycle"),
+    ("one-cycle over\nuncertainty −\ntuned one-cycle", "cifar10-tuned-warmup", "one_cycle_over_uncertainty", "one_cycle"),
     ("rate divided by\nuncertainty −\nconstant 3e-4", "cifar10-standard", "inverse", "constant_low"),
 )
 """The stored comparisons that the page on statistics works out: name, study, method, what it is compared with."""
@@ -126,7 +126,7 @@ def worked_comparisons(ax: Axes, palette: Palette) -> None:
         ax.text(1.6, row + 0.28, outcome, ha="right", va="center")
     ax.set_yticks([row + 0.14 for row in range(len(WORKED))], [name for name, *_ in WORKED])
     ax.set(xlabel="difference (points)", ylim=(1.55, -0.45))
-    ax.set_title("One gain is clear; one is within the margin", fontsize="medium")
+    ax.set_title("A gain, and a difference\nwithin the margin", fontsize="medium")
     _margin(ax, palette, -0.34, 0.1)
 
 
@@ -159,9 +159,9 @@ def growth(ax: Axes, palette: Palette, name: str) -> None:
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
     "front-rates": (front_rates, (3.9, 3.7)),
     "front-accuracies": (front_accuracies, (3.9, 3.7)),
-    "statistics-outcomes": (statistics_outcomes, (4.2, 2.7)),
+    "statistics-outcomes": (statistics_outcomes, (4.2, 2.9)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
-    "statistics-worked": (worked_comparisons, (4.2, 2.9)),
+    "statistics-worked": (worked_comparisons, (4.2, 3.1)),
     "outcomes-of-methods": (outcomes_of_methods, (3.95, 5.6)),
     "outcomes-of-controls": (outcomes_of_controls, (3.95, 7.8)),
     "outcomes-against-schedules": (

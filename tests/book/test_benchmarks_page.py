@@ -226,6 +226,19 @@ def test_a_tables_time_is_proportional_and_a_sweeps_workers_pay_off(claims):
     )
 
 
+BAAL = "CNN: baal, MCCachingModule of MCDropoutModule, a loop over samples"
+
+
+def taken(group, task):
+    """Seconds of the processor."""
+    return load_study("costs")["groups"][group]["times"][task]["processor"]["seconds"]
+
+
+def limit(group, task):
+    """Seconds of the hardware limit."""
+    return load_study("costs")["groups"][group]["times"][task]["hardware_limit"]["seconds"]
+
+
 def test_the_targets_that_are_missed_are_named(of_targets):
     gpu = load_study("gpu")
     shared = tables.shared_gpu(list_runs(status="published"), gpu["environment"]["processor"])
@@ -235,9 +248,9 @@ def test_the_targets_that_are_missed_are_named(of_targets):
     missed = {row["name"]: row[row["clock"]]["value"] for row in rows if not tables.met(row)}
     loops = {name: missed.pop(name) for name in list(missed) if name.endswith("per epoch on IMDB")}
     of_targets.check(
-        "on the CPU 16 of 22 targets are met, on a GPU one of three.",
+        "**On the CPU 16 of 22 targets are met. On a GPU two of three are missed, and one is met by training alone.**",
         numbers=[sum(map(tables.met, rows)), len(rows)],
-        holds=[sum(outcome.startswith("met") for outcome in on_gpu) == 1, len(on_gpu) == 3],
+        holds=sorted(on_gpu) == ["met by training alone", "missed", "missed"],
     )
     unequal = [row for row in every if tables.UNEQUAL_WORK in row["name"]]
     values = [row["processor"]["value"] for row in unequal]
@@ -248,34 +261,84 @@ def test_the_targets_that_are_missed_are_named(of_targets):
         holds=[tables.met(row) for row in unequal],
     )
     of_targets.check(
-        "| 1.021 | at most 1.02 |",
+        "| 1.021 | at most 1.02 | 1.000 |",
         numbers=[
             missed.pop("training step with an observation and the rule over the fixed-rate step: CNN, closed form"),
             1.02,
+            1 + limit("step", "CNN: observation alone, analytic_dropout") / taken("step", "CNN: fixed rate"),
         ],
     )
-    of_targets.check("| 10.4 | at least 15 |", numbers=[missed.pop("baal over our observation on a fresh batch: CNN"), 15])
     of_targets.check(
-        "| 2.4 to 2.5 | at least 5 |", numbers=[min(loops.values()), max(loops.values()), 5], holds=len(loops) == 3
+        "| 10.4 | at least 15 | 12.0 |",
+        numbers=[
+            missed.pop("baal over our observation on a fresh batch: CNN"),
+            15,
+            taken("signal", BAAL) / taken("signal", "CNN: one pass through the trunk"),
+        ],
+    )
+    ours, *others = [name for name in load_study("costs")["groups"]["trainers"]["times"] if name.startswith("IMDB")]
+    floors = [taken("trainers", name) / limit("trainers", ours) for name in others]
+    of_targets.check(
+        "| 2.4 to 2.5 | at least 5 | 4.1 to 4.2 |",
+        numbers=[min(loops.values()), max(loops.values()), 5, min(floors), max(floors)],
+        holds=[len(loops) == 3, ours.endswith(": ours")],
     )
     of_targets.check(
-        "| 27.9 | at least 50 |",
-        numbers=[missed.pop("bootstrap of the calibration error, a loop over torchmetrics over ours"), 50],
+        "| 27.9 | at least 50 | 34.0 |",
+        numbers=[
+            missed.pop("bootstrap of the calibration error, a loop over torchmetrics over ours"),
+            50,
+            *(row["processor"]["value"] for row in every if row["name"].endswith("torchmetrics over our counts alone")),
+        ],
     )
-    of_targets.check("Four kinds of targets are missed.", holds=not missed)
+    of_targets.check("Why four kinds are missed", holds=not missed)
+
+
+@pytest.mark.parametrize(
+    ("line", "part", "each"),
+    [
+        ("at most 1.02 to 1.05 | 1.004 to 1.034 | 3 of 4 |", "over the fixed-rate step", "at_most"),
+        ("at most 1.1 | 1.05 to 1.07 | 2 of 2 |", "over the bare loop", "at_most"),
+        ("at least 15 | 10.4 to 32.1 | 3 of 4 |", "on a fresh batch", "at_least"),
+        ("at least 1 | 1.82 to 1.95 | 3 of 3 |", "per epoch on CIFAR-10", "at_least"),
+        ("at least 5 | 2.4 to 2.5 | 0 of 3 |", "per epoch on IMDB", "at_least"),
+        ("at least 50 | 27.9 to 57.4 | 1 of 2 |", "over ours", "at_least"),
+        ("at most 1.15 | 1.09 | 1 of 1 |", "evaluation of", "at_most"),
+        ("at most 0.5 s | 0.33 s | 1 of 1 |", "--help", "at_most"),
+        ("at most 0.1 s | 0.000 s | 1 of 1 |", "import uncertlr,", "at_most"),
+        ("at most 180 s | 163 s | 1 of 1 |", "make book", "at_most"),
+    ],
+)
+def test_each_kind_of_target_has_its_row(of_targets, line, part, each):
+    every = [row for group in load_study("costs")["groups"].values() for row in group["rows"]]
+    rows = [
+        row for row in tables.counted(every) if part in row["name"] and not (part == "over ours" and "epoch" in row["name"])
+    ]
+    targets, values = (
+        {value: None for value in sorted(found)}
+        for found in ([row[each] for row in rows], [row[row["clock"]]["value"] for row in rows])
+    )
+    ends = [end for found in (targets, values) for end in dict.fromkeys([min(found), max(found)])]
+    of_targets.check(line, numbers=[*ends, sum(map(tables.met, rows)), len(rows)])
 
 
 def test_why_targets_are_missed(of_targets):
     groups = load_study("costs")["groups"]
     rows = {row["name"]: row for group in groups.values() for row in group["rows"]}
-
-    def taken(group, task):
-        return groups[group]["times"][task]["processor"]["seconds"]
-
     closed = rows["training step with an observation and the rule over the fixed-rate step: CNN, closed form"]
     of_targets.check("by 0.001, less than the median is good to", numbers=[closed["processor"]["value"] - closed["at_most"]])
-    trunk_passes = taken("signal", "CNN: baal, MCCachingModule of MCDropoutModule, a loop over samples") / taken(
-        "signal", "CNN: one pass through the trunk"
+    trunk_passes = taken("signal", BAAL) / taken("signal", "CNN: one pass through the trunk")
+    step, estimate = (taken("step", f"CNN: {task}") for task in ("fixed rate", "observation alone, analytic_dropout"))
+    of_targets.check("Alone the estimate takes 1.6 % of the step.", numbers=[100 * estimate / step])
+    least = limit("step", "CNN: observation alone, analytic_dropout")
+    of_targets.check(
+        "At the hardware limit it would add less than 0.1 %, which is the floor.", numbers=[0.1], holds=least < 0.001 * step
+    )
+    kept = taken("step", "LSTM: fixed rate, denormal numbers kept") / taken("step", "LSTM: fixed rate")
+    of_targets.check("keeping them makes our step less than 1 % slower", numbers=[1], holds=1 < kept < 1.01)
+    of_targets.check(
+        "to count so takes 1.5 times as long",
+        numbers=[rows["counts of examples drawn one by one over our counts"]["processor"]["value"]],
     )
     of_targets.check(
         "baal takes only 12.0 times as long as that pass",
@@ -332,6 +395,15 @@ def test_the_targets_of_a_gpu(of_targets):
             [outcome for name, outcome in outcomes.items() if "CIFAR-10" in name] == ["missed", "missed"],
             [outcome for name, outcome in outcomes.items() if "IMDB" in name] == ["met by training alone"],
         ],
+    )
+
+
+def test_steps_at_a_fixed_rate_alone_exceed_the_target_of_a_run(of_targets):
+    alone = tables.STEPS * load_study("gpu")["steps"]["fixed rate, recorded"]["ms"] / 1_000
+    of_targets.check(
+        "even at a fixed rate, recorded as a CUDA graph, 35,200 steps take 20.3 s",
+        numbers=[tables.STEPS, alone],
+        holds=alone > tables.GPU_TARGETS["cifar10"],
     )
 
 
