@@ -34,7 +34,7 @@ CURVES = {
         "scaling",
         "runs of a sweep",
         "runs in a sweep",
-        "From a hundred short runs on,\ntwo workers are faster",
+        "Two workers take about\nfive seconds to start",
     ),
 }
 """Drawing to the group that was measured, its curve, the label of the horizontal axis, and what is seen."""
@@ -200,7 +200,7 @@ def numbers(results: Path) -> dict[str, str]:
 def steps_markdown() -> Iterator[str]:
     """What an estimate and the rule add to a training step; the middle half of the rounds where they were paired."""
     gpu, rows = load_study("gpu"), {plain_name(row["name"]): row for row in _costs()["groups"]["step"]["rows"]}
-    yield from _head("network and device", "added to a step, median", "middle half of the pairs of steps")
+    yield from _head("network and device", "added to a step, median", "quartiles over pairs of steps")
     for network in ("CNN", "LSTM"):
         row = rows[f"{network}: step with 32 masks and a rule / step at a fixed rate"]
         low, high = (_added(end) for end in row["processor"]["spread"])
@@ -361,14 +361,14 @@ def times_markdown(project: Path, data: Path) -> Iterator[str]:
 
 
 SECTIONS = {
-    "step": "Tables B.1 and B.3: training steps and estimates",
-    "epoch": "Table B.5: the bare loop",
-    "signal": "Table B.6",
+    "step": "One training step, the hardware's limit",
+    "epoch": "A whole epoch: the bare loop",
+    "signal": "One estimate",
     "trainers": "Targets: epochs of other loops",
     "bootstrap": "Targets: bootstrap",
     "evaluation": "Targets: evaluation",
-    "growth": "Figures B.1 and B.2, Table B.2",
-    "scaling": "Figures B.3 to B.5, Table B.2",
+    "growth": "Figures B.1 and B.2; many classes, small batches",
+    "scaling": "Figures B.3 to B.5; many classes, small batches",
     "startup": "Targets: start of a command",
     "book": "Targets: make book",
 }

@@ -95,8 +95,9 @@ def test_estimates_and_step_cross_at_the_stated_numbers_of_classes(claims):
     by_batch = [value / batch["training step"][x] for x, value in batch["masks for each example"].items()]
     claims.check("Many classes are what makes an estimate expensive.", holds=ratio[3000] > 3 * max(by_batch))
     claims.check(
-        "From about a hundred classes on, do not use the closed form: there it costs several times as much as masks.",
-        holds=[closed[x] > 3 * ratio[x] for x in closed if x >= 100],
+        "Above 30 classes use masks: at 100 the closed form takes 3.8 times as long as they do.",
+        numbers=[30, 100, closed[100] / ratio[100]],
+        holds=[closed[30] < ratio[30], *(closed[x] > 3 * ratio[x] for x in closed if x >= 100)],
     )
 
 
@@ -109,9 +110,9 @@ def test_the_tables_of_steps_and_shares_are_the_stored_values(claims, page):
         numbers=[min(added), max(added[:3]), added[3]],
     )
     claims.check(
-        "With at most ten classes and batches of 64, 1 to 4 % of a training step, or 12 % of one recorded on a GPU "
-        "as a CUDA graph.",
-        numbers=[64, min(added), max(added[:3]), added[3]],
+        "**For the report's two networks, 1 to 4 % of a training step.** Recorded on a GPU as a CUDA graph the step is much "
+        "shorter, and the share is 12 %.",
+        numbers=[min(added), max(added[:3]), added[3]],
     )
     overlap = [row[1].endswith("steps overlap") for row in steps.values()]
     plain, fixed = (load_study("gpu")["steps"][f"{arm}, plain"]["spread"] for arm in ("report's rule", "fixed rate"))
@@ -151,14 +152,11 @@ def test_other_libraries(claims, page):
     assert sorted(ratios) == pytest.approx(sorted(stored), rel=0.05)
     times = cells(page.epochs_markdown())
     bare, own, *loops = ([float(cell) for cell in row] for row in times.values())
+    ratios = [loop[place] / own[place] for loop in loops for place in (0, 1)]
     claims.check(
-        "This library's epoch takes half the time of the other loops on images and two fifths on reviews, "
-        "but a bare loop is faster.",
-        holds=[
-            *(0.48 < own[0] / loop[0] < 0.57 and 0.38 < own[1] / loop[1] < 0.43 for loop in loops),
-            bare[0] < own[0],
-            bare[1] < own[1],
-        ],
+        "The other loops take 1.8 to 2.5 times as long as this library's trainer, a bare loop a little less than it.",
+        numbers=[min(ratios), max(ratios)],
+        holds=[0.9 * ours < alone < ours for alone, ours in zip(bare, own, strict=True)],
     )
     steps = cells(page.gpu_steps_markdown())
     claims.check(
@@ -189,8 +187,13 @@ def test_how_sure_the_shares_are(claims):
     points = [(("growth", "samples"), 32), (("growth", "batch"), 64), (("scaling", "classes"), 10)]
     curves = [(curve(*where), x) for where, x in points]
     shares = [lines["masks for each example"][x] / lines["training step"][x] for lines, x in curves]
-    changes = 100 * (max(*shares, alone / step) - min(*shares, alone / step))
-    claims.check("Between measurements the CNN's share changes by up to two points.", holds=changes <= 2)
+    shares = [100 * share for share in (*shares, alone / step)]
+    claims.check(
+        "of the CNN's step the estimate alone took 2.6 to 4.1 % in four of them", numbers=[min(shares), max(shares)]
+    )
+    Claims("benchmark_targets").check(
+        "an estimate with masks took 2.6 to 4.1 % of the CNN's step", numbers=[min(shares), max(shares)]
+    )
 
 
 def test_the_bare_loop_and_the_versions_are_those_that_were_measured(claims):
@@ -221,8 +224,8 @@ def test_a_tables_time_is_proportional_and_a_sweeps_workers_pay_off(claims):
     sweep = curve("scaling", "runs of a sweep")
     ours, alone = sweep["sweep"], sweep["a run alone, times the number of runs"]
     claims.check(
-        "Starting the workers takes some seconds: ten such runs are faster one after another, a hundred are not.",
-        holds=[2 < ours[10] - alone[10] / 2 < 9, ours[10] > alone[10], ours[100] < alone[100]],
+        "With ten and with a hundred runs it takes about five seconds more than half the time of the runs one after another.",
+        holds=[4.5 < ours[runs] - alone[runs] / 2 < 5.5 for runs in (10, 100)],
     )
 
 
