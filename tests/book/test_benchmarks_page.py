@@ -224,7 +224,8 @@ def test_a_tables_time_is_proportional_and_a_sweeps_workers_pay_off(claims):
     sweep = curve("scaling", "runs of a sweep")
     ours, alone = sweep["sweep"], sweep["a run alone, times the number of runs"]
     claims.check(
-        "With ten and with a hundred runs it takes about five seconds more than half the time of the runs one after another.",
+        "With ten and with a hundred runs it takes about five seconds more than half the time of "
+        "the runs one after another.",
         holds=[4.5 < ours[runs] - alone[runs] / 2 < 5.5 for runs in (10, 100)],
     )
 
