@@ -45,6 +45,22 @@ def test_a_panel_without_labels_gives_all_that_it_shows():
     assert figure_table(figure).to_dict("list") == {"panel": ["", ""], "series": ["", ""], "x": [0, 1], "y": [2, 3]}
 
 
+def test_the_outline_of_a_histogram_gives_the_height_of_each_bin():
+    figure, ax = plt.subplots()
+    heights, edges, _ = ax.hist([0.1, 0.2, 0.9, 2.5, 2.6, 2.7], bins=3, range=(0, 3), histtype="step", label="a")
+    table = figure_table(figure)
+    assert heights.tolist() == [3, 0, 3]
+    assert table["x"].tolist() == ((edges[:-1] + edges[1:]) / 2).tolist()
+    assert table["y"].tolist() == heights.tolist()
+    assert set(table["series"]) == {"a"}
+
+
+def test_no_link_without_a_number():
+    figure, ax = plt.subplots()
+    ax.imshow([[0, 1]])
+    assert "<a " not in FigureData("picture", figure_table(figure))._repr_html_()
+
+
 def test_a_shown_figure_gives_its_numbers_or_those_of_a_table(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: None)
     _, ax = plt.subplots()

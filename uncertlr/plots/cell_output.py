@@ -35,10 +35,16 @@ class FigureData:
     runs: tuple[str, ...] = field(default=())
 
     def _repr_html_(self) -> str:
+        return (
+            f'<div class="figure-data" data-figure="{html.escape(self.name)}">{self._runs_html()}{self._link_html()}</div>'
+        )
+
+    def _link_html(self) -> str:
+        if self.table.empty:
+            return ""
         content = base64.b64encode(csv_of(self.table).encode()).decode()
         label = f"Data of this figure ({html.escape(self.name)}.csv, {len(self.table):,} rows)"
-        link = f'<a download="{html.escape(self.name)}.csv" href="data:text/csv;base64,{content}">{label}</a>'
-        return f'<div class="figure-data" data-figure="{html.escape(self.name)}">{self._runs_html()}{link}</div>'
+        return f'<a download="{html.escape(self.name)}.csv" href="data:text/csv;base64,{content}">{label}</a>'
 
     def _runs_html(self) -> str:
         if not self.runs:
@@ -57,7 +63,7 @@ def show(name: str, runs: Iterable[Run | str] = (), table: pd.DataFrame | None =
     Args:
         name: of the figure, such as ``"entropy-coin"``; the CSV file is called so.
         runs: the runs that it is drawn from, or their names.
-        table: its numbers, tidy; read from its lines, points and bars if left out (`figure_table`).
+        table: its numbers, tidy; read from what is drawn if left out (`figure_table`); without any, no link is shown.
     """
     from matplotlib import pyplot
 
@@ -69,7 +75,7 @@ def show(name: str, runs: Iterable[Run | str] = (), table: pd.DataFrame | None =
 
 
 def figure_table(figure: "Figure") -> pd.DataFrame:
-    """The numbers of a figure: a row for each point of every labelled line, group of points and group of bars.
+    """The numbers of a figure: a row for each point of all labelled lines, groups of points, bars and histograms.
 
     Returns:
         Columns ``panel`` (the y axis's label, else the title), ``series`` (the label), ``x`` and ``y``. A panel in which
@@ -97,15 +103,26 @@ def _drawn(ax: "Axes") -> Iterator[tuple[str, np.ndarray]]:
     """Label and points [N, 2] of whatever holds data in an Axes."""
     from matplotlib.collections import PathCollection
     from matplotlib.container import BarContainer
+    from matplotlib.patches import Polygon
 
     for line in ax.lines:
         yield str(line.get_label()), np.asarray(line.get_xydata(), float)
     for points in ax.collections:
         if isinstance(points, PathCollection):
             yield str(points.get_label()), np.asarray(points.get_offsets(), float)
+    for outline in ax.patches:
+        if isinstance(outline, Polygon):
+            yield str(outline.get_label()), _steps(np.asarray(outline.get_xy(), float))
     for bars in ax.containers:
         if isinstance(bars, BarContainer):
             yield str(bars.get_label()), np.array([[bar.get_x() + bar.get_width() / 2, bar.get_height()] for bar in bars])
+
+
+def _steps(corners: np.ndarray) -> np.ndarray:
+    """The middle and the height of each horizontal part of a histogram's outline [N, 2]."""
+    starts, ends = corners[:-1], corners[1:]
+    level = (starts[:, 1] == ends[:, 1]) & (starts[:, 0] < ends[:, 0])
+    return (starts[level] + ends[level]) / 2
 
 
 def csv_of(table: pd.DataFrame) -> str:
