@@ -122,7 +122,8 @@ def _steps(corners: np.ndarray) -> np.ndarray:
     """The middle and the height of each horizontal part of a histogram's outline [N, 2]."""
     starts, ends = corners[:-1], corners[1:]
     level = (starts[:, 1] == ends[:, 1]) & (starts[:, 0] < ends[:, 0])
-    return (starts[level] + ends[level]) / 2
+    middles: np.ndarray = (starts[level] + ends[level]) / 2
+    return middles
 
 
 def csv_of(table: pd.DataFrame) -> str:
