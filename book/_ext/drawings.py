@@ -20,7 +20,14 @@ from result_tables import GROUPS, comparisons_in_groups
 from uncertlr.analysis.paired import compare, paired_differences, paired_interval
 from uncertlr.analysis.study import read_study
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
-from uncertlr.book.outcomes_figure import AGAINST_CONTROLS, AGAINST_SCHEDULES, all_differences, chosen_differences
+from uncertlr.book.outcomes_figure import (
+    COPIES,
+    GAINS,
+    LOSSES,
+    TESTS_OF_FEEDBACK,
+    all_differences,
+    chosen_differences,
+)
 from uncertlr.plots import COLOURS, STYLE
 
 
@@ -130,16 +137,9 @@ def worked_comparisons(ax: Axes, palette: Palette) -> None:
     _margin(ax, palette, -0.34, 0.1)
 
 
-def outcomes_of_methods(ax: Axes, palette: Palette) -> None:
-    """Methods against schedules, as the stored comparisons have them."""
-    title = "With our bounds the report's rule harms;\nthe found rule gains about a point on one-cycle"
-    chosen_differences(ax, AGAINST_SCHEDULES, title)
-
-
-def outcomes_of_controls(ax: Axes, palette: Palette) -> None:
-    """Rules against what needs no feedback, as the stored comparisons have them."""
-    title = "No rule is shown to be ahead of a replay;\none is ahead of one-cycle at its mean rate †"
-    chosen_differences(ax, AGAINST_CONTROLS, title)
+def main_outcomes(ax: Axes, palette: Palette, chosen: tuple[tuple[str, str, str, str], ...], title: str) -> None:
+    """Comparisons of one kind, as the stored runs have them, on a scale of their own."""
+    chosen_differences(ax, chosen, title)
 
 
 def outcomes_of_all(ax: Axes, palette: Palette, against_schedules: bool, title: str) -> None:
@@ -162,8 +162,15 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.9)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
     "statistics-worked": (worked_comparisons, (4.2, 3.1)),
-    "outcomes-of-methods": (outcomes_of_methods, (3.95, 5.6)),
-    "outcomes-of-controls": (outcomes_of_controls, (3.95, 7.8)),
+    **{
+        f"outcomes-{name}": (partial(main_outcomes, chosen=chosen, title=title), (3.95, 0.62 * len(chosen) + 0.9))
+        for name, chosen, title in (
+            ("losses", LOSSES, "A. Rules with the report's factors\nlose 4 to 24 points"),
+            ("gains", GAINS, "B. The found rule gains about a point\non tuned one-cycle"),
+            ("feedback", TESTS_OF_FEEDBACK, "C. No rule is shown to be ahead of replays\nthat have other rates"),
+            ("copies", COPIES, "D. Four of six curves without feedback\ndo as well as the rule"),
+        )
+    },
     "outcomes-against-schedules": (
         partial(
             outcomes_of_all,

@@ -10,12 +10,15 @@ from matplotlib.figure import Figure
 from uncertlr import plots
 from uncertlr.analysis.paired import ALPHA, SEEDS_FOR_A_CLAIM
 from uncertlr.book.outcomes_figure import (
-    AGAINST_CONTROLS,
-    AGAINST_SCHEDULES,
+    COPIES,
     ENLARGED,
     FOUND,
+    GAINS,
+    LOSSES,
+    MAIN_OUTCOMES,
     OUTCOME_COLOURS,
     OUTCOME_MARKS,
+    TESTS_OF_FEEDBACK,
     all_differences,
     chosen_differences,
     colour_of,
@@ -30,7 +33,9 @@ def groups(published, monkeypatch):
     return result_tables.comparisons_in_groups()
 
 
-@pytest.mark.parametrize("chosen", [AGAINST_SCHEDULES, AGAINST_CONTROLS], ids=["methods", "controls"])
+@pytest.mark.parametrize(
+    "chosen", [LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES], ids=["losses", "gains", "feedback", "copies"]
+)
 def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     ax = chosen_differences(Figure().add_subplot(), chosen, "title")
     points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
@@ -43,8 +48,26 @@ def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     assert copies == list((stored["outcome"] == "no contrast") & (stored["p_equivalence"] <= ALPHA))
 
 
+def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups):
+    import drawings
+
+    stored = groups.set_index(["study", "arm", "against"])
+    rows = {chosen: stored.loc[[tuple(each) for _, *each in chosen]] for chosen in (LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES)}
+    title = {name: drawings.DRAWINGS[f"outcomes-{name}"][0].keywords["title"] for name in ("losses", "copies")}
+    least, most = -rows[LOSSES]["difference"].max(), -rows[LOSSES]["difference"].min()
+    assert f"lose {least:.0f} to {most:.0f} points" in title["losses"]
+    assert (rows[LOSSES]["outcome"] == "harms").all()
+    on_one_cycle = rows[GAINS].xs("one_cycle", level="against")["difference"]
+    assert (on_one_cycle.round() == 1).all()
+    assert len(on_one_cycle) == 2
+    assert set(rows[TESTS_OF_FEEDBACK]["outcome"]) == {"inconclusive"}
+    equal = (rows[COPIES]["p_equivalence"] <= ALPHA).sum()
+    assert (equal, len(rows[COPIES])) == (4, 6)
+    assert "Four of six curves" in title["copies"]
+
+
 def test_a_comparison_has_the_colour_of_its_first_method():
-    colours = {arm: colour_of(arm) for _, _, arm, _ in (*AGAINST_SCHEDULES, *AGAINST_CONTROLS)}
+    colours = {arm: colour_of(arm) for _, _, arm, _ in MAIN_OUTCOMES}
     assert colours.pop("report") == plots.COLOURS[1]
     assert colours.pop("one_cycle") == plots.INK
     assert set(colours.values()) == {plots.COLOURS[0]}
@@ -53,7 +76,7 @@ def test_a_comparison_has_the_colour_of_its_first_method():
 @pytest.mark.usefixtures("groups")
 def test_names_and_outcomes_have_the_pages_own_colour_of_text():
     with mpl.rc_context({"text.color": "#ced6dd"}):
-        ax = chosen_differences(Figure().add_subplot(), AGAINST_CONTROLS, "title")
+        ax = chosen_differences(Figure().add_subplot(), COPIES, "title")
     assert {text.get_color() for text in ax.texts} == {"#ced6dd"}
 
 

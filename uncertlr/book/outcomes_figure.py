@@ -35,34 +35,47 @@ ENLARGED = 3
 SCHEDULE, RULE, REPORT = plots.INK, *plots.COLOURS[:2]
 """Colours of the first method of a comparison: set in advance, with uncertainty, the report's rule."""
 
-FOUND = "one_cycle_over_uncertainty"
-AGAINST_SCHEDULES = (
-    ("report's rule − constant, CIFAR-10 (first plan)", "cifar10-standard", "report", "constant"),
+FOUND, PROBE = "one_cycle_over_uncertainty", "probe_information"
+LOSSES = (
+    ("report's rule − constant (first plan)", "cifar10-standard", "report", "constant"),
     ("report's rule − constant, IMDB (first plan)", "imdb-standard", "report", "constant"),
-    ("report's rule − constant, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "report", "constant"),
-    ("one-cycle − constant, both tuned, CIFAR-10 (first plan)", "cifar10-tuned", "one_cycle", "constant"),
-    ("found rule − cosine, CIFAR-10 (later plan)", "cifar10-found", FOUND, "cosine"),
-    ("found rule − cosine, IMDB (later plan)", "imdb-found", FOUND, "cosine"),
-    ("found rule − tuned one-cycle, CIFAR-10 (after a look)", "cifar10-found-controls", FOUND, "one_cycle"),
-    ("found rule − tuned one-cycle, CIFAR-10 (later plan)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
+    ("report's rule − constant, both tuned (first plan)", "cifar10-tuned", "report", "constant"),
+    ("reacting rule − its mean rate (later plan)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
 )
-"""Methods against schedules: name in the figure and when it was planned, study, method, what it is compared with."""
+"""Rules with the report's factors: name in the figure and when it was planned, study, method, what it is compared with."""
 
-AGAINST_CONTROLS = (
-    ("rate / uncertainty − constant 3e-4, CIFAR-10 (first plan)", "cifar10-standard", "inverse", "constant_low"),
-    ("reacting rule − yoked replay, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_yoked"),
-    ("reacting rule − another yoked replay (later plan)", "cifar10-regulating", "regulating", "regulating_yoked_3"),
-    ("reacting rule − its mean rate, CIFAR-10 (later plan)", "cifar10-regulating", "regulating", "regulating_matched_rate"),
+GAINS = (
+    ("one-cycle − constant, both tuned (first plan)", "cifar10-tuned", "one_cycle", "constant"),
+    ("found rule − cosine (later plan)", "cifar10-found", FOUND, "cosine"),
+    ("found rule − cosine, IMDB (later plan)", "imdb-found", FOUND, "cosine"),
+    ("found rule − tuned one-cycle (after a look)", "cifar10-found-controls", FOUND, "one_cycle"),
+    ("found rule − tuned one-cycle (later plan)", "cifar10-tuned-warmup", FOUND, "one_cycle"),
     ("found rule − one-cycle, its mean rate (after a look) †", "cifar10-found-controls", FOUND, f"{FOUND}_matched_rate"),
+)
+"""Methods that are ahead of a schedule, as `LOSSES`."""
+
+TESTS_OF_FEEDBACK = (
+    ("reacting rule − yoked replay (later plan)", "cifar10-regulating", "regulating", "regulating_yoked"),
+    ("reacting rule − another yoked replay (later plan)", "cifar10-regulating", "regulating", "regulating_yoked_3"),
     ("found rule − yoked replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_yoked"),
     ("found rule − mean-curve replay, IMDB (later plan)", "imdb-found-controls", FOUND, f"{FOUND}_mean_curve"),
-    ("found rule − yoked replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
-    ("found rule − mean-curve replay, CIFAR-10 (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
+    ("probe rule − yoked replay (later plan)", "cifar10-tuned-probe", PROBE, f"{PROBE}_yoked"),
+    ("probe rule − mean-curve replay (later plan)", "cifar10-tuned-probe", PROBE, f"{PROBE}_mean_curve"),
+)
+"""Rules and replays whose rates differ, as `LOSSES`."""
+
+COPIES = (
+    ("rate / uncertainty − constant 3e-4 (first plan)", "cifar10-standard", "inverse", "constant_low"),
+    ("found rule − yoked replay (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
+    ("found rule − mean-curve replay (later plan)", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
     ("found rule − recorded replay 1011 (later plan)", "cifar10-recipe", FOUND, "replay_of_1011"),
     ("found rule − recorded replay 1012 (later plan)", "cifar10-recipe", FOUND, "replay_of_1012"),
     ("found rule − recorded replay 1013 (later plan)", "cifar10-recipe", FOUND, "replay_of_1013"),
 )
-"""Rules against fixed rates and replays that need no feedback, as `AGAINST_SCHEDULES`."""
+"""Rules and curves without feedback that may do as well, as `LOSSES`."""
+
+MAIN_OUTCOMES = (*LOSSES, *GAINS, *TESTS_OF_FEEDBACK, *COPIES)
+"""The comparisons of the figure of main outcomes."""
 
 
 def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...], title: str) -> "Axes":
@@ -70,7 +83,7 @@ def chosen_differences(ax: "Axes", chosen: tuple[tuple[str, str, str, str], ...]
 
     Args:
         ax: where to draw.
-        chosen: as `AGAINST_SCHEDULES`.
+        chosen: as `LOSSES`.
         title: of the panel.
     """
     plots.differences(ax, _table(chosen), 100 * MARGIN, "difference of test accuracy (points)", inner=True, numbers=True)
