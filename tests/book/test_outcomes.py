@@ -33,9 +33,7 @@ def groups(published, monkeypatch):
     return result_tables.comparisons_in_groups()
 
 
-@pytest.mark.parametrize(
-    "chosen", [LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES], ids=["losses", "gains", "feedback", "copies"]
-)
+@pytest.mark.parametrize("chosen", [LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES], ids=["losses", "gains", "feedback", "copies"])
 def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     ax = chosen_differences(Figure().add_subplot(), chosen, "title")
     points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
@@ -52,7 +50,9 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
     import drawings
 
     stored = groups.set_index(["study", "arm", "against"])
-    rows = {chosen: stored.loc[[tuple(each) for _, *each in chosen]] for chosen in (LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES)}
+    rows = {
+        chosen: stored.loc[[tuple(each) for _, *each in chosen]] for chosen in (LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES)
+    }
     title = {name: drawings.DRAWINGS[f"outcomes-{name}"][0].keywords["title"] for name in ("losses", "copies")}
     least, most = -rows[LOSSES]["difference"].max(), -rows[LOSSES]["difference"].min()
     assert f"lose {least:.0f} to {most:.0f} points" in title["losses"]

@@ -57,7 +57,8 @@ def config(study, arm):
 
 def test_the_arms_have_the_settings_that_the_page_states(claims):
     standard = {
-        arm: config("cifar10-standard", arm) for arm in ("constant", "constant_low", "inverse", "report", "report_epoch", "relative", "proportional")
+        arm: config("cifar10-standard", arm)
+        for arm in ("constant", "constant_low", "inverse", "report", "report_epoch", "relative", "proportional")
     }
     claims.check("`constant`, a fixed rate of 1e-3, as in the report;", numbers=[standard["constant"].learning_rate])
     low = standard["constant_low"].learning_rate
@@ -113,7 +114,7 @@ def test_the_matched_rate_is_the_mean_of_the_rates(claims):
 
 def test_the_statistics_are_those_of_the_code(claims):
     claims.check("a margin of **0.5 points** of accuracy, not adjusted", numbers=[100 * MARGIN])
-    claims.check("whose log rates lie less than 0.05 apart", numbers=[LEAST_LOG_RATE_DISTANCE])
+    claims.check("their log rates lie less than 0.05 apart", numbers=[LEAST_LOG_RATE_DISTANCE])
     claims.check("*equivalent* | both one-sided tests at most 0.05", numbers=[ALPHA])
     claims.check("| *descriptive* | fewer than ten pairs |", holds=SEEDS_FOR_A_CLAIM == 10)
     smallest = min(sign_flip_p_value(signs) for signs in itertools.product((-1.0, 1.0), repeat=5))
@@ -527,7 +528,11 @@ def test_one_family_of_four_has_the_same_outcomes(claims):
 def test_the_single_pair_is_that_of_the_ten(claims):
     single, ten = (comparison(read_study(f"cifar10-{name}"), REPORT, "constant") for name in ("exact", "full"))
     same = single["difference"] == ten["difference"]
-    claims.check("**One pair on each data set**, untuned: *descriptive*: −7.95 on CIFAR-10", numbers=[single["difference"]], holds=same)
+    claims.check(
+        "**One pair on each data set**, untuned: *descriptive*: −7.95 on CIFAR-10",
+        numbers=[single["difference"]],
+        holds=same,
+    )
 
 
 def test_a_gpu_run_has_another_version_of_pytorch(claims):
@@ -629,7 +634,7 @@ def test_the_found_rule_is_described_as_it_ran(claims):
     found = config("cifar10-found", FOUND)
     claims.check(
         "the one-cycle schedule with a peak of 1.78e-3, times a power of the smoothed uncertainty, relative to its value "
-        "after 100 steps, with the exponent −2.62;",
+        "after 100 steps, with the exponent −2.62.",
         numbers=[found.learning_rate, found.warm_up, found.exponent],
         holds=[found.schedule == "one_cycle", found.reference == 0, found.signal == "predictive_entropy"],
     )
