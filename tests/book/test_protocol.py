@@ -66,8 +66,10 @@ def test_the_arms_have_the_settings_that_the_page_states(claims):
     report = standard["report"]
     claims.check(
         r"At every step $f_t = 0.5\,f_{t-1}$ if $u_t > 0.5$, else $f_t = 1.1\,f_{t-1}$.",
-        numbers=[report.decrease, 1, report.threshold, report.increase, 1],
-        holds=[report.decide_every == 1, standard["report_epoch"].decide_every == 0],
+        holds=[  # numbers within formulas are not read
+            (report.decrease, report.threshold, report.increase) == (0.5, 0.5, 1.1),
+            (report.decide_every, standard["report_epoch"].decide_every) == (1, 0),
+        ],
     )
     claims.check(
         "The factors 0.5 and 1.1 are the report's; the threshold 0.5 and the bounds 0.01 and 10 are ours",
