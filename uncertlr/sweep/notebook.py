@@ -102,7 +102,8 @@ def execute_notebook(
             )
         except papermill.PapermillExecutionError as error:
             kind = StaleResults if error.ename == "StaleResults" else RunError
-            raise kind(f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+            failure = f"{source.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+            raise kind(f"{failure}; {unfinished} shows the cells up to it") from None
     unfinished.replace(target)
 
 
