@@ -36,6 +36,12 @@ def test_a_run_that_does_not_exist_is_named():
         load_run("no-such-run")
 
 
+def test_an_unfinished_run_is_not_said_to_be_unknown(tmp_path):
+    (tmp_path / "begun").mkdir()
+    with pytest.raises(RunError, match="not complete"):
+        load_run("begun", tmp_path)
+
+
 def test_published_results_are_read_without_loading_torch():
     code = "import sys; from uncertlr import load_results; load_results('digits-bounds'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

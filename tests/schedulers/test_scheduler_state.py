@@ -144,6 +144,15 @@ def test_half_of_the_bounds_that_first_states_had_is_no_description():
         scheduler.load_state_dict(state | {"rule": {"threshold": 0.5, "min_factor": 0.01}})
 
 
+@pytest.mark.parametrize("rule", [Inverted(Threshold()), Threshold()], ids=["without it", "with one too many"])
+def test_an_inner_rule_belongs_to_the_rules_that_have_one(rule):
+    scheduler = UncertaintyLR(optimizer(), rule)
+    saved = scheduler.state_dict()["rule"]
+    other = {"name": "Inverted"} if "rule" in saved else saved | {"rule": saved}
+    with pytest.raises(ValueError, match="rule"):
+        scheduler.load_state_dict(scheduler.state_dict() | {"rule": other})
+
+
 def test_what_is_inverted_belongs_to_the_state():
     state = UncertaintyLR(optimizer(), Inverted(Threshold(0.5))).state_dict()
     for other in (Threshold(0.5), Inverted(Threshold(0.6)), Inverted(RelativeThreshold())):
