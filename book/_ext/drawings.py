@@ -15,19 +15,13 @@ import numpy as np
 from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from result_tables import GROUPS, comparisons_in_groups
+from result_tables import comparisons_in_groups
 
 from uncertlr.analysis.paired import compare, paired_differences, paired_interval
 from uncertlr.analysis.study import read_study
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
-from uncertlr.book.outcomes_figure import (
-    COPIES,
-    GAINS,
-    LOSSES,
-    TESTS_OF_FEEDBACK,
-    all_differences,
-    chosen_differences,
-)
+from uncertlr.book.outcomes_figure import COPIES, GAINS, LOSSES, TESTS_OF_FEEDBACK, chosen_differences
+from uncertlr.book.overview_figure import PANELS, draw_panel
 from uncertlr.plots import COLOURS, STYLE
 
 
@@ -142,13 +136,9 @@ def main_outcomes(ax: Axes, palette: Palette, chosen: tuple[tuple[str, str, str,
     chosen_differences(ax, chosen, title)
 
 
-def outcomes_of_all(ax: Axes, palette: Palette, against_schedules: bool, title: str) -> None:
-    """Every comparison that is judged: those of rules with schedules, or the others."""
-    table = comparisons_in_groups()
-    grid = ax.figure.add_gridspec(1, 2)
-    ax.set_subplotspec(grid[0])
-    enlarged = ax.figure.add_subplot(grid[1], sharey=ax)
-    all_differences(ax, enlarged, table[(table["group"] == GROUPS[0]) == against_schedules], title)
+def overview(ax: Axes, palette: Palette, name: str, title: str) -> None:
+    """One panel of the overview of all results."""
+    draw_panel(ax, PANELS[name](comparisons_in_groups()), title)
 
 
 def growth(ax: Axes, palette: Palette, name: str) -> None:
@@ -171,21 +161,19 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
             ("copies", COPIES, "D. Four of six curves without feedback\ndo as well as the rule"),
         )
     },
-    "outcomes-against-schedules": (
+    "overview-constant": (
         partial(
-            outcomes_of_all,
-            against_schedules=True,
-            title="At every step the report's rule loses 4 to\n24 points; the found rule gains 0.8 to 6.5",
+            overview, name="constant", title="A. One rule beats a constant rate,\nand a lower constant rate does as well"
         ),
-        (3.95, 12),
+        (3.95, 7.6),
     ),
-    "outcomes-of-others": (
-        partial(
-            outcomes_of_all,
-            against_schedules=False,
-            title="Rules differ from their replays by\n−1.2 to 0.5 points: no gain is shown",
-        ),
-        (3.95, 12),
+    "overview-found": (
+        partial(overview, name="found", title="B. The found rule gains 0.8 to 6.5 points\non fixed schedules"),
+        (3.95, 3.2),
+    ),
+    "overview-replays": (
+        partial(overview, name="replays", title="C. No rule is shown to be ahead\nof its replays"),
+        (3.95, 4.6),
     ),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }

@@ -1,9 +1,11 @@
 """The figures and counts of outcomes are those of the stored comparisons."""
 
 import itertools
+import re
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -11,7 +13,6 @@ from uncertlr import plots
 from uncertlr.analysis.paired import ALPHA, SEEDS_FOR_A_CLAIM
 from uncertlr.book.outcomes_figure import (
     COPIES,
-    ENLARGED,
     FOUND,
     GAINS,
     LOSSES,
@@ -19,10 +20,10 @@ from uncertlr.book.outcomes_figure import (
     OUTCOME_COLOURS,
     OUTCOME_MARKS,
     TESTS_OF_FEEDBACK,
-    all_differences,
     chosen_differences,
     colour_of,
 )
+from uncertlr.book.overview_figure import PANELS, draw_panel, judged
 
 
 @pytest.fixture
@@ -80,39 +81,43 @@ def test_names_and_outcomes_have_the_pages_own_colour_of_text():
     assert {text.get_color() for text in ax.texts} == {"#ced6dd"}
 
 
-def both_panels(rows):
-    """The two panels of the figure of all comparisons."""
-    whole, enlarged = Figure().subplots(1, 2, sharey=True)
-    all_differences(whole, enlarged, rows, "title")
-    return whole, enlarged
+def rows_of(sections):
+    """The comparisons of a panel, as study, method, what it is compared with."""
+    return {(row.study, row.arm, row.against) for _, rows in sections for row in rows.itertuples()}
 
 
-def marks(ax):
-    """Each single mark: its place, and its shape."""
-    lines = [line for line in ax.lines if len(line.get_xdata()) == 1]
-    return [(float(line.get_ydata()[0]), float(line.get_xdata()[0]), line.get_marker()) for line in lines]
+def test_the_overview_has_every_judged_comparison_of_its_kinds(groups):
+    kept = judged(groups)
+    assert not kept["outcome"].isin(["no contrast", "descriptive", "missing"]).any()
+    assert (kept["mixed_pairs"] < kept["pairs"]).all()
+    of_panel = {name: rows_of(panel(groups)) for name, panel in PANELS.items()}
+    all_rows = {(row.study, row.arm, row.against): row for row in kept.itertuples()}
+    against_schedules = {place for place, row in all_rows.items() if row.group == "rule against schedule"}
+    assert of_panel["found"] == {place for place in against_schedules if place[1] == FOUND}
+    assert of_panel["constant"] == {
+        place for place in against_schedules if place[2].startswith("constant") and not place[1].startswith("bold_driver")
+    }
+    assert of_panel["replays"] == {
+        place
+        for place, row in all_rows.items()
+        if row.group == "rule against control" and row.family != "recorded" and not place[2].endswith("matched_rate")
+    }
 
 
-def test_each_comparison_that_is_judged_is_drawn_once(groups):
-    whole, _ = both_panels(groups)
-    judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
-    drawn = sorted((points, mark) for _, points, mark in marks(whole))
-    stored = zip(judged["difference"], judged["outcome"].map(OUTCOME_MARKS), strict=True)
-    assert drawn == sorted(stored)
-    assert len(whole.get_yticks()) == len(judged)
-
-
-def test_the_enlarged_panel_shows_the_same_differences_or_on_which_side_they_lie(groups):
-    whole, enlarged = map(marks, both_panels(groups))
-    beyond = 0
-    for (row, points, mark), (same_row, place, shape) in zip(whole, enlarged, strict=True):
-        assert row == same_row
-        if abs(points) <= ENLARGED:
-            assert (place, shape) == (points, mark)
-        else:
-            beyond += 1
-            assert (place, shape) == ((ENLARGED, ">") if points > 0 else (-ENLARGED, "<"))
-    assert 0 < beyond < len(whole)
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_draws_each_comparison_below_its_name_and_number(groups, name):
+    sections = PANELS[name](groups)
+    draw_panel(ax := Figure().add_subplot(), sections, "title")
+    stored = [row for _, rows in sections for row in rows.itertuples()]
+    drawn = [(float(line.get_xdata()[0]), line.get_marker()) for line in ax.lines if len(line.get_xdata()) == 1]
+    assert drawn == [(row.difference, OUTCOME_MARKS[row.outcome]) for row in stored]
+    names = [text.get_text() for text in ax.texts if text.get_ha() == "left" and text.get_weight() == "normal"]
+    assert names == [row.Index for row in stored]
+    numbers = [text.get_text() for text in ax.texts if text.get_ha() == "right"]
+    for text, row in zip(numbers, stored, strict=True):
+        assert text.startswith(row.outcome)
+        printed = re.findall(r"-?[\d.]+", text.replace("\N{MINUS SIGN}", "-"))
+        assert [float(each) for each in printed] == pytest.approx([row.difference, row.ci95_low, row.ci95_high], abs=0.0501)
 
 
 def test_outcomes_differ_by_their_marks():
@@ -120,55 +125,40 @@ def test_outcomes_differ_by_their_marks():
     assert len(looks) == len(OUTCOME_COLOURS)  # that of no contrast is hollow
 
 
-def test_a_row_is_named_by_its_method_and_headed_by_what_it_shares(groups):
-    rows = groups[(groups["study"] == "cifar10-regulating") & (groups["arm"] == "regulating")]
-    whole, enlarged = both_panels(rows)
-    heads = [text.get_text() for text in whole.texts]
-    assert heads[1::2] == ["cifar10-regulating: … − constant", "cifar10-regulating: regulating − …"]
-    assert [label.get_text() for label in whole.get_yticklabels()] == ["regulating", "yoked", "yoked_3", "matched_rate"]
-    assert list(enlarged.texts) == []
-
-
-ALL_COMPARISONS = ["outcomes-against-schedules", "outcomes-of-others"]
-
-
-@pytest.mark.parametrize("name", ALL_COMPARISONS)
-def test_no_text_of_the_figures_of_all_comparisons_lies_over_another(groups, name):
+@pytest.mark.parametrize("name", PANELS)
+def test_no_text_of_the_overview_lies_over_another(groups, name):
     import drawings
 
-    draw, size = drawings.DRAWINGS[name]
+    draw, size = drawings.DRAWINGS[f"overview-{name}"]
     with mpl.rc_context(drawings._style(drawings.PALETTES["light"])):
         figure = Figure(figsize=size, layout="constrained")
         draw(ax := figure.add_subplot(), drawings.PALETTES["light"])
         figure.draw_without_rendering()
-        (legend,) = figure.legends
-        numbers = [
-            label
-            for panel in figure.axes
-            for tick in panel.xaxis.get_major_ticks()
-            if panel.get_xlim()[0] <= tick.get_loc() <= panel.get_xlim()[1]
-            for label in (tick.label1, tick.label2)
-        ]
-        texts = [*ax.texts, *ax.get_yticklabels(), *legend.get_texts(), legend.get_title(), *numbers]
+        low, high = ax.get_xlim()
+        numbers = [tick.label1 for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        texts = [*ax.texts, ax.title, ax.xaxis.label, *numbers]
         boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
     for (one, here), (other, there) in itertools.combinations(boxes, 2):
         assert not here.padded(-1).overlaps(there.padded(-1)), (one, other)  # the boxes of two lines may touch
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for _, box in boxes)
 
 
-def test_the_titles_of_all_comparisons_say_how_large_the_differences_are(groups):
+def test_the_titles_of_the_overview_say_what_its_comparisons_show(groups):
     import drawings
 
-    titles = [" ".join(drawings.DRAWINGS[name][0].keywords["title"].split()) for name in ALL_COMPARISONS]
-    judged = groups[groups["outcome"].isin(OUTCOME_COLOURS)]
-    schedules = judged[judged["group"] == "rule against schedule"].set_index("arm")["difference"]
-    loses, gains = -schedules["report"], schedules[FOUND]
-    assert f"the report's rule loses {loses.min():.0f} to {loses.max():.0f} points" in titles[0]
-    assert f"the found rule gains {gains.min():.1f} to {gains.max():.1f}" in titles[0]
-    controls = judged[(judged["group"] == "rule against control") & ~judged["against"].str.endswith("matched_rate")]
-    least, most = (f"{points:.1f}".replace("-", "\N{MINUS SIGN}") for points in controls["difference"].agg(["min", "max"]))
-    assert f"{least} to {most} points: no gain is shown" in titles[1]
-    assert "helps" not in set(controls["outcome"])
+    title = {name: " ".join(drawings.DRAWINGS[f"overview-{name}"][0].keywords["title"].split()) for name in PANELS}
+    table = {name: pd.concat([rows for _, rows in panel(groups)]) for name, panel in PANELS.items()}
+    constant = table["constant"]
+    ahead = constant[constant["outcome"] == "helps"]
+    assert title["constant"].endswith("One rule beats a constant rate, and a lower constant rate does as well")
+    assert list(ahead["arm"]) == ["inverse"]
+    lower = constant[(constant["study"] == ahead["study"].item()) & (constant["against"] == "constant_low")]
+    assert list(lower["outcome"]) == ["equivalent"]
+    gains = table["found"]["difference"]
+    assert f"gains {gains.min():.1f} to {gains.max():.1f} points" in title["found"]
+    assert set(table["found"]["outcome"]) == {"helps"}
+    assert "No rule is shown to be ahead" in title["replays"]
+    assert "helps" not in set(table["replays"]["outcome"])
 
 
 @pytest.mark.parametrize(
