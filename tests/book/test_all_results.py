@@ -72,8 +72,8 @@ def test_what_replays_and_shuffled_signals_allow_to_say(claims, groups):
     judged = judged[~judged["against"].str.endswith("matched_rate")]
     informative = judged[judged["outcome"] != "no contrast"]
     claims.check(
-        "In all, 22 comparisons pair a rule with replays or shuffled signals. Nine of them have *no contrast*. The intervals "
-        "of the other 13 reach up to 5.6 points",
+        "In all, 22 comparisons pair a rule with replays or shuffled signals. Nine of them have *no contrast*. "
+        "The intervals of the other 13 reach up to 5.6 points",
         [len(judged), len(informative), informative["ci95_high"].max()],
         holds=count(judged, "no contrast") == 9,
     )
@@ -129,7 +129,7 @@ def test_the_text_alternatives_say_what_the_figure_shows(claims, groups):
     claims.check("Six harm, by 2.4 to 23.9 points.", [harming[0], harming[-1]], holds=len(harming) == 6)
     claims.check(
         "One helps: the rate divided by uncertainty, untuned on CIFAR-10, by 2.6 points.",
-        [10, gain["difference"].item()],
+        [gain["difference"].item()],
         holds=[list(gain["arm"]) == ["inverse"], list(gain["study"]) == ["cifar10-standard"]],
     )
     by_schedule = found_rule[found_rule["study"].str.startswith("cifar10-")].groupby("against")["difference"]
