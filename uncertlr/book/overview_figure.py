@@ -1,7 +1,7 @@
 """The figure of the page of all results: comparisons that judge rules with uncertainty, in three panels."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -131,7 +131,7 @@ def _largest_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(ax: "Axes", across: float, height: float, side: str, text: str, weight: str = "normal") -> None:
-    place = {"xycoords": ("axes fraction", "data"), "ha": side, "va": "center", "weight": weight}
+    place: Any = {"xycoords": ("axes fraction", "data"), "ha": side, "va": "center", "weight": weight}
     ax.annotate(text, (across, height), annotation_clip=False, **place)
 
 
