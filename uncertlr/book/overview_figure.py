@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Sections = list[tuple[str, pd.DataFrame]]
 """Headings, and under each the comparisons with their names as the index."""
 
-RULES = {
+RULE_NAMES = {
     "report": "report's rule",
     "report_epoch": "report's rule, per epoch",
     "report_inverted": "report's rule, inverted",
@@ -28,9 +28,9 @@ RULES = {
 }
 """Names of the rules that follow uncertainty, but for the found rule."""
 
-SCHEDULES = {"cosine": "cosine", "warmup_cosine": "cosine with warm-up", "one_cycle": "one-cycle"}
+SCHEDULE_NAMES = {"cosine": "cosine", "warmup_cosine": "cosine with warm-up", "one_cycle": "one-cycle"}
 
-CONTROLS = {
+CONTROL_NAMES = {
     "yoked": "replay of one run",
     "yoked_3": "replay of another run",
     "mean_curve": "mean-curve replay",
@@ -38,7 +38,7 @@ CONTROLS = {
 }
 """Names of the controls by the end of their name in the sweep files."""
 
-DATA = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
+DATA_NAMES = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -54,15 +54,15 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 def against_constant_rates(table: pd.DataFrame) -> Sections:
     """Every judged rule with uncertainty against the constant rate of its study, and against a lower one."""
     table = judged(table)
-    table = table[table["arm"].isin(RULES) & (table["group"] == "rule against schedule")]
+    table = table[table["arm"].isin(RULE_NAMES) & (table["group"] == "rule against schedule")]
     constant, lower = (table[table["against"] == each] for each in ("constant", "constant_low"))
-    of_data = {name: constant["study"].str.startswith(f"{data}-") for data, name in DATA.items()}
+    of_data = {name: constant["study"].str.startswith(f"{data}-") for data, name in DATA_NAMES.items()}
     tuned = constant["study"].isin(["cifar10-tuned", "cifar10-tuned-probe"])
     sections = [(f"{name}, not tuned", constant[of_data[name] & ~tuned]) for name in of_data]
     sections.append(("CIFAR-10, both tuned", constant[tuned]))
-    lower = lower.set_index(lower["study"].str.partition("-")[0].map(DATA))
+    lower = lower.set_index(lower["study"].str.partition("-")[0].map(DATA_NAMES))
     return [
-        *((heading, _largest_first(rows.set_index(rows["arm"].map(RULES)))) for heading, rows in sections),
+        *((heading, _largest_first(rows.set_index(rows["arm"].map(RULE_NAMES)))) for heading, rows in sections),
         ("rate / uncertainty against a lower constant rate", lower),
     ]
 
@@ -71,7 +71,7 @@ def found_against_schedules(table: pd.DataFrame) -> Sections:
     """The found rule against schedules that were set in advance."""
     table = judged(table)
     table = table[(table["arm"] == FOUND) & (table["group"] == "rule against schedule")]
-    names = table["against"].map(SCHEDULES)
+    names = table["against"].map(SCHEDULE_NAMES)
     again = table["study"] == "cifar10-tuned-warmup"
     names = names.where(names != "one-cycle", np.where(again, "one-cycle, fresh seeds", "one-cycle"))
     rows = table.set_index(names)
@@ -85,9 +85,9 @@ def against_replays(table: pd.DataFrame) -> Sections:
     rows = table[(table["group"] == "rule against control") & (table["family"] != "recorded")]
     ends = [against.removeprefix(f"{arm}_") for arm, against in zip(rows["arm"], rows["against"], strict=True)]
     rows = rows.assign(end=ends).query("end != 'matched_rate'")
-    names = {**RULES, FOUND: "found rule"}
+    names = {**RULE_NAMES, FOUND: "found rule"}
     return [
-        (f"{names[arm]}, {DATA[data]}", of_rule.set_index(of_rule["end"].map(CONTROLS)))
+        (f"{names[arm]}, {DATA_NAMES[data]}", of_rule.set_index(of_rule["end"].map(CONTROL_NAMES)))
         for (arm, data), of_rule in rows.groupby(["arm", rows["study"].str.partition("-")[0]], sort=False)
     ]
 
