@@ -336,7 +336,9 @@ def test_why_targets_are_missed(of_targets):
     of_targets.check("Alone the estimate takes 1.6 % of the step.", numbers=[100 * estimate / step])
     least = limit("step", "CNN: observation alone, analytic_dropout")
     of_targets.check(
-        "At the hardware limit it would add less than 0.1 %, which is the floor.", numbers=[0.1], holds=least < 0.001 * step
+        "At the hardware limit it would add less than 0.1 %, which is the best possible.",
+        numbers=[0.1],
+        holds=least < 0.001 * step,
     )
     kept = taken("step", "LSTM: fixed rate, denormal numbers kept") / taken("step", "LSTM: fixed rate")
     of_targets.check("keeping them makes our step less than 1 % slower", numbers=[1], holds=1 < kept < 1.01)

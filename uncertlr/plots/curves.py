@@ -170,7 +170,7 @@ def rate_and_signal(
     top.axhline(lowest, label="lower bound", **dotted)
     top.set(xlabel="")
     top.set_ylim(bottom=lowest / 3)
-    over_seeds(bottom, signals, looks, "signal / maximum", within=(0, 1))
+    over_seeds(bottom, signals, looks, "signal", within=(0, 1))
     if threshold is not None:
         bottom.axhline(threshold, label="threshold", **dotted)
         bottom.set_title("Does the signal come below the threshold?")
