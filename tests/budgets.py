@@ -16,7 +16,7 @@ BUDGETS = {
     "tests/cli": 120,
     "tests/data": 220,
     "tests/estimators": 100,
-    "tests/faults": 900,
+    "tests/faults": 30,
     "tests/figures": 40,
     "tests/golden": 30,
     "tests/integrations": 400,
