@@ -111,6 +111,28 @@ def test_the_runs_that_are_being_trained(printed):
     assert "01:15" in line
 
 
+def test_watching_takes_no_filter(printed):
+    (line,) = printed("runs", "--watch", "--dataset", "digits", code=2)
+    assert "--watch" in line
+
+
+def test_what_is_watched_is_folded_to_the_terminal_and_ended_by_an_interrupt(printed, monkeypatch, tmp_path):
+    def interrupted(_seconds):
+        raise KeyboardInterrupt
+
+    row = {"run_id": TINY.run_id, "status": "running"}
+    line = "epoch 2/5, step 7/21, loss 0.500, 01:15 left"
+    monkeypatch.setattr("uncertlr.runs.index.run_rows", lambda *_, **__: [row])
+    monkeypatch.setattr("uncertlr.runs.progress.read_progress", lambda _: {TINY.run_id: None})
+    monkeypatch.setattr("uncertlr.runs.progress.progress_line", lambda _: line)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("time.sleep", interrupted)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = printed("runs", "--watch", "--root", tmp_path)
+    assert max(map(len, lines)) < 60
+    assert " ".join(" ".join(lines).split()) == f"{TINY.run_id} {line}"
+
+
 def test_show_has_settings_scores_files_and_a_figure(printed, tmp_path):
     finished = read_run(run(OTHER))
     lines = printed("show", OTHER.run_id, "--figure", tmp_path / "curves.svg")

@@ -202,6 +202,14 @@ class TestReading:
             assert {counts[arm] for arm in few} <= {5}
 
 
+    def test_every_arm_that_cannot_run_is_named_with_its_reason(self, sweep):
+        arms = "{many: {train_examples: 99999}, fine: {}, small: {train_examples: 88888}}"
+        with pytest.raises(ConfigError) as refused:
+            check_jobs(sweep(f"experiment: digits\nprofile: quick\narms: {arms}\n"))
+        assert re.findall(r"arm '(\w+)'", str(refused.value)) == ["many", "small"]
+        assert all(number in str(refused.value).replace(",", "") for number in ("99999", "88888"))
+
+
 HEAD = "experiment: digits\nprofile: quick\n"
 
 

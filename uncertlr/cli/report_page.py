@@ -20,7 +20,8 @@ from uncertlr.training.finished import find
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #8884; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; } div { overflow-x: auto; } img { max-width: 100%; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td:first-child { white-space: nowrap; } div { overflow-x: auto; } img { max-width: 100%; }
 :root { color-scheme: light dark; }
 """
 
@@ -44,7 +45,9 @@ def write_report(jobs: Sequence[Job], name: str, path: Path) -> Path:
 
 def _page(jobs: Sequence[Job], name: str, finished: dict[str, Run]) -> str:
     done = [job for job in jobs if job.run_id in finished]
-    parts = [f"<p>{counted(len(done), 'finished run')} of {len(jobs)}, on {escape(jobs[0].config.dataset)}.</p>"]
+    splits = {"test" if finished[job.run_id].summary["test"] else "validation" for job in done}
+    scored = f" Scores are of the {' or '.join(sorted(splits))} set." if splits else ""
+    parts = [f"<p>{counted(len(done), 'finished run')} of {len(jobs)}, on {escape(jobs[0].config.dataset)}.{scored}</p>"]
     if done:
         parts += ["<h2>Methods</h2>", _methods(done, finished), "<h2>Curves</h2>", _curves(done, finished)]
     parts += ["<h2>Runs</h2>", _runs(jobs, finished)]

@@ -4,13 +4,14 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 from cyclopts import Parameter
 
 from uncertlr.cli.app import NewFile, Root, app
-from uncertlr.cli.text import aligned, counted, folded, terminal_width, writing
+from uncertlr.cli.text import aligned, counted, folded, writing
 from uncertlr.config import RunConfig, shown_name, stored_names
 from uncertlr.errors import ConfigError, hint
 from uncertlr.runs.schema import SCORES, Row
@@ -45,8 +46,11 @@ def _runs(
     _refuse_unknown("status", status, STATUSES)
     _refuse_unknown("rule", shown_name(rule), rules)
     folder = Path(root) if root else None
+    if watch and (dataset or rule or method or status or published or csv):
+        raise ConfigError("--watch shows every run that is being trained; give it no other option but --root")
     if watch:
-        _watch(folder)
+        with suppress(KeyboardInterrupt):  # the usual way to stop watching; nothing is interrupted by it
+            _watch(folder)
         return
     rows = run_rows(folder, names_only=not (dataset or rule or method or status or published or csv))
     rows = [row | {"method": name} for row, name in zip(rows, method_names(rows), strict=True)]
@@ -102,7 +106,7 @@ def _score(row: Row) -> str:
 
 
 def _watch(root: Path | None) -> None:
-    """The runs that are being trained, again and again in a terminal, once elsewhere."""
+    """The runs that are being trained, again and again in a terminal until Ctrl-C, once elsewhere."""
     from uncertlr.runs.index import run_rows
     from uncertlr.runs.paths import RunPaths, default_root
     from uncertlr.runs.progress import progress_line, read_progress
@@ -111,13 +115,12 @@ def _watch(root: Path | None) -> None:
     while True:
         running = [row["run_id"] for row in run_rows(root, names_only=True) if row["status"] == "running"]
         found = read_progress(RunPaths(root or default_root(), run_id) for run_id in running)
-        lines = [f"{each}  {progress_line(found[each]) if each in found else 'starting'}" for each in running]
-        lines = lines or ["no run is being trained"]
+        rows = [(each, progress_line(found[each]) if each in found else "starting") for each in running]
+        lines = [line for row in rows or [("no run is being trained",)] for line in folded(row)]
         if not sys.stdout.isatty():
             print(*lines, sep="\n")
             return
-        width = terminal_width()
-        print(f"\x1b[{drawn}A\x1b[J" if drawn else "", *(f"{line[:width]}\n" for line in lines), sep="", end="", flush=True)
+        print(f"\x1b[{drawn}A\x1b[J" if drawn else "", *(f"{line}\n" for line in lines), sep="", end="", flush=True)
         drawn = len(lines)
         if not running:
             return

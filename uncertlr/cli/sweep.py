@@ -51,14 +51,14 @@ def _sweep(
     jobs = read_sweep(grid, root, profile, device)
     jobs = with_fixed_rates(jobs) if notebook else jobs
     missing = missing_jobs(jobs, notebook)
+    if missing and not dry_run:
+        print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them done", flush=True)
     if missing and not scheduler and not dry_run:
         prepare_workers()
     _check(grid, jobs, missing, notebook)
     if dry_run:
         print(plan(jobs, missing, workers, notebooks=notebook is not None))
         return
-    if missing:
-        print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them done", flush=True)
     where = {"workers": workers, "scheduler": scheduler, "host": host, "runs_per_gpu": runs_per_gpu}
     outcomes = train_missing(jobs, missing, **where, notebook=notebook, tensorboard=tensorboard)
     if notebook:

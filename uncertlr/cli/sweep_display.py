@@ -122,7 +122,7 @@ class SweepDisplay:
         shares = _shares(running)
         filled = round(BAR * min(1.0, (self.ended + shares) / max(self.total, 1)))
         head = f"{self.ended}/{self.total} runs |{'█' * filled}{' ' * (BAR - filled)}| {self._pace(shares)}"
-        below = _listed(running) if self.ended < self.total else ""
+        below = _listed(running) if running or self.ended else "starting processes, loading data"
         for bar, line in ((self.bar, head), (self.below, below)):
             bar.ncols = width
             bar.set_description_str(line[:width])
@@ -151,8 +151,6 @@ def _named(job: Job) -> str:
 
 def _listed(running: Sequence[tuple[Job, Progress]]) -> str:
     """The runs under way, each with its epoch or what else it does."""
-    if not running:
-        return "starting processes, loading data"
     return "; ".join(f"{_named(job)} {_where(progress)}" for job, progress in running)
 
 

@@ -41,6 +41,7 @@ def curves_svg(runs: Sequence["Run"], names: Sequence[str] = ()) -> bytes:
                 values = np.array([run.validation[column].to_numpy()[:length] for run in of_name])
                 series[name] = (range(1, length + 1), values if len(of_name) > 1 else values[0])
             plots.curves(ax, series, "epoch", label, within=within)
+            ax.xaxis.get_major_locator().set_params(integer=True)
         first = {name: of_name[0].trace for name, of_name in grouped.items()}
         plots.rate(axes[1, 0], {name: (trace["step"].tolist(), trace["learning_rate"]) for name, trace in first.items()})
         plots.curves(

@@ -95,9 +95,12 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     """Check what no field of RunConfig decides alone, before the first run.
 
     Raises:
-        ConfigError: settings that do not go together, named with their arm.
+        ConfigError: settings that do not go together; each arm with what is wrong first in it.
     """
+    wrong: dict[str, str] = {}
     for job in jobs:
+        if job.arm in wrong:
+            continue
         try:
             _check_data(job.config)
             build_estimators(job.config)
@@ -106,7 +109,9 @@ def check_jobs(jobs: Sequence[Job]) -> None:
             if (paths := paths_of(job.config)).complete:
                 refuse_other_data(job.config, paths)
         except (ConfigError, DataError) as error:
-            raise ConfigError(f"arm {job.arm!r}: {error}") from None
+            wrong[job.arm] = str(error)
+    if wrong:
+        raise ConfigError("; ".join(f"arm {arm!r}: {error}" for arm, error in wrong.items()))
 
 
 def _check_data(config: RunConfig) -> None:
