@@ -201,7 +201,6 @@ class TestReading:
             assert few == (FEW if path.stem == "imdb-standard" else set())
             assert {counts[arm] for arm in few} <= {5}
 
-
     def test_every_arm_that_cannot_run_is_named_with_its_reason(self, sweep):
         arms = "{many: {train_examples: 99999}, fine: {}, small: {train_examples: 88888}}"
         with pytest.raises(ConfigError) as refused:
