@@ -209,7 +209,8 @@ def test_a_run_waits_for_its_source_runs_and_falls_with_them(fake, jobs):
     found._end(Outcome(sources[1], 1.0, "diverged"))
     assert found._submit_ready() == {}
     ((run_id, fallen),) = list(found.ended.items())[2:]
-    assert run_id == jobs[-1].run_id
+    (replay,) = [job.run_id for job in jobs if job.config.donors == [sources[1]]]
+    assert run_id == replay
     assert sources[1] in fallen.error
 
 
