@@ -199,7 +199,7 @@ def test_a_diverged_run_fails_with_the_step_and_keeps_its_checkpoint(tmp_path, m
     paths = paths_of(config)
     record = read_json(paths.record)
     assert record["status"] == "FAILED"
-    assert re.search(r"\b3\b.*\b8\b.*learning rate.*\b2\b", record["error"])
+    assert re.search(r"\b3\b.*\b8\b.*\b2\b", record["error"])
     assert (paths.checkpoints / "epoch-0002.pt").is_file()
     monkeypatch.undo()
     assert read_run(run(config)).record["status"] == "COMPLETED"
