@@ -85,7 +85,9 @@ def test_times_have_their_hardware_limits():
     assert times_table({"groups": {"step": {"error": "why", "rows": [], "times": {}}}}, "step", "signal").empty
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "make bench writes it"), ("{", "is damaged"), ("[]", "no costs")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No such file.*make bench"), ("{", "line 1.*make bench"), ("[]", "make bench")]
+)
 def test_a_file_that_is_none_is_refused(content, message, tmp_path):
     if content is not None:
         (tmp_path / FILE).write_text(content)

@@ -75,7 +75,7 @@ def test_only_seeds_that_fill_every_cell_count():
 def test_a_missing_cell_is_refused():
     scores = planted(np.random.default_rng(4))
     del scores[0, 1, 0]
-    with pytest.raises(ValueError, match="8 cells"):
+    with pytest.raises(ValueError, match=r"\b8\b.*a, b, c"):
         factorial_effects(scores, FACTORS)
 
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from uncertlr.analysis.paired import Comparison, Interval
+from uncertlr.analysis import positive_control
+from uncertlr.analysis.paired import Comparison, Interval, paired_interval
 from uncertlr.analysis.positive_control import (
     Design,
     Repetition,
+    Trained,
     draw_stream,
     repeat_once,
     repeat_study,
@@ -55,6 +57,20 @@ def test_the_ring_of_source_runs():
     assert found.feedback["yoked"].difference.estimate == pytest.approx((rule - yoked).mean(), abs=1e-6)
     assert found.feedback["mean_curve"].difference.estimate == pytest.approx((rule - mean_curve).mean(), abs=1e-6)
     assert found.null.difference.estimate == pytest.approx((other_signal - yoked).mean(), abs=1e-6)
+
+
+def test_pairs_of_the_planted_null_share_a_curve_where_they_are_two_seeds_apart(monkeypatch):
+    """A replay is worth its curve, and curves change slowly along the ring, so that such pairs go together."""
+    worth = 2 + np.cos(2 * np.pi * np.arange(10) / 10)
+
+    def fitted(design, seed, rule, learning_rate):
+        return Trained(rule.factors[0] if isinstance(rule, Replay) else 0.0, (worth[seed],))
+
+    monkeypatch.setattr(positive_control, "train", fitted)
+    found = repeat_once(DESIGN, range(10), CONSTANT_RATE).null.difference
+    differences = np.roll(worth, -3) - np.roll(worth, -1)
+    assert found == paired_interval(differences, rotation=2)
+    assert all(found != paired_interval(differences, rotation=other) for other in (0, 1, 3, 4, 5))
 
 
 def test_the_classes_change_once_at_a_step_of_the_runs_own():

@@ -38,7 +38,7 @@ def test_a_run_that_does_not_exist_is_named():
 
 def test_an_unfinished_run_is_not_said_to_be_unknown(tmp_path):
     (tmp_path / "begun").mkdir()
-    with pytest.raises(RunError, match="not complete"):
+    with pytest.raises(RunError, match=r"\bbegun\b.*run\(config\)"):
         load_run("begun", tmp_path)
 
 

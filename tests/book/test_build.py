@@ -128,7 +128,7 @@ def test_notebooks_take_one_thread_unless_another_number_is_given(monkeypatch, g
 
 def test_no_book_without_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "project_folder", lambda: tmp_path)
-    with pytest.raises(RunError, match="checkout"):
+    with pytest.raises(RunError, match=str(tmp_path)):
         build.build_book()
 
 

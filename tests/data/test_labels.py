@@ -100,7 +100,7 @@ def test_classes_that_have_no_name_in_common_are_refused(write_files):
         "train.parquet": named(["Ant", "Bee"], ["Ant", "Bee"] * 10),
         "test.parquet": named(["ant", "bee"], ["ant", "bee"] * 5),
     }
-    with pytest.raises(DataError, match="Ant; Bee, and test ant; bee"):
+    with pytest.raises(DataError, match=r"\bAnt; Bee\b.*\btest\b.*\bant; bee\b"):
         load_data(str(write_files("animals", files)))
 
 
@@ -122,7 +122,7 @@ def test_categories_of_pandas_keep_their_names(write_files):
 @pytest.mark.parametrize("other", [[3, 4, 5], [True, False, True]])
 def test_a_category_beside_numbers_is_not_taken_for_the_label_unasked(write_files, other):
     table = categories(CLASSES, CLASSES * 10).append_column("stars", pa.array(other * 10))
-    with pytest.raises(DataError, match="set label_column"):
+    with pytest.raises(DataError, match="label_column"):
         load_data(str(write_files("animals", {"train.parquet": table})), input_column="text")
 
 
@@ -158,7 +158,7 @@ def test_what_is_no_class_is_refused_before_anything_is_written(write_files, own
 def test_a_row_without_a_class_is_named_with_its_value(write_files, label):
     table = pa.table({"text": ["good film", "bad film"] * 10, "label": [0, 1, 1, label] * 5})
     folder = write_files("odd", {"train.parquet": table})
-    with pytest.raises(DataError, match=f"row 3 of train.parquet has {label!r}"):
+    with pytest.raises(DataError, match=rf"\b3\b.*train\.parquet.*{label!r}"):
         load_data(str(folder), label_column="label")
 
 

@@ -59,14 +59,14 @@ def test_the_seed_moves_train_and_validation_but_never_test():
 @pytest.mark.parametrize(
     ("sizes", "problem"),
     [
-        ({"train_examples": 1295}, "train_examples=1295, but only 1294 of 1438"),
-        ({"test_examples": 1000}, "test_examples=1000, but there are 359"),
-        ({"test_examples": -1}, "test_examples=-1 is negative"),
-        ({"train_examples": -1}, "train_examples=-1 is negative"),
-        ({"val_fraction": 1.5}, "val_fraction=1.5 must lie between 0 and 1"),
-        ({"val_fraction": 0.9999}, "but only 0 of 1438"),
-        ({"vocab_size": 2}, "vocab_size=2 must be at least 3"),
-        ({"max_tokens": 0}, "max_tokens=0 must be at least 1"),
+        ({"train_examples": 1295}, "train_examples=1295.* 1294 .* 1438"),
+        ({"test_examples": 1000}, "test_examples=1000.* 359"),
+        ({"test_examples": -1}, "test_examples=-1"),
+        ({"train_examples": -1}, "train_examples=-1"),
+        ({"val_fraction": 1.5}, "val_fraction=1.5.* 0 .* 1"),
+        ({"val_fraction": 0.9999}, " 0 .* 1438"),
+        ({"vocab_size": 2}, "vocab_size=2.* 3"),
+        ({"max_tokens": 0}, "max_tokens=0.* 1"),
     ],
 )
 def test_sizes_that_make_no_sense(sizes, problem):

@@ -55,7 +55,7 @@ def test_a_set_that_uncertlr_data_lacks(tmp_path, monkeypatch, made):
 def test_a_file_of_uncertlr_data_that_is_not_read_is_named(write_files, monkeypatch):
     files = dict.fromkeys(("train.parquet", "test.parquet", "more.parquet"), TEXTS)
     monkeypatch.setenv("UNCERTLR_DATA", str(write_files("imdb", files).parent))
-    with pytest.warns(UserWarning, match=r"imdb: not read: more\.parquet"):
+    with pytest.warns(UserWarning, match=r"imdb.*more\.parquet"):
         load_data("imdb")
 
 
@@ -111,23 +111,28 @@ def test_a_truncated_parquet(write_set, text_features, keep):
 @pytest.mark.parametrize("columns", [{"input_column": "review"}, {"label_column": "stars"}])
 def test_a_wrong_column_names_those_there_are(write_set, text_features, columns):
     folder = write_set("reviews", text_features, train=TEXTS)
-    assert f"has no column '{next(iter(columns.values()))}'; it has text; label" in refusal(folder, **columns)
+    message = refusal(folder, **columns)
+    assert all(part in message for part in (repr(next(iter(columns.values()))), "text; label"))
 
 
 def test_columns_that_cannot_be_distinguished(write_set):
     folder = write_set("two", train={"title": ["a", "b"] * 10, "body": ["c", "d"] * 10, "label": [0, 1] * 10})
     assert "title (string); body (string)" in refusal(folder)
-    assert "set label_column" in refusal(folder, input_column="body")
+    assert "label_column" in refusal(folder, input_column="body")
     data = load_data(str(folder), input_column="body", label_column="label")
     assert {data.decode(tokens) for tokens in data.train.inputs} == {"c", "d"}
 
 
 def test_a_column_of_another_kind(write_set, text_features):
     folder = write_set("reviews", text_features, train=TEXTS)
-    assert "holds texts (string), but data_kind='image'" in refusal(folder, input_column="text", kind="image")
-    assert "neither images nor texts" in refusal(folder, input_column="label")
-    assert "digits holds images, but data_kind='text'" in refusal("digits", kind="text")
-    assert "digits is embedded and has no columns" in refusal("digits", input_column="img")
+    for name, options, parts in (
+        (folder, {"input_column": "text", "kind": "image"}, ("'text'", "string", "data_kind='image'", "data_kind='auto'")),
+        (folder, {"input_column": "label"}, ("'label'", "int64")),
+        ("digits", {"kind": "text"}, ("digits", "data_kind='text'", "data_kind='auto'")),
+        ("digits", {"input_column": "img"}, ("digits", "input_column", "label_column")),
+    ):
+        message = refusal(name, **options)
+        assert all(part in message for part in parts), message
 
 
 @pytest.mark.parametrize("labels", [[-1, 1], [None, 1], [0.5, 1.0], ["no", "yes"], ["0", "1"]])
@@ -143,7 +148,7 @@ def test_one_class_is_too_few(write_set):
 
 def test_missing_texts(write_set, text_features):
     folder = write_set("gaps", text_features, train={"text": ["a", None] * 10, "label": [0, 1] * 10})
-    assert "rows without a text; remove them" in refusal(folder)
+    assert "row 1 " in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +178,7 @@ def test_several_splits_without_train(write_set, text_features):
 
 def test_too_small_to_hold_out_a_test_set(write_set, text_features):
     folder = write_set("lonely", text_features, train={"text": ["a"], "label": [0]})
-    assert "with 1 examples none can be held out" in refusal(folder)
+    assert all(part in refusal(folder) for part in (str(folder), " 1 "))
 
 
 def test_decoding_leaves_nothing_in_the_cache_of_datasets(write_set, text_features, tmp_path, monkeypatch):
@@ -203,11 +208,11 @@ def test_for_labels_that_are_names_the_way_to_indices_is_named(write_set):
     assert "dataset.class_encode_column('label')" in message
 
 
-@pytest.mark.parametrize(("others", "words"), [((), "a fifth of train is held out"), (("test",), "by the seed$")])
-def test_a_validation_file_that_is_not_read_is_named_each_time(write_set, text_features, others, words):
+@pytest.mark.parametrize("others", [(), ("test",)])
+def test_a_validation_file_that_is_not_read_is_named_each_time(write_set, text_features, others):
     folder = write_set("three", text_features, **dict.fromkeys(("train", "validation", *others), TEXTS))
     for _ in range(2):  # the second time from the cache
-        with pytest.warns(UserWarning, match=f"not read: data/validation.*{words}"):
+        with pytest.warns(UserWarning, match="data/validation"):
             data = load_data(str(folder))
         assert len(data.train) + len(data.val) + len(data.test) == (40 if others else 20)
 

@@ -92,7 +92,7 @@ def test_an_empty_batch_changes_nothing():
     empty = tuple(each[:0] for each in batches[0])
     with_empty, without = fit_laplace(network, [empty, *batches]), fit_laplace(network, batches)
     assert torch.equal(with_empty.covariance, without.covariance)
-    with pytest.raises(ValueError, match="no training data"):
+    with pytest.raises(ValueError, match="fit_laplace"):
         fit_laplace(network, [empty])
 
 
@@ -108,10 +108,10 @@ def test_bad_input_is_refused_by_name():
     network, data = trained()
     with pytest.raises(ValueError, match=r"prior_precision=-1\.0"):
         fit_laplace(network, data, prior_precision=-1.0)
-    with pytest.raises(ValueError, match="no training data"):
+    with pytest.raises(ValueError, match="fit_laplace"):
         fit_laplace(network, [])
-    with pytest.raises(ValueError, match="dense layer"):
+    with pytest.raises(ValueError, match="laplace.* features .* head "):
         fit_laplace(nn.Linear(12, 4), data)
     laplace = fit_laplace(network, data, prior_precision=1.0)
-    with pytest.raises(ValueError, match="10 inputs and 4 outputs.* 6 and 3"):
+    with pytest.raises(ValueError, match=r" 10 .* 4 .* 6 .* 3\b"):
         laplace.estimate(MLP(12, 3, 6), torch.zeros(1, 12))

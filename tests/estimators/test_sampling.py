@@ -240,9 +240,9 @@ def test_dropout_that_is_never_called_is_refused():
             return self.last(self.first(inputs).relu())
 
     torch.manual_seed(0)
-    with pytest.raises(ValueError, match="random"):
+    with pytest.raises(ValueError, match=r"1 x Dropout\b"):
         MCDropout(4).estimate(Unused(), torch.randn(6, 8))
-    with pytest.raises(ValueError, match="random"):
+    with pytest.raises(ValueError, match=r"1 x Dropout\b"):
         MCDropout(1).estimate(Unused(), torch.randn(6, 8))
 
 
@@ -254,7 +254,7 @@ def test_dropout_whose_result_is_thrown_away_is_warned_of():
             return self.last(hidden)
 
     torch.manual_seed(0)
-    with pytest.warns(UserWarning, match="all samples agree"):
+    with pytest.warns(UserWarning, match=r"1 x Dropout\b"):
         prediction = MCDropout(4).estimate(Ignored(), torch.randn(6, 8))
     assert float(prediction.mutual_information.max()) < 1e-6
 
@@ -295,7 +295,7 @@ def test_estimators_that_need_a_head_refuse_a_model_that_is_more():
 def test_a_hidden_layer_in_the_head_is_no_last_layer():
     model = CNN(8, 1, 4, (2, 3), 16)
     model.head = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 4))
-    with pytest.raises(ValueError, match="dense layer"):
+    with pytest.raises(ValueError, match="laplace.* features .* head "):
         fit_laplace(model, [(torch.randn(4, 1, 8, 8), torch.tensor([0, 1, 2, 3]))])
 
 
@@ -367,6 +367,6 @@ def test_an_estimate_between_forward_and_backward_changes_no_gradient():
 
 def test_lazy_layers_are_refused_before_anything_is_built():
     model = nn.Sequential(nn.LazyLinear(4), nn.Dropout(0.5), nn.Linear(4, 3))
-    with pytest.raises(ValueError, match="lazy"):
+    with pytest.raises(ValueError, match=r"model\(inputs\)"):
         MCDropout(2).estimate(model, torch.randn(6, 8))
     assert isinstance(model[0].weight, nn.UninitializedParameter)

@@ -87,7 +87,7 @@ def test_scales_without_sense_are_refused(scales):
 
 
 def test_what_cannot_be_random_is_refused():
-    with pytest.raises(ValueError, match="parameter"):
+    with pytest.raises(ValueError, match="MeanField"):
         MeanField(nn.ReLU())
     with pytest.raises(ValueError, match="MeanField.*Linear"):
         Variational().estimate(nn.Linear(2, 2), torch.zeros(1, 2))

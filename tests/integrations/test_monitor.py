@@ -203,7 +203,7 @@ def test_a_model_left_in_evaluation_mode_is_reported_once():
     scheduler = scheduled(model)
     monitor = UncertaintyMonitor(model, scheduler)
     scheduler.observe(0.5)
-    with pytest.warns(UserWarning, match="evaluation") as caught:
+    with pytest.warns(UserWarning, match=r"\b100\b.*model\.train\(\)") as caught:
         steps(model, scheduler, 150)
     assert len(caught) == 1
     assert not monitor.history

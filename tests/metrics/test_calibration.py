@@ -212,7 +212,7 @@ def test_a_higher_level_gives_a_wider_interval():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"num_replicates": 0}, "got 0 and 0.95"), ({"level": 95}, "got 200 and 95"), ({"num_bins": 0}, "num_bins = 0")],
+    [({"num_replicates": 0}, "num_replicates.* 0 "), ({"level": 95}, "level.* 95$"), ({"num_bins": 0}, "num_bins = 0")],
 )
 def test_options_without_sense_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
@@ -233,7 +233,7 @@ def test_a_curve_needs_a_bin(num_bins):
 
 @pytest.mark.parametrize("label", [-1, 2])
 def test_labels_that_no_column_stands_for_are_refused(label):
-    with pytest.raises(ValueError, match=f"got {label}"):
+    with pytest.raises(ValueError, match=rf"targets.* {label};"):
         reliability_curve(torch.full((2, 2), 0.5), torch.tensor([0, label]))
 
 

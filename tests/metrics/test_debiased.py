@@ -146,9 +146,9 @@ def test_hostile_inputs():
     assert float(debiased_calibration_error(*binary([1.0], [False]))) == 1.0
     probs = torch.full((5, 3), 1 / 3)  # class 2 is absent
     assert 0 <= float(debiased_calibration_error(probs, torch.tensor([0, 1, 0, 1, 0]))) <= 1
-    with pytest.raises(ValueError, match="got 0 and 'l1'"):
+    with pytest.raises(ValueError, match="num_bins.* 0 .*'l1'$"):
         debiased_calibration_error(*binary([0.9], [True]), 0)
-    with pytest.raises(ValueError, match="got 15 and 'l3'"):
+    with pytest.raises(ValueError, match="norm.* 15 .*'l3'$"):
         debiased_calibration_error(*binary([0.9], [True]), norm="l3")
 
 

@@ -112,7 +112,7 @@ def test_the_remedy_is_that_of_the_kind_of_values(row, remedy):
 
 @pytest.mark.parametrize("shape", [(), (3, 0)])
 def test_there_is_at_least_one_class(shape):
-    with pytest.raises(ValueError, match=r"one class.*" + re.escape(str(list(shape)))):
+    with pytest.raises(ValueError, match=re.escape(str(list(shape)))):
         categorical_entropy(torch.ones(shape))
 
 

@@ -86,4 +86,4 @@ def test_the_link_saves_the_table_and_names_the_runs():
 def test_many_runs_are_folded_and_none_is_not_mentioned():
     table = pd.DataFrame({"x": [1]})
     assert "<details>" in FigureData("a", table, tuple("abcdefgh"))._repr_html_()
-    assert "Run" not in FigureData("a", table)._repr_html_()
+    assert 'class="run"' not in FigureData("a", table)._repr_html_()

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import shutil
 
 import numpy as np
@@ -132,7 +134,7 @@ def test_a_trial_is_thinned_and_says_so_to_who_would_replay_it(elsewhere):
 
 def test_published_files_are_immutable(trained):
     publish([trained], "study")
-    with pytest.raises(RunError, match=r"study\.parquet exists"):
+    with pytest.raises(RunError, match=r"study\.parquet"):
         publish([trained], "study")
     assert published_ids() == {CONFIG.run_id: results_folder() / "study.parquet"}
 
@@ -157,21 +159,22 @@ def test_a_name_that_would_not_be_found_again_is_refused(trained, name):
 
 
 def test_a_run_is_published_once(trained):
-    with pytest.raises(RunError, match="no run"):
+    with pytest.raises(RunError):
         publish([], "study")
+    assert published_ids() == {}
     with pytest.raises(RunError, match=f"{CONFIG.run_id}"):
         publish([trained, trained], "study")
     with pytest.raises(RunError, match="predictions"):
         publish([trained], "study", with_predictions=["another"])
     publish([trained], "study")
-    with pytest.raises(RunError, match=r"already.*study\.parquet"):
+    with pytest.raises(RunError, match=rf"{CONFIG.run_id}.*study\.parquet"):
         publish([trained], "again")
 
 
 def test_a_folder_that_cannot_be_written_is_named(trained, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("UNCERTLR_RESULTS", str(tmp_path / "file" / "results"))
-    with pytest.raises(RunError, match=r"study\.parquet: Not a directory"):
+    with pytest.raises(RunError, match=rf"study\.parquet.*{os.strerror(errno.ENOTDIR)}"):
         publish([trained], "study")
 
 
@@ -195,8 +198,8 @@ def plant(path, *, version=1, drop=()):
 @pytest.mark.parametrize(
     ("planted", "reason"),
     [
-        ({"version": 99}, r"holds results of version 99, but this library makes version 1"),
-        ({"drop": ["trace", "factor"]}, r"has another layout than this library reads: no column factor, trace"),
+        ({"version": 99}, r" 99\b.* 1\b"),
+        ({"drop": ["trace", "factor"]}, r" factor, trace\b"),
     ],
 )
 def test_a_stale_file_is_refused_with_one_clear_error(trained, elsewhere, planted, reason):
@@ -204,7 +207,7 @@ def test_a_stale_file_is_refused_with_one_clear_error(trained, elsewhere, plante
     assert stale_results() == {}
     plant(path, **planted)
     for ask in (run, find):
-        with pytest.raises(StaleResults, match=rf"study\.parquet {reason}"):
+        with pytest.raises(StaleResults, match=rf"study\.parquet.*{reason}"):
             ask(elsewhere)
     assert list(stale_results()) == ["study.parquet"]
     row = list_runs(elsewhere.root and paths_of(elsewhere).root).iloc[0]
@@ -215,12 +218,12 @@ def test_a_file_that_is_no_parquet_is_stale_and_hides_no_other(trained, elsewher
     publish([trained], "study")
     (results_folder() / "broken.parquet").write_bytes(b"no such thing")
     assert find(elsewhere).config.run_id == CONFIG.run_id
-    assert "cannot be read as Parquet" in stale_results()["broken.parquet"]
+    assert list(stale_results()) == ["broken.parquet"]
 
 
 def test_a_local_run_of_another_result_version_is_refused(trained):
     write_json(trained.paths.summary, read_json(trained.paths.summary) | {"result_version": 0})
-    with pytest.raises(StaleResults, match=r"version 0"):
+    with pytest.raises(StaleResults, match=r"\b0\b"):
         run(CONFIG) and find(CONFIG)
 
 
@@ -231,7 +234,7 @@ def test_a_study_is_read_if_this_version_made_it():
     with pytest.raises(RunError, match=r"cost\.json .*costs"):
         load_study("cost")
     write_json(results_folder() / "costs.json", {"result_version": 2})
-    with pytest.raises(StaleResults, match="version 2"):
+    with pytest.raises(StaleResults, match=r"costs\.json.* 2\b"):
         load_study("costs")
     assert list(stale_results()) == ["costs.json"]
 

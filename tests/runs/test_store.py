@@ -71,7 +71,7 @@ def test_what_is_damaged_gives_way_to_the_epoch_before_and_is_named(paths, damag
         leave_epoch(paths, epoch)
     damage(paths.directory / name)
     named = name.rpartition("/")[2].replace(".json", "(.json|.pt)")  # a flipped bit may leave good JSON of another checksum
-    with pytest.warns(UserWarning, match=f"some-run .*epoch 1: .*{named}"):
+    with pytest.warns(UserWarning, match=rf"some-run .*\b1\b.*{named}"):
         assert checkpoint.load_checkpoint(paths)["epoch"] == 1
 
 
@@ -86,7 +86,7 @@ def test_where_nothing_is_whole_the_run_starts_again(paths):
     for epoch in (1, 2, 3):
         leave_epoch(paths, epoch)
     paths.metrics.write_text(paths.metrics.read_text().replace('"epoch": 1', '"epoch": }'))
-    with pytest.warns(UserWarning, match=r"some-run .*start: .*metrics\.jsonl$"):
+    with pytest.warns(UserWarning, match=r"some-run .*metrics\.jsonl$"):
         assert checkpoint.load_checkpoint(paths) is None
     checkpoint.rewind(paths, 0)
     assert list(paths.checkpoints.iterdir()) == []
@@ -172,7 +172,7 @@ def test_a_live_owner_is_named_and_a_dead_one_is_replaced(paths):
     child = context.Process(target=_hold, args=(paths, ready, release))
     child.start()
     assert ready.wait(60)
-    with pytest.raises(RunError, match=f"{child.pid} on here"), claimed(paths):
+    with pytest.raises(RunError, match=rf"\b{child.pid}\b.*\bhere\b"), claimed(paths):
         pass
     child.kill()
     child.join()
@@ -211,7 +211,7 @@ def test_a_root_that_is_a_file_is_named(tmp_path):
 @pytest.mark.parametrize("content", ["{", "[]", ""])
 def test_a_damaged_json_file_is_named(paths, content):
     paths.summary.write_text(content)
-    with pytest.raises(RunError, match=r"summary\.json is damaged"):
+    with pytest.raises(RunError, match=r"summary\.json"):
         read_run(paths)
 
 
@@ -262,32 +262,31 @@ def test_a_whole_run_is_read(whole):
 @pytest.mark.parametrize(
     ("file", "entries", "words"),
     [
-        ("record", {"status": "DONE"}, "run.json: status='DONE': input should be 'RUNNING'"),
-        ("record", {"owner": {"host": "here", "pid": "1; rm"}}, "run.json: owner.pid='1; rm': input should be a valid int"),
-        ("record", {"class_names": "01"}, "run.json: class_names='01': input should be a valid list"),
-        ("record", {"data": None}, "run.json: data=None: input should be a valid string"),
-        ("summary", {"steps": 1.5}, "summary.json: steps=1.5: input should be a valid integer"),
-        ("summary", {"rate": {"final": "high"}}, "summary.json: rate.final='high': input should be a valid number"),
-        ("summary", {"val": None}, "summary.json: val=None: input should be a valid dictionary"),
-        ("summary", {"result_version": 99}, "holds results of version 99, but this library makes version 1"),
-        ("summary", {"run_id": "other"}, "holds the results of other and the configuration of digits-none-s0"),
-        ("config", {"seed": 1}, "and the configuration of digits-none-s1"),
-        ("config", {"unheard_of": 1}, "another version of uncertlr, or changed: unknown parameter 'unheard_of'"),
-        ("config", {"epochs": -1}, "another version of uncertlr, or changed: invalid parameter epochs=-1"),
-        ("config", {"root": "/etc"}, "config.json was changed: root='/etc' is no part of what a run is"),
+        ("record", {"status": "DONE"}, "run.json.* status='DONE'.*'RUNNING'"),
+        ("record", {"owner": {"host": "here", "pid": "1; rm"}}, "run.json.* owner.pid='1; rm'"),
+        ("record", {"class_names": "01"}, "run.json.* class_names='01'"),
+        ("record", {"data": None}, "run.json.* data=None"),
+        ("summary", {"steps": 1.5}, "summary.json.* steps=1.5"),
+        ("summary", {"rate": {"final": "high"}}, "summary.json.* rate.final='high'"),
+        ("summary", {"val": None}, "summary.json.* val=None"),
+        ("summary", {"result_version": 99}, r" 99\b.* 1\b"),
+        ("summary", {"run_id": "other"}, " other .*digits-none-s0"),
+        ("config", {"seed": 1}, "digits-none-s1"),
+        ("config", {"unheard_of": 1}, "config.json.*'unheard_of'"),
+        ("config", {"epochs": -1}, "config.json.* epochs=-1"),
+        ("config", {"root": "/etc"}, "config.json.* root='/etc'"),
     ],
 )
 def test_a_run_of_another_schema_or_with_wrong_types_is_refused_by_name(whole, file, entries, words):
     change(getattr(whole, file), **entries)
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(RunError, match=words) as caught:
         read_run(whole)
-    assert words in str(caught.value)
     assert str(whole.directory) in str(caught.value)
 
 
 def test_a_missing_entry_is_named(whole):
     files.write_json(whole.summary, {"run_id": whole.run_id})
-    with pytest.raises(RunError, match=r"summary\.json: result_version"):
+    with pytest.raises(RunError, match=r"summary\.json.*result_version"):
         read_run(whole)
 
 
@@ -312,7 +311,7 @@ def test_names_that_could_lead_out_of_the_root_are_refused(tmp_path, name):
 
 
 def test_for_a_path_in_place_of_a_name_the_name_is_given(tmp_path):
-    with pytest.raises(RunError, match="the last part, digits-none-s0-0, and"):
+    with pytest.raises(RunError, match=r"\Wdigits-none-s0-0\W.*root"):
         RunPaths(tmp_path, "../runs/digits-none-s0-0/")
 
 
@@ -323,7 +322,7 @@ def test_for_a_path_in_place_of_a_name_the_name_is_given(tmp_path):
 def test_a_damaged_table_is_named(paths, name, read):
     path = getattr(paths, name, paths.directory / name)
     path.write_bytes(b"PAR1{half")
-    with pytest.raises(RunError, match=rf"{path.name} is damaged"):
+    with pytest.raises(RunError, match=path.name):
         read(paths)
 
 
@@ -348,4 +347,4 @@ def test_a_printed_run_says_in_two_lines_what_it_is_and_where(like):
     assert f"{like.summary['test']['accuracy']:.4f}" in lines[0]
     assert str(like.paths.directory) in lines[1]
     tuned = replace(like, summary=like.summary | {"test": {}})
-    assert f"val accuracy {like.summary['val']['accuracy']:.4f}" in repr(tuned)
+    assert f"{like.summary['val']['accuracy']:.4f}" in repr(tuned)

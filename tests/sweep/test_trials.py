@@ -124,7 +124,7 @@ def test_the_best_on_validation_goes_on_with_fresh_seeds(sweep, tmp_path, capsys
     assert table["accuracy"].isna().any()
     assert table["done"].all()
     assert main(["tune", str(path), "--root", root, "--output", str(tmp_path / "tuned.yaml")]) == 0
-    assert "carry it out with: uncertlr sweep" in capsys.readouterr().out
+    assert f"uncertlr sweep {tmp_path / 'tuned.yaml'}" in capsys.readouterr().out
     judged = {job.arm: job.config for job in read_sweep(tmp_path / "tuned.yaml") if job.config.seed == 8}
     chosen = table[table["chosen"]].set_index("arm")["settings"]
     assert set(judged) == {"constant", "wild", "inverse", "inverse_yoked"}

@@ -58,7 +58,7 @@ def build_book(profile: str = "quick") -> Path:
     """
     project = project_folder()
     if not (project / "_config.yml").is_file():
-        raise RunError("the book is built from a checkout of the project; there is none here")
+        raise RunError(f"the book is built from a checkout of the project, and {project} is none")
     index, built_from = project / "book" / "_build" / "html" / "index.html", project / "book" / "_build" / "sources.sha256"
     sources = _sources(project, profile)
     if index.is_file() and built_from.is_file() and built_from.read_text(encoding="utf-8") == sources:
