@@ -115,8 +115,8 @@ def _watch(root: Path | None) -> None:
     while True:
         running = [row["run_id"] for row in run_rows(root, names_only=True) if row["status"] == "running"]
         found = read_progress(RunPaths(root or default_root(), run_id) for run_id in running)
-        rows = [(each, progress_line(found[each]) if each in found else "starting") for each in running]
-        lines = [line for row in rows or [("no run is being trained",)] for line in folded(row)]
+        rows = [[each, progress_line(found[each]) if each in found else "starting"] for each in running]
+        lines = [line for row in rows or [["no run is being trained"]] for line in folded(row)]
         if not sys.stdout.isatty():
             print(*lines, sep="\n")
             return

@@ -287,7 +287,7 @@ def _reported(values: Iterator[Any], total: int, on_progress: OnProgress) -> Ite
 
 def _texts(rows: Any, column: str, where: str, on_progress: OnProgress) -> list[str]:
     on_progress("decoding", len(rows), 0)
-    texts: list[str] = rows[column][:]
+    texts: list[Any] = rows[column][:]
     if None in texts:
         raise DataError(f"row {texts.index(None)} of {where} has no text; remove all such rows")
     return texts
