@@ -153,12 +153,12 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
     "statistics-worked": (worked_comparisons, (4.2, 3.1)),
     **{
-        f"outcomes-{name}": (partial(main_outcomes, chosen=chosen, title=title), (3.95, 0.62 * len(chosen) + 0.9))
+        f"outcomes-{name}": (partial(main_outcomes, chosen=chosen, title=title), (3.95, 0.5 * len(chosen) + 0.95))
         for name, chosen, title in (
-            ("losses", LOSSES, "A. Rules with the report's factors\nlose 4 to 24 points"),
+            ("losses", LOSSES, "A. At every step the report's rule\nloses 6 to 24 points"),
             ("gains", GAINS, "B. The found rule gains about a point\non tuned one-cycle"),
-            ("feedback", TESTS_OF_FEEDBACK, "C. No rule is shown to be ahead of replays\nthat have other rates"),
-            ("copies", COPIES, "D. Four of six curves without feedback\ndo as well as the rule"),
+            ("feedback", TESTS_OF_FEEDBACK, "C. No rule is shown to be ahead\nof replays with other rates"),
+            ("copies", COPIES, "D. Four of six curves without feedback\nare equivalent to the rule"),
         )
     },
     "overview-constant": (

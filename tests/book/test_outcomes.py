@@ -38,14 +38,16 @@ def groups(published, monkeypatch):
 @pytest.mark.parametrize("chosen", [LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES], ids=["losses", "gains", "feedback", "copies"])
 def test_the_chosen_comparisons_are_drawn_with_their_outcomes(groups, chosen):
     ax = chosen_differences(Figure().add_subplot(), chosen, "title")
-    points = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
-    outcomes = [text.get_text().partition(";")[0] for text in ax.texts[1::3]]
-    stored = groups.set_index(["study", "arm", "against"]).loc[[tuple(each) for _, *each in reversed(chosen)]]
+    marks = [line for line in ax.lines if line.get_marker() == "o"]
+    stored = groups.set_index(["study", "arm", "against"]).loc[[tuple(each) for _, *each in chosen]]
     assert (stored["pairs"] == SEEDS_FOR_A_CLAIM).all()
-    assert points == list(stored["difference"])
-    assert outcomes == list(stored["outcome"])
-    copies = ["equivalent" in text.get_text().partition(";")[2] for text in ax.texts[1::3]]
-    assert copies == list((stored["outcome"] == "no contrast") & (stored["p_equivalence"] <= ALPHA))
+    assert [float(mark.get_xdata()[0]) for mark in marks] == list(stored["difference"])
+    alike = stored["outcome"] == "no contrast"
+    assert [mark.get_markerfacecolor() == "none" for mark in marks] == list(alike)
+    as_copy = (stored["p_equivalence"] <= ALPHA).map({True: "equivalent", False: "inconclusive"})
+    assert not (alike & (stored["p_holm"] <= ALPHA)).any()
+    expected = stored["outcome"].where(~alike, as_copy)
+    assert [text.get_text().partition(" ")[2] for text in ax.texts[1::2]] == list(expected)
 
 
 def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups):
@@ -56,9 +58,10 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
         chosen: stored.loc[[tuple(each) for _, *each in chosen]] for chosen in (LOSSES, GAINS, TESTS_OF_FEEDBACK, COPIES)
     }
     title = {name: drawings.DRAWINGS[f"outcomes-{name}"][0].keywords["title"] for name in ("losses", "copies")}
-    least, most = -rows[LOSSES]["difference"].max(), -rows[LOSSES]["difference"].min()
+    every_step = rows[LOSSES].xs("report", level="arm")
+    least, most = -every_step["difference"].max(), -every_step["difference"].min()
     assert numbers_in(title["losses"]) == [f"{least:.0f}", f"{most:.0f}"]
-    assert (rows[LOSSES]["outcome"] == "harms").all()
+    assert (every_step["outcome"] == "harms").all()
     on_one_cycle = rows[GAINS].xs("one_cycle", level="against")["difference"]
     assert (on_one_cycle.round() == 1).all()
     assert len(on_one_cycle) == 2
@@ -70,7 +73,7 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
 
 def test_a_comparison_has_the_colour_of_its_first_method():
     colours = {arm: colour_of(arm) for _, _, arm, _ in MAIN_OUTCOMES}
-    assert colours.pop("report") == plots.COLOURS[1]
+    assert {colours.pop("report"), colours.pop("report_epoch")} == {plots.COLOURS[1]}
     assert colours.pop("one_cycle") == plots.INK
     assert set(colours.values()) == {plots.COLOURS[0]}
 

@@ -82,11 +82,17 @@ def test_differences_show_interval_zone_and_outcome(ax):
     )
     plots.differences(ax, table, 0.5, "points")
     assert [text.get_text() for text in ax.texts] == [
-        *("few", "descriptive", "n = 3"),
-        *("better", "helps", "n = 10"),
-        *("waiting", "missing", "n = 0"),
+        *("waiting", "missing, n = 0"),
+        *("better", "helps, n = 10"),
+        *("few", "descriptive, n = 3"),
     ]
-    zero, interval, mark = ax.get_lines()[:3]
+    heights = [text.xy[1] for text in ax.texts]
+    assert heights[0] < heights[1] < heights[2] < heights[3] < heights[4] < heights[5]
+    assert ax.yaxis_inverted()
+    parting = [line.get_ydata()[0] for line in ax.get_lines() if line.get_label() == "_next"]
+    assert heights[1] < parting[0] < heights[2] < heights[3] < parting[1] < heights[4]
+    assert len(parting) == 2
+    zero, interval, mark = (line for line in ax.get_lines()[-4:] if line.get_label() != "_next")
     assert [*zero.get_xdata()] == [0, 0]
     np.testing.assert_array_equal(interval.get_xdata(), [-0.8, 1.0])
     assert mark.get_markerfacecolor() == "none"
@@ -106,11 +112,29 @@ def test_differences_draw_the_inner_interval_in_the_given_colour(ax):
     assert {line.get_color() for line in (outer, inner)} == {plots.COLOURS[1]}
 
 
+def test_a_hollow_row_is_a_box_with_whiskers(ax):
+    row = {"difference": 0.1, "ci95_low": -0.5, "ci95_high": 0.7, "ci90_low": -0.3, "ci90_high": 0.5, "pairs": 10}
+    names = ["no contrast", "equivalent", "a copy", "a claim"]
+    table = pd.DataFrame([row | {"outcome": name} for name in names], index=names)
+    hollow = {True: [True, False, False, False], False: [False, False, True, False]}
+    for stated, rows in (False, table), (True, table.assign(hollow=hollow[False])):
+        ax.clear()
+        plots.differences(ax, rows, 0.5, inner=True)
+        faces = [line.get_markerfacecolor() == "none" for line in ax.get_lines() if line.get_marker() == "o"]
+        assert faces == hollow[not stated]
+        boxes = [line.get_xdata() for line in ax.get_lines() if len(line.get_xdata()) == 5 and line.get_linewidth() == 1]
+        assert [(min(box), max(box)) for box in boxes] == [(-0.3, 0.5)]
+
+
 def test_differences_write_their_numbers_where_asked(ax):
     row = {"outcome": "equivalent", "ci95_low": -0.4, "ci95_high": 0.3, "pairs": 10}
     table = pd.DataFrame([row | {"difference": value} for value in (-1.25, -0.04, np.nan)], index=["one", "two", "three"])
     plots.differences(ax, table, 0.5, numbers=True)
-    assert [text.get_text() for text in ax.texts[2::3]] == ["", "0.0", "\N{MINUS SIGN}1.2"]
+    assert [text.get_text() for text in ax.texts[1::2]] == [
+        "\N{MINUS SIGN}1.2 equivalent",
+        "0.0 equivalent",
+        "equivalent",
+    ]
 
 
 def test_the_axis_of_points_is_linear_and_holds_intervals_and_margin(ax):

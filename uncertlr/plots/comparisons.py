@@ -15,57 +15,65 @@ if TYPE_CHECKING:
 def differences(
     ax: "Axes", table: "pd.DataFrame", margin: float, xlabel: str = "", inner: bool = False, numbers: bool = False
 ) -> "Axes":
-    """Differences in points with their intervals, and over each its name, its outcome and, where they differ, the pairs.
+    """Differences in points with their intervals: the name above, outcome and number of pairs at the right.
+
+    A thin line parts each row from the next.
 
     Args:
         ax: where to draw.
         table: a row per comparison, its name the index: ``difference``, ``ci95_low``, ``ci95_high``, ``pairs``,
-            ``outcome``; where the difference is NaN only the outcome is written. Hollow marks carry no claim: descriptive or
-            no contrast. A column ``colour`` takes the place of the book's first colour.
+            ``outcome``; where the difference is NaN only the outcome is written. Hollow rows carry no claim: descriptive or
+            no contrast; a column ``hollow`` decides in their place. A column ``colour`` takes the place of the book's first
+            colour.
         margin: half-width in points of the shaded zone in which arms count as equivalent.
         xlabel: with the unit.
         inner: also draw the 90 % interval (``ci90_low``, ``ci90_high``), which decides on equivalence, as a thicker line.
-        numbers: write each difference at the right, in place of the number of pairs.
+        numbers: write each difference before its outcome, in place of the number of pairs.
     """
-    rows = table.iloc[::-1]
-    for height, (name, row) in enumerate(rows.iterrows()):
+    for height, (name, row) in enumerate(table.iterrows()):
+        known = bool(np.isfinite(row["difference"]))
         # zone and zero at the row's own height: through the whole figure they would run through the names
-        ax.fill_between([-margin, margin], height - 0.2, height + 0.12, color=INK, alpha=0.15, linewidth=0)
-        ax.plot([0, 0], [height - 0.2, height + 0.12], color=INK, linewidth=1, label="_zero")
-        hollow = row["outcome"].startswith(("descriptive", "no contrast"))
-        colour = row.get("colour", COLOURS[0])
-        if np.isfinite(row["difference"]):
-            for level, width in ((95, 2.5), (90, 5.0))[: 2 if inner else 1]:
-                ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
-                (bar,) = ax.plot(ends, [height, height], color=colour, linewidth=width, alpha=0.4 if hollow else 1.0)
-                bar.set_solid_capstyle("butt" if inner else "round")
-            look: dict[str, Any] = {
-                "marker": "o",
-                "markersize": 4 if inner else 6,
-                "markerfacecolor": "none" if hollow else colour,
-            }
-            if inner and not hollow:
-                look["markeredgecolor"] = "white"  # of the interval, which a small mark leaves in sight
-            ax.plot(row["difference"], height, color=colour, linewidth=0, **look)
-        beside = f"n = {row['pairs']:.0f}" if table["pairs"].nunique() > 1 else ""  # one number is for the caption
-        if numbers and np.isfinite(row["difference"]):
-            beside = f"{row['difference']:z.1f}".replace("-", "\N{MINUS SIGN}")
-        texts = ((0.01, 11, "left", name), (0.01, 0, "left", row["outcome"]), (0.99, 0, "right", beside))
-        for across, points_up, side, text in texts:
-            ax.annotate(
-                text,
-                (across, height + 0.14),
-                (0, points_up),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                ha=side,
-                va="bottom",
-            )
-    ax.set(ylim=(-0.3, len(rows) - 0.2), xlabel=xlabel, yticks=[])
+        ax.fill_between([-margin, margin], height - 0.24, height + 0.24, color=INK, alpha=0.15, linewidth=0)
+        ax.plot([0, 0], [height - 0.24, height + 0.24], color=INK, linewidth=1, label="_zero")
+        if known:
+            _interval(ax, row, height, inner)
+        beside = str(row["outcome"])
+        if numbers and known:
+            beside = f"{row['difference']:z.1f} {beside}".replace("-", "\N{MINUS SIGN}")
+        elif not numbers and table["pairs"].nunique() > 1:  # one number is for the caption
+            beside += f", n = {row['pairs']:.0f}"
+        place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "annotation_clip": False}
+        ax.annotate(str(name), (0, height - 0.26), (0, 1), ha="left", va="bottom", parse_math=False, **place)
+        ax.annotate(beside, (1, height), (4, 0), ha="left", va="center", **place)
+        if height:
+            thin: Any = {"color": INK, "linewidth": 0.5, "alpha": 0.4, "transform": ax.get_yaxis_transform()}
+            (line,) = ax.plot([0, 2], [height - 0.72] * 2, label="_next", **thin)
+            line.set(clip_on=False, in_layout=False)  # also under the outcomes, up to the figure's edge
+    ax.set(ylim=(len(table) - 0.65, -0.75), xlabel=xlabel, yticks=[])
     ax.grid(visible=False)  # it would run through the names
     ax.spines["left"].set_visible(False)
-    points_axis(ax, rows[["difference", "ci95_low", "ci95_high"]].to_numpy(dtype=float), margin)
+    points_axis(ax, table[["difference", "ci95_low", "ci95_high"]].to_numpy(dtype=float), margin)
     return ax
+
+
+def _interval(ax: "Axes", row: "pd.Series[Any]", height: float, inner: bool) -> None:
+    """The 95 % interval of a difference, the 90 % interval as a thicker part of it, and the difference as a dot."""
+    hollow = row.get("hollow", row["outcome"].startswith(("descriptive", "no contrast")))
+    colour = row.get("colour", COLOURS[0])
+    low, high = row["ci95_low"], row["ci95_high"]
+    if not inner:
+        ax.plot([low, high], [height] * 2, color=colour, linewidth=2.5, alpha=0.4 if hollow else 1.0)
+    elif hollow:  # a box with whiskers, so that it is told from a line at any size
+        start, end = row["ci90_low"], row["ci90_high"]
+        ax.plot([low, start, np.nan, end, high], [height] * 5, color=colour, linewidth=1.5)
+        box = [height + each for each in (0.1, 0.1, -0.1, -0.1, 0.1)]
+        ax.plot([start, end, end, start, start], box, color=colour, linewidth=1)
+    else:
+        for level, width in ((95, 1.5), (90, 4.0)):
+            ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
+            ax.plot(ends, [height] * 2, color=colour, linewidth=width, solid_capstyle="butt")
+    look: dict[str, Any] = {"markerfacecolor": "none" if hollow else colour, "markersize": 4 if inner and hollow else 6}
+    ax.plot(row["difference"], height, "o", color=colour, linewidth=0, **look)
 
 
 def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
