@@ -181,9 +181,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
         (3.95, height_of(5, 2)),
     ),
     "overview-replays": (
-        partial(
-            overview, name="replays", title="D. No rule is shown to be ahead\nof its replays", limits=(-3.5, 3.5)
-        ),
+        partial(overview, name="replays", title="D. No rule is shown to be ahead\nof its replays", limits=(-3.5, 3.5)),
         (3.95, height_of(7, 4)),
     ),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},

@@ -17,7 +17,9 @@ from uncertlr.book.overview_figure import PANELS
 BOOK = Path(__file__).resolve().parents[2] / "book"
 PAGE = (BOOK / "all_results.md").read_text(encoding="utf-8")
 TABLES = re.findall(r"^:::\{div\} searches\n(.*?)^:::$", PAGE, re.DOTALL | re.MULTILINE)
-SEARCHES = [(words, answer) for table in TABLES for answer, words in re.findall(r"^\| .* \| (.+) \| `(.+)` \|$", table, re.MULTILINE)]
+SEARCHES = [
+    (words, answer) for table in TABLES for answer, words in re.findall(r"^\| .* \| (.+) \| `(.+)` \|$", table, re.MULTILINE)
+]
 MINUS = "\N{MINUS SIGN}"
 ONE_DECIMAL = rf"{MINUS}?\d+\.\d"
 
@@ -78,9 +80,9 @@ def test_what_replays_and_shuffled_signals_allow_to_say(claims, groups):
     recorded = controls["family"] == "recorded"
     testing = controls[~recorded & ~controls["outcome"].isin(["missing", "descriptive", "no contrast"])]
     claims.check(
-        "Of 30 comparisons with replays or shuffled signals, 3 are *missing* and 2 *descriptive*. Nine have *no contrast*, and "
-        "nine are with recorded curves, which answer another question. **Seven are left that test feedback: those of panel D.** "
-        "All are *inconclusive*, and their intervals reach up to 5.6 points",
+        "Of 30 comparisons with replays or shuffled signals, 3 are *missing* and 2 *descriptive*. Nine have *no contrast*, "
+        "and nine are with recorded curves, which answer another question. **Seven are left that test feedback: those of "
+        "panel D.** All are *inconclusive*, and their intervals reach up to 5.6 points",
         [len(controls), count(controls, "missing"), count(controls, "descriptive"), testing["ci95_high"].max()],
         holds=[
             (count(controls, "no contrast"), recorded.sum(), len(testing)) == (9, 9, 7),
@@ -107,8 +109,8 @@ def test_the_examples_of_intervals_that_do_not_decide_are_stored(claims, groups,
     numbers = ["difference", "ci95_low", "ci95_high"]
     ahead = rows.loc["imdb-standard", "relative", "constant"]
     claims.check(
-        "ahead of the constant rate by 2.8 (0.2 to 5.3). Its p-value is 0.008. Among the 16 comparisons of its {term}`family` "
-        "that becomes 0.094.",
+        "ahead of the constant rate by 2.8 (0.2 to 5.3). Its p-value is 0.008. Among the 16 comparisons of its "
+        "{term}`family` that becomes 0.094.",
         [*ahead[numbers], ahead["p"], len(named_family(results.read_study("imdb-standard"))), ahead["p_holm"]],
         holds=ahead["outcome"] == "inconclusive",
     )
@@ -120,7 +122,11 @@ def test_the_examples_of_intervals_that_do_not_decide_are_stored(claims, groups,
         [*behind[numbers], points.min()],
         holds=[len(points) == 10, np.sort(points)[1] > -2.5],
     )
-    claims.check("does not suppose normal differences, as the interval does: adjusted p = 0.037.", [behind["p_holm"]], holds=behind["outcome"] == "harms")
+    claims.check(
+        "does not suppose normal differences, as the interval does: adjusted p = 0.037.",
+        [behind["p_holm"]],
+        holds=behind["outcome"] == "harms",
+    )
 
 
 def table_of_words():
@@ -157,8 +163,8 @@ def test_the_text_alternatives_say_what_the_figure_shows(claims, groups):
     harming = np.sort(report.loc[report["outcome"] == "harms", "difference"].abs())
     gain = others.loc[others["outcome"] == "helps"]
     claims.check(
-        "Nine comparisons of rules with the report's factors with constant rates. Six harm, by 2.4 to 23.9 points; three are "
-        "inconclusive.",
+        "Nine comparisons of rules with the report's factors with constant rates. Six harm, by 2.4 to 23.9 points; three "
+        "are inconclusive.",
         [harming[0], harming[-1]],
         holds=[len(report) == 9, len(harming) == 6, count(report, "inconclusive") == 3],
     )

@@ -128,7 +128,7 @@ def row_of(arm, low, high):
 
 
 def test_an_interval_that_goes_on_beyond_the_axis_ends_in_an_arrow():
-    rows = pd.DataFrame([row_of("inverse", -6, 2), row_of("inverse", -2, 6), row_of("inverse", -3, 3)], index=["a", "b", "c"])
+    rows = pd.DataFrame([row_of("inverse", *ends) for ends in ((-6, 2), (-2, 6), (-3, 3))], index=list("abc"))
     draw_panel(ax := Figure().add_subplot(), [("heading", rows)], "title", limits=(-4, 4))
     assert [tuple(float(each) for each in mark.get_offsets()[0]) for mark in ax.collections] == [
         (pytest.approx(-3.72), 1.25),
@@ -172,8 +172,8 @@ def test_the_titles_of_the_overview_say_what_its_comparisons_show(groups):
 
     title = {name: " ".join(drawings.DRAWINGS[f"overview-{name}"][0].keywords["title"].split()) for name in PANELS}
     table = {name: pd.concat([rows for _, rows in panel(groups)]) for name, panel in PANELS.items()}
-    at_every_step = table["report"].query("arm == 'report'")["difference"]
-    assert f"At every step, the report's rule loses {-at_every_step.max():.0f} to {-at_every_step.min():.0f}" in title["report"]
+    lost = -table["report"].query("arm == 'report'")["difference"]
+    assert f"At every step, the report's rule loses {lost.min():.0f} to {lost.max():.0f} points" in title["report"]
     constant = table["others"]
     ahead = constant[constant["outcome"] == "helps"]
     assert {"one", "lower", "constant"} <= set(title["others"].lower().split())

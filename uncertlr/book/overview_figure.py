@@ -1,7 +1,7 @@
 """The figure of the page of all results: comparisons that judge rules with uncertainty, in four panels."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -13,10 +13,11 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from uncertlr import plots
 from uncertlr.analysis.paired import MARGIN
-from uncertlr.book.outcomes_figure import FOUND, OUTCOME_COLOURS, REPORT, RULE
+from uncertlr.book.outcomes_figure import FOUND, REPORT, RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Affine2DBase
 
 Sections = list[tuple[str, pd.DataFrame]]
 """Headings, and under each the comparisons with their names as the index."""
@@ -46,13 +47,17 @@ CONTROL_NAMES = {
 DATA_NAMES = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
 
 
+JUDGEMENTS = ("helps", "harms", "equivalent", "inconclusive")
+"""Outcomes that say something of two methods."""
+
+
 def judged(table: pd.DataFrame) -> pd.DataFrame:
     """The comparisons whose outcome is a judgement, and of rule and schedule, not also of two machines.
 
     Args:
         table: of every comparison, each once, with a column ``group``.
     """
-    claimed = table["outcome"].isin(OUTCOME_COLOURS) & (table["outcome"] != "no contrast") & np.isfinite(table["ci95_low"])
+    claimed = table["outcome"].isin(JUDGEMENTS) & np.isfinite(table["ci95_low"])
     return table[claimed & (table["mixed_pairs"] < table["pairs"])]
 
 
@@ -136,7 +141,9 @@ def height_of(rows: int, headings: int) -> float:
     return 0.36 * (ROW * rows + HEADING * headings) + 0.85
 
 
-def draw_panel(ax: "Axes", sections: Sections, title: str, limits: tuple[float, float] | None = None, key: bool = False) -> None:
+def draw_panel(
+    ax: "Axes", sections: Sections, title: str, limits: tuple[float, float] | None = None, key: bool = False
+) -> None:
     """Comparisons under headings: each has its name and numbers in a column to the left, and its intervals on the axis.
 
     Args:
@@ -189,14 +196,14 @@ def _largest_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(ax: "Axes", height: float, text: str, weight: str = "normal") -> None:
-    place = {"xycoords": ("axes fraction", "data"), "xytext": (-TEXT, 0), "textcoords": "offset points"}
+    place: Any = {"xycoords": ("axes fraction", "data"), "xytext": (-TEXT, 0), "textcoords": "offset points"}
     ax.annotate(text, (0, height), ha="left", va="center", weight=weight, annotation_clip=False, **place)
 
 
 def _line_above(ax: "Axes", height: float) -> None:
     """A thin line over a row, from its name to the end of the axis."""
     look = {"color": mpl.rcParams["grid.color"], "linewidth": 0.8, "zorder": 0}
-    inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)  # from the axis on
+    inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, cast("Affine2DBase", ax.transAxes))  # from the axis on
     ax.plot([-TEXT / 72, 0], [height] * 2, transform=blended_transform_factory(inches, ax.transData), clip_on=False, **look)
     ax.axhline(height, **look)
 
