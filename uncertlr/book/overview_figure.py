@@ -129,7 +129,7 @@ PANELS: dict[str, Callable[[pd.DataFrame], Sections]] = {
 TEXT = 157
 """Points, of the column of names and numbers to the left of a panel's axis."""
 
-ROW, HEADING, LINE = 1.0, 0.75, 0.21
+ROW, HEADING, LINE_OFFSET = 1.0, 0.75, 0.21
 """Heights of a row and of a heading, and how far the two lines of a row lie from its middle."""
 
 ROOM = 0.07
@@ -163,8 +163,8 @@ def draw_panel(
         height += HEADING
         for name, row in of_heading.iterrows():
             _line_above(ax, height)
-            _write(ax, height + ROW / 2 - LINE, str(name))
-            _write(ax, height + ROW / 2 + LINE, f"{row['outcome']} {_with_interval(row)}")
+            _write(ax, height + ROW / 2 - LINE_OFFSET, str(name))
+            _write(ax, height + ROW / 2 + LINE_OFFSET, f"{row['outcome']} {_with_interval(row)}")
             _draw_interval(ax, row, height + ROW / 2)
             height += ROW
     ax.axvspan(-100 * MARGIN, 100 * MARGIN, color=plots.INK, alpha=0.25, linewidth=0, zorder=0)
