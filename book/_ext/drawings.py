@@ -21,7 +21,7 @@ from uncertlr.analysis.paired import compare, paired_differences, paired_interva
 from uncertlr.analysis.study import read_study
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
 from uncertlr.book.outcomes_figure import COPIES, GAINS, LOSSES, TESTS_OF_FEEDBACK, chosen_differences
-from uncertlr.book.overview_figure import PANELS, draw_panel
+from uncertlr.book.overview_figure import PANELS, draw_panel, height_of
 from uncertlr.plots import COLOURS, STYLE
 
 
@@ -136,9 +136,11 @@ def main_outcomes(ax: Axes, palette: Palette, chosen: tuple[tuple[str, str, str,
     chosen_differences(ax, chosen, title)
 
 
-def overview(ax: Axes, palette: Palette, name: str, title: str) -> None:
-    """One panel of the overview of all results."""
-    draw_panel(ax, PANELS[name](comparisons_in_groups()), title)
+def overview(
+    ax: Axes, palette: Palette, name: str, title: str, limits: tuple[float, float] | None = None, key: bool = False
+) -> None:
+    """One panel of the overview of all results, on an axis of its own, with or without the key."""
+    draw_panel(ax, PANELS[name](comparisons_in_groups()), title, limits, key)
 
 
 def growth(ax: Axes, palette: Palette, name: str) -> None:
@@ -161,19 +163,26 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
             ("copies", COPIES, "D. Four of six curves without feedback\nare equivalent to the rule"),
         )
     },
-    "overview-constant": (
+    "overview-report": (
+        partial(overview, name="report", title="A. At every step, the report's rule\nloses 6 to 24 points", key=True),
+        (3.95, height_of(9, 3) + 0.75),
+    ),
+    "overview-others": (
         partial(
-            overview, name="constant", title="A. One rule beats a constant rate,\nand a lower constant rate does as well"
+            overview,
+            name="others",
+            title="B. One other rule beats a constant rate,\nand a lower constant rate does as well",
+            limits=(-4.0, 4.0),
         ),
-        (3.95, 7.6),
+        (3.95, height_of(6, 4)),
     ),
     "overview-found": (
-        partial(overview, name="found", title="B. The found rule gains 0.8 to 6.5 points\non fixed schedules"),
-        (3.95, 3.2),
+        partial(overview, name="found", title="C. The found rule gains 0.8 to 6.5 points\non fixed schedules"),
+        (3.95, height_of(5, 2)),
     ),
     "overview-replays": (
-        partial(overview, name="replays", title="C. No rule is shown to be ahead\nof its replays"),
-        (3.95, 4.6),
+        partial(overview, name="replays", title="D. No rule is shown to be ahead\nof its replays", limits=(-3.5, 3.5)),
+        (3.95, height_of(7, 4)),
     ),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},
 }

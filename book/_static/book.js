@@ -21,12 +21,12 @@ document.querySelectorAll("svg.theme-switch").forEach((icon) => {
 });
 removeAttribute(".citation-list[role]", "role");
 
-// Tables of three or more columns with sentences in them: book.css stacks their cells on a phone, and names each by its head.
+// Tables of three or more columns with sentences in them, and those of answers: book.css stacks their cells on a phone, and names each by its head.
 const LONGEST_ENTRY = 40;
 document.querySelectorAll(".bd-article table.table").forEach((table) => {
   const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
   const cells = [...table.querySelectorAll("tbody td")];
-  if (heads.length < 3 || cells.every((cell) => cell.textContent.length <= LONGEST_ENTRY)) return;
+  if (heads.length < 3 || (!table.closest(".searches") && cells.every((cell) => cell.textContent.length <= LONGEST_ENTRY))) return;
   table.classList.add("stacked");
   cells.forEach((cell) => (cell.dataset.head = heads[cell.cellIndex]));
 });

@@ -26,13 +26,14 @@ const search = (table, address) => {
   container.querySelector("input[type=search]").focus({ preventScroll: true });
 };
 
-// The searches that the page names become links; where no script runs, there is no box either.
+// The searches that the page names become short links; where no script runs, there is no box either, and the words are shown.
 const linkSearches = (table) => {
-  document.querySelectorAll(".searches td:nth-child(2) code").forEach((words) => {
+  document.querySelectorAll(".searches td:last-child code").forEach((words) => {
     const link = document.createElement("a");
-    link.href = SEARCH + encodeURIComponent(words.innerText);
+    link.href = SEARCH + encodeURIComponent(words.textContent);
+    link.textContent = "show";
+    link.title = link.ariaLabel = `show: ${words.textContent}`; // a name of its own for each
     words.replaceWith(link);
-    link.append(words);
     link.addEventListener("click", () => search(table, link.hash)); // also when the address stays as it is
   });
 };

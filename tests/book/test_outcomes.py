@@ -18,8 +18,8 @@ from uncertlr.book.outcomes_figure import (
     GAINS,
     LOSSES,
     MAIN_OUTCOMES,
-    OUTCOME_COLOURS,
-    OUTCOME_MARKS,
+    REPORT,
+    RULE,
     TESTS_OF_FEEDBACK,
     chosen_differences,
     colour_of,
@@ -98,7 +98,7 @@ def test_the_overview_has_every_judged_comparison_of_its_kinds(groups):
     all_rows = {(row.study, row.arm, row.against): row for row in kept.itertuples()}
     against_schedules = {place for place, row in all_rows.items() if row.group == "rule against schedule"}
     assert of_panel["found"] == {place for place in against_schedules if place[1] == FOUND}
-    assert of_panel["constant"] == {
+    assert of_panel["report"] | of_panel["others"] == {
         place for place in against_schedules if place[2].startswith("constant") and not place[1].startswith("bold_driver")
     }
     assert of_panel["replays"] == {
@@ -109,24 +109,44 @@ def test_the_overview_has_every_judged_comparison_of_its_kinds(groups):
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_a_panel_draws_each_comparison_below_its_name_and_number(groups, name):
+def test_a_panel_draws_each_comparison_beside_its_name_and_number(groups, name):
     sections = PANELS[name](groups)
     draw_panel(ax := Figure().add_subplot(), sections, "title")
     stored = [row for _, rows in sections for row in rows.itertuples()]
-    drawn = [(float(line.get_xdata()[0]), line.get_marker()) for line in ax.lines if len(line.get_xdata()) == 1]
-    assert drawn == [(row.difference, OUTCOME_MARKS[row.outcome]) for row in stored]
-    names = [text.get_text() for text in ax.texts if text.get_ha() == "left" and text.get_weight() == "normal"]
-    assert names == [row.Index for row in stored]
-    numbers = [text.get_text() for text in ax.texts if text.get_ha() == "right"]
-    for text, row in zip(numbers, stored, strict=True):
-        assert text.startswith(row.outcome)
-        printed = re.findall(r"-?[\d.]+", text.replace("\N{MINUS SIGN}", "-"))
+    means = [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in ax.lines if len(line.get_xdata()) == 1]
+    assert [mean for mean, _ in means] == [row.difference for row in stored]
+    texts = [text for text in ax.texts if text.get_weight() == "normal"]
+    names, numbers = texts[::2], texts[1::2]
+    assert [text.get_text() for text in names] == [row.Index for row in stored]
+    for above, below, row, (_, height) in zip(names, numbers, stored, means, strict=True):
+        assert above.xy[1] < height < below.xy[1]
+        assert below.get_text().startswith(row.outcome)
+        printed = re.findall(r"-?[\d.]+", below.get_text().replace("\N{MINUS SIGN}", "-"))
         assert [float(each) for each in printed] == pytest.approx([row.difference, row.ci95_low, row.ci95_high], abs=0.0501)
 
 
-def test_outcomes_differ_by_their_marks():
-    looks = {(OUTCOME_MARKS[outcome], outcome == "no contrast") for outcome in OUTCOME_COLOURS}
-    assert len(looks) == len(OUTCOME_COLOURS)  # that of no contrast is hollow
+def row_of(arm, low, high):
+    ends = {"ci95_low": low, "ci95_high": high, "ci90_low": 0.9 * low, "ci90_high": 0.9 * high}
+    return {"arm": arm, "outcome": "inconclusive", "difference": 0.0, **ends}
+
+
+def test_an_interval_that_goes_on_beyond_the_axis_ends_in_an_arrow():
+    rows = pd.DataFrame([row_of("inverse", *ends) for ends in ((-6, 2), (-2, 6), (-3, 3))], index=list("abc"))
+    draw_panel(ax := Figure().add_subplot(), [("heading", rows)], "title", limits=(-4, 4))
+    assert [tuple(float(each) for each in mark.get_offsets()[0]) for mark in ax.collections] == [
+        (pytest.approx(-3.72), 1.25),
+        (pytest.approx(3.72), 2.25),
+    ]
+    drawn = [line.get_xdata() for line in ax.lines if line.get_color() == RULE]
+    assert min(map(min, drawn)) > -4
+    assert max(map(max, drawn)) < 4
+
+
+def test_a_row_has_the_colour_of_its_rule():
+    rows = pd.DataFrame([row_of(arm, -1, 1) for arm in ("report", "report_epoch", "regulating", FOUND)], index=list("abcd"))
+    draw_panel(ax := Figure().add_subplot(), [("heading", rows)], "title")
+    colours = [line.get_color() for line in ax.lines if line.get_linewidth() == 5]
+    assert colours == [REPORT, REPORT, RULE, RULE]
 
 
 @pytest.mark.parametrize("name", PANELS)
@@ -140,7 +160,10 @@ def test_no_text_of_the_overview_lies_over_another(groups, name):
         figure.draw_without_rendering()
         low, high = ax.get_xlim()
         numbers = [tick.label1 for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
-        texts = [*ax.texts, ax.title, ax.xaxis.label, *numbers]
+        key = [text for legend in figure.legends for text in legend.get_texts()]
+        texts = [*ax.texts, ax.title, ax.xaxis.label, *numbers, *key]
+        start = ax.get_window_extent().x0
+        assert all(text.get_window_extent().x1 <= start for text in ax.texts)  # none lies over 0 or the margin
         boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
     for (one, here), (other, there) in itertools.combinations(boxes, 2):
         assert not here.padded(-1).overlaps(there.padded(-1)), (one, other)  # the boxes of two lines may touch
@@ -152,10 +175,13 @@ def test_the_titles_of_the_overview_say_what_its_comparisons_show(groups):
 
     title = {name: " ".join(drawings.DRAWINGS[f"overview-{name}"][0].keywords["title"].split()) for name in PANELS}
     table = {name: pd.concat([rows for _, rows in panel(groups)]) for name, panel in PANELS.items()}
-    constant = table["constant"]
+    lost = -table["report"].query("arm == 'report'")["difference"]
+    assert numbers_in(title["report"]) == [f"{lost.min():.0f}", f"{lost.max():.0f}"]
+    constant = table["others"]
     ahead = constant[constant["outcome"] == "helps"]
-    assert {"one", "lower", "constant"} <= set(title["constant"].lower().split())
+    assert {"one", "lower", "constant"} <= set(title["others"].lower().split())
     assert list(ahead["arm"]) == ["inverse"]
+    assert "helps" not in set(table["report"]["outcome"])
     lower = constant[(constant["study"] == ahead["study"].item()) & (constant["against"] == "constant_low")]
     assert list(lower["outcome"]) == ["equivalent"]
     gains = table["found"]["difference"]

@@ -254,6 +254,78 @@ def test_the_ranges_and_the_choices_are_those_of_the_trials(claims):
         claims.check(chosen[name], numbers=[tuned.arms[name].settings[setting] for setting in trials.arms[name].ranges])
 
 
+def test_what_the_tuning_cannot_show_is_what_its_files_say(claims):
+    trials, search = (read_grid(project_folder() / "sweeps" / f"cifar10-{name}.yaml") for name in ("trials", "search"))
+    chosen, constant = config("cifar10-tuned", "report"), config("cifar10-tuned", "constant")
+    highest = trials.arms["report"].ranges[RATE].high
+    claims.check("A trial is one run, on seed 1000.", numbers=trials.seeds)
+    claims.check(
+        "At its lower bound of 0.01 a rule's rate is a hundredth of the initial rate, so at most 1e-4.",
+        numbers=[chosen.min_factor, chosen.min_factor * highest],
+    )
+    claims.check(
+        "The tuned constant rate is 1.78e-4. So `report`, which stays at its bound, could not copy the tuned constant. "
+        "Its chosen rate, 7.5e-3, puts it at 7.5e-5",
+        numbers=[constant.learning_rate, chosen.learning_rate, chosen.learning_rate * chosen.min_factor],
+        holds=[
+            np.median(run.trace[RATE]) == pytest.approx(chosen.learning_rate * chosen.min_factor)
+            for run in read_study("cifar10-tuned").arms["report"].values()
+        ],
+    )
+    two = read_grid(project_folder() / "sweeps" / "cifar10-search-two.yaml")
+    tried = len(search.arms) * search.trials + len(two.arms) * (two.trials - search.trials)
+    claims.check(
+        "It is the best of 56 trials of ten ideas, tuned one-cycle the best of 12, all on one seed",
+        numbers=[tried, trials.trials],
+        holds=[len(search.arms) == 10, search.seeds == two.seeds == trials.seeds == [1000]],
+    )
+
+
+def test_the_example_of_an_outcome_is_the_stored_comparison(claims):
+    row = comparison(read_study("cifar10-tuned-warmup"), FOUND, "one_cycle")
+    claims.check(
+        "no: the 90 % interval, 0.4 to 1.2, passes the margin of 0.5 |",
+        numbers=[90, row["ci90_low"], row["ci90_high"], 100 * MARGIN],
+        holds=[row["pairs"] == 10, row["p_equivalence"] > ALPHA],
+    )
+    claims.check(
+        "| **yes**: p = 0.012, mean difference 0.8 |",
+        numbers=[row["p_holm"], row["difference"]],
+        holds=row["outcome"] == "helps",
+    )
+
+
+def test_nine_comparisons_have_no_contrast_by_the_limit_on_log_rates(claims):
+    table = every_comparison().drop_duplicates(["study", "arm", "against"])
+    apart = table["log_rate_distance"].dropna()
+    near, far = apart[apart < LEAST_LOG_RATE_DISTANCE], apart[apart >= LEAST_LOG_RATE_DISTANCE]
+    claims.check(
+        "Nine comparisons fall below it, the nearest at 0.041; the nearest above has 0.059.",
+        numbers=[near.max(), far.min()],
+        holds=[len(near) == 9, (table["outcome"] == "no contrast").sum() == 9],
+    )
+
+
+def test_the_studies_of_one_family_are_named(claims):
+    stems = [path.stem for path in (project_folder() / "sweeps").glob("*.yaml") if not read_grid(path).trials]
+    planned = [name for name in stems if read_study(name).facts.protocol_fixed]
+    one_family = sorted(name for name in planned if FAMILIES["file"](read_study(name)))
+    recorded = sorted(name for name in planned if FAMILIES["recorded"](read_study(name)))
+    begun = [study for study in map(read_study, planned) if any(family(study) for family in FAMILIES.values())]
+    unfinished = sorted(study.name for study in begun if 0 < len(study.finished) < len(study.jobs))
+
+    def listed(names):
+        *most, last = (f"`{name}`" for name in names)
+        return f"{', '.join(most)} and {last}"
+
+    claims.check(f"*Studies of one family* are later studies without baselines: {listed(one_family)}.")
+    claims.check(f"Those with recorded replays are {listed(recorded)}.")
+    claims.check(
+        "all seven are complete.", holds=[len(one_family + recorded) == 7, not {*one_family, *recorded} & {*unfinished}]
+    )
+    claims.check(f"Other unfinished studies do show what there is: {listed(unfinished)}.")
+
+
 def test_the_ideas_and_their_ranges_are_those_of_the_search(claims):
     search = read_grid(project_folder() / "sweeps" / "cifar10-search.yaml")
     section = (project_folder() / "book" / "studies.md").read_text(encoding="utf-8").partition("| idea |")[2]

@@ -169,7 +169,10 @@ STACKED = """[...document.querySelectorAll('table.stacked')].map(table => ({
 }))"""
 
 
-@pytest.mark.parametrize("page", ["book/studies.html", "book/deviations.html", "book/executed/verdict.html"])
+STACKING = ["book/studies.html", "book/deviations.html", "book/executed/verdict.html", "book/all_results.html"]
+
+
+@pytest.mark.parametrize("page", STACKING)
 def test_tables_of_sentences_are_lists_on_a_phone_and_tables_elsewhere(tab: Any, page: str) -> None:
     tab.open(address(page), width=WIDTHS[0])
     tables = tab.evaluate(STACKED)

@@ -13,18 +13,6 @@ from uncertlr.analysis.study import read_study
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OUTCOME_COLOURS = {
-    "helps": plots.COLOURS[4],
-    "harms": plots.COLOURS[5],
-    "equivalent": plots.COLOURS[3],
-    "inconclusive": plots.INK,
-    "no contrast": plots.INK,
-}
-"""Of the outcomes that are drawn: colours that stand for no kind of method; those of *no contrast* are hollow."""
-
-OUTCOME_MARKS = {"helps": "^", "harms": "v", "equivalent": "s", "inconclusive": "o", "no contrast": "o"}
-"""Of the outcomes that are drawn: a reader need not tell their colours apart."""
-
 SCHEDULE, RULE, REPORT = plots.INK, *plots.COLOURS[:2]
 """Colours of the first method of a comparison: set in advance, with uncertainty, the report's rule."""
 

@@ -1,17 +1,23 @@
-"""The figure of the page of all results: comparisons that judge rules with uncertainty, in three panels."""
+"""The figure of the page of all results: comparisons that judge rules with uncertainty, in four panels."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from uncertlr import plots
 from uncertlr.analysis.paired import MARGIN
-from uncertlr.book.outcomes_figure import FOUND, OUTCOME_COLOURS, OUTCOME_MARKS
+from uncertlr.book.outcomes_figure import FOUND, REPORT, RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Affine2DBase
 
 Sections = list[tuple[str, pd.DataFrame]]
 """Headings, and under each the comparisons with their names as the index."""
@@ -41,30 +47,50 @@ CONTROL_NAMES = {
 DATA_NAMES = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
 
 
+JUDGEMENTS = ("helps", "harms", "equivalent", "inconclusive")
+"""Outcomes that say something of two methods."""
+
+
 def judged(table: pd.DataFrame) -> pd.DataFrame:
     """The comparisons whose outcome is a judgement, and of rule and schedule, not also of two machines.
 
     Args:
         table: of every comparison, each once, with a column ``group``.
     """
-    claimed = table["outcome"].isin(OUTCOME_COLOURS) & (table["outcome"] != "no contrast") & np.isfinite(table["ci95_low"])
+    claimed = table["outcome"].isin(JUDGEMENTS) & np.isfinite(table["ci95_low"])
     return table[claimed & (table["mixed_pairs"] < table["pairs"])]
 
 
-def against_constant_rates(table: pd.DataFrame) -> Sections:
-    """Every judged rule with uncertainty against the constant rate of its study, and against a lower one."""
+REPORTS_FACTORS = ("report", "report_epoch", "relative", "regulating")
+"""Rules that multiply the rate by the report's two factors."""
+
+
+def reports_factors(table: pd.DataFrame) -> Sections:
+    """Every judged rule with the report's factors against the constant rate of its study."""
+    return _against_constant(table, lambda arm: arm.isin(REPORTS_FACTORS))
+
+
+def other_rules(table: pd.DataFrame) -> Sections:
+    """Every other judged rule with uncertainty against the constant rate of its study, and against a lower one."""
+    lower = _with_constant_rates(table).query("against == 'constant_low'")
+    names = lower["arm"].map(RULE_NAMES) + ", " + lower["study"].str.partition("-")[0].map(DATA_NAMES)
+    sections = _against_constant(table, lambda arm: ~arm.isin(REPORTS_FACTORS))
+    return [*sections, ("against a lower constant rate", lower.set_index(names))]
+
+
+def _with_constant_rates(table: pd.DataFrame) -> pd.DataFrame:
     table = judged(table)
-    table = table[table["arm"].isin(RULE_NAMES) & (table["group"] == "rule against schedule")]
-    constant, lower = (table[table["against"] == each] for each in ("constant", "constant_low"))
-    of_data = {name: constant["study"].str.startswith(f"{data}-") for data, name in DATA_NAMES.items()}
-    tuned = constant["study"].isin(["cifar10-tuned", "cifar10-tuned-probe"])
-    sections = [(f"{name}, not tuned", constant[of_data[name] & ~tuned]) for name in of_data]
-    sections.append(("CIFAR-10, both tuned", constant[tuned]))
-    lower = lower.set_index(lower["study"].str.partition("-")[0].map(DATA_NAMES))
-    return [
-        *((heading, _largest_first(rows.set_index(rows["arm"].map(RULE_NAMES)))) for heading, rows in sections),
-        ("rate / uncertainty against a lower constant rate", lower),
-    ]
+    return table[table["arm"].isin(RULE_NAMES) & (table["group"] == "rule against schedule")]
+
+
+def _against_constant(table: pd.DataFrame, wanted: Callable[[pd.Series], pd.Series]) -> Sections:
+    rows = _with_constant_rates(table).query("against == 'constant'")
+    rows = rows[wanted(rows["arm"])]
+    tuned = rows["study"].isin(["cifar10-tuned", "cifar10-tuned-probe"])
+    of_data = {name: rows["study"].str.startswith(f"{data}-") for data, name in DATA_NAMES.items()}
+    sections = [(f"{name}, not tuned", rows[of_data[name] & ~tuned]) for name in of_data]
+    sections.append(("CIFAR-10, both tuned", rows[tuned]))
+    return [(heading, _largest_first(each.set_index(each["arm"].map(RULE_NAMES)))) for heading, each in sections]
 
 
 def found_against_schedules(table: pd.DataFrame) -> Sections:
@@ -93,46 +119,93 @@ def against_replays(table: pd.DataFrame) -> Sections:
 
 
 PANELS: dict[str, Callable[[pd.DataFrame], Sections]] = {
-    "constant": against_constant_rates,
+    "report": reports_factors,
+    "others": other_rules,
     "found": found_against_schedules,
     "replays": against_replays,
 }
 """What the panels show."""
 
+TEXT = 157
+"""Points, of the column of names and numbers to the left of a panel's axis."""
 
-def draw_panel(ax: "Axes", sections: Sections, title: str) -> None:
-    """Comparisons under headings: each has a line of text, and below it its 90 % and, thinner, its 95 % interval.
+ROW, HEADING, LINE_OFFSET = 1.0, 0.75, 0.21
+"""Heights of a row and of a heading, and how far the two lines of a row lie from its middle."""
+
+ROOM = 0.07
+"""Of a panel's axis, the share that an arrow takes where an interval goes on beyond it."""
+
+
+def height_of(rows: int, headings: int) -> float:
+    """Inches of a panel with so many rows under so many headings, with its title and its axis."""
+    return 0.36 * (ROW * rows + HEADING * headings) + 0.85
+
+
+def draw_panel(
+    ax: "Axes", sections: Sections, title: str, limits: tuple[float, float] | None = None, key: bool = False
+) -> None:
+    """Comparisons under headings: each has its name and numbers in a column to the left, and its intervals on the axis.
 
     Args:
         ax: where to draw.
         sections: headings and comparisons.
         title: of the panel.
+        limits: of the axis, in points; an interval that goes on beyond them ends in an arrow. If left out, all fit.
+        key: whether a key of the marks stands below.
     """
-    height, ends = 0.0, []
-    for heading, rows in sections:
-        _write(ax, 0, height, "left", heading, weight="bold")
-        height += 0.8
-        for name, row in rows.iterrows():
-            _write(ax, 0, height, "left", str(name))
-            _write(ax, 1, height, "right", f"{row['outcome']} {_with_interval(row)}")
-            _draw_interval(ax, row, height + 0.55)
-            ends.append(row[["ci95_low", "ci95_high"]])
-            height += 1.15
-        height += 0.35
-    plots.points_axis(ax, np.array(ends, dtype=float), 100 * MARGIN)
-    ax.set(ylim=(height - 0.3, -0.4), yticks=[], xlabel="difference of test accuracy (points)")
-    ax.set_title(title)
+    rows = pd.concat([of_heading for _, of_heading in sections])
+    plots.points_axis(ax, rows[["ci95_low", "ci95_high"]].to_numpy(float), 100 * MARGIN)
+    if limits is not None:
+        ax.set_xlim(limits)
+    height = 0.0
+    for heading, of_heading in sections:
+        _write(ax, height + HEADING / 2, heading, weight="bold")
+        height += HEADING
+        for name, row in of_heading.iterrows():
+            _line_above(ax, height)
+            _write(ax, height + ROW / 2 - LINE_OFFSET, str(name))
+            _write(ax, height + ROW / 2 + LINE_OFFSET, f"{row['outcome']} {_with_interval(row)}")
+            _draw_interval(ax, row, height + ROW / 2)
+            height += ROW
+    ax.axvspan(-100 * MARGIN, 100 * MARGIN, color=plots.INK, alpha=0.25, linewidth=0, zorder=0)
+    ax.axvline(0, color=plots.INK, linewidth=1, zorder=1, label="_zero")
+    ax.set(ylim=(height, 0), yticks=[], xlabel="difference (points)")
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.set_title(title, x=0, ha="left", transform=ax.transAxes + ScaledTranslation(-TEXT / 72, 0, ax.figure.dpi_scale_trans))
     ax.spines["left"].set_visible(False)
-    ax.grid(visible=False)  # it would run through the texts
+    ax.grid(visible=False)  # the lines between the rows and the margin are enough
+    if key:
+        ax.figure.legend(handles=_key(), loc="outside lower left", ncols=2, frameon=False, columnspacing=1, handlelength=1.6)
+
+
+def _key() -> list[Line2D | Patch]:
+    """What the marks of the panels mean."""
+    return [
+        Line2D([], [], color=REPORT, linewidth=5, solid_capstyle="butt", label="the report's rule"),
+        Line2D([], [], color=RULE, linewidth=5, solid_capstyle="butt", label="another rule"),
+        Patch(color=plots.INK, alpha=0.25, linewidth=0, label="margin, ±0.5 points"),
+        Line2D([], [], color=plots.INK, linewidth=5, solid_capstyle="butt", label="90 % interval"),
+        Line2D([], [], color=plots.INK, linewidth=1.5, solid_capstyle="butt", label="95 % interval"),
+        Line2D([], [], color=mpl.rcParams["text.color"], linewidth=0, marker="o", markersize=3, label="mean"),
+        Line2D([], [], color=plots.INK, linewidth=0, marker=">", markersize=6, label="beyond the axis"),
+    ]
 
 
 def _largest_first(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values("difference", ascending=False)
 
 
-def _write(ax: "Axes", across: float, height: float, side: str, text: str, weight: str = "normal") -> None:
-    place: Any = {"xycoords": ("axes fraction", "data"), "ha": side, "va": "center", "weight": weight}
-    ax.annotate(text, (across, height), annotation_clip=False, **place)
+def _write(ax: "Axes", height: float, text: str, weight: str = "normal") -> None:
+    place: Any = {"xycoords": ("axes fraction", "data"), "xytext": (-TEXT, 0), "textcoords": "offset points"}
+    ax.annotate(text, (0, height), ha="left", va="center", weight=weight, annotation_clip=False, **place)
+
+
+def _line_above(ax: "Axes", height: float) -> None:
+    """A thin line over a row, from its name to the end of the axis."""
+    look = {"color": mpl.rcParams["grid.color"], "linewidth": 0.8, "zorder": 0}
+    inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, cast("Affine2DBase", ax.transAxes))  # from the axis on
+    ax.plot([-TEXT / 72, 0], [height] * 2, transform=blended_transform_factory(inches, ax.transData), clip_on=False, **look)
+    ax.axhline(height, **look)
 
 
 def _with_interval(row: pd.Series) -> str:
@@ -141,11 +214,13 @@ def _with_interval(row: pd.Series) -> str:
 
 
 def _draw_interval(ax: "Axes", row: pd.Series, height: float) -> None:
-    colour = OUTCOME_COLOURS[row["outcome"]]
-    around = (height - 0.25, height + 0.25)
-    ax.fill_betweenx(around, -100 * MARGIN, 100 * MARGIN, color=plots.INK, alpha=0.2, linewidth=0)
-    ax.plot([0, 0], around, color=plots.INK, linewidth=1, label="_zero")
-    for level, width in ((95, 1.5), (90, 4)):
-        ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
+    colour = REPORT if row["arm"] in {"report", "report_epoch"} else RULE
+    low, high = ax.get_xlim()
+    room = ROOM * (high - low)
+    for level, width in ((95, 1.5), (90, 5)):
+        ends = np.clip([row[f"ci{level}_low"], row[f"ci{level}_high"]], low + room, high - room)
         ax.plot(ends, [height, height], color=colour, linewidth=width, solid_capstyle="butt")
-    ax.plot(row["difference"], height, color=colour, marker=OUTCOME_MARKS[row["outcome"]], markersize=5)
+    for beyond, at, mark in ((row["ci95_low"] < low, low + room / 2, "<"), (row["ci95_high"] > high, high - room / 2, ">")):
+        if beyond:
+            ax.scatter([at], [height], color=colour, marker=mark, s=36)
+    ax.plot(row["difference"], height, color=mpl.rcParams["text.color"], marker="o", markersize=3)
