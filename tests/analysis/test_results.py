@@ -25,10 +25,18 @@ def test_a_row_for_each_run_and_epoch_with_the_mean_rate_of_the_epochs_steps(tmp
         ["cosine", 0, job.run_id, 1 + at] for at in (0, 1)
     ]
     rates = finished.trace["learning_rate"].to_numpy().reshape(2, -1)
-    assert table["learning_rate"].tolist() == pytest.approx(np.mean(rates, axis=1).tolist())
+    assert table["learning_rate"].tolist() == pytest.approx(np.exp(np.log(rates).mean(axis=1)).tolist())
     assert table["accuracy"].tolist() == finished.validation["accuracy"].tolist()
     assert set(table["final_accuracy"]) == {finished.summary["test"]["accuracy"]}
     assert load_run(job.run_id).summary == finished.summary
+
+
+@pytest.mark.usefixtures("published")
+def test_the_rate_of_a_published_run_is_that_of_every_step():
+    """Its trace has one step in ten, and the first; seven of 313 steps are above the lower bound."""
+    table = load_results("cifar10-tuned").query("method == 'report' and seed == 1001 and epoch == 1")
+    rates = np.maximum(0.0075 * 0.5 ** np.arange(1, 314), 0.000075)
+    assert table["learning_rate"].item() == pytest.approx(np.exp(np.log([0.0075, *rates[:-1]]).mean()), rel=0.02)
 
 
 def test_a_run_that_does_not_exist_is_named():
