@@ -136,11 +136,9 @@ def main_outcomes(ax: Axes, palette: Palette, chosen: tuple[tuple[str, str, str,
     chosen_differences(ax, chosen, title)
 
 
-def overview(
-    ax: Axes, palette: Palette, name: str, title: str, limits: tuple[float, float] | None = None, key: bool = False
-) -> None:
+def overview(ax: Axes, palette: Palette, name: str, title: str, key: bool = False) -> None:
     """One panel of the overview of all results, on an axis of its own, with or without the key."""
-    draw_panel(ax, PANELS[name](comparisons_in_groups()), title, limits, key)
+    draw_panel(ax, PANELS[name](comparisons_in_groups()), title, key)
 
 
 def growth(ax: Axes, palette: Palette, name: str) -> None:
@@ -164,7 +162,9 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
         )
     },
     "overview-report": (
-        partial(overview, name="report", title="A. At every step, the report's rule\nloses 6 to 24 points", key=True),
+        partial(
+            overview, name="report", title="A. The report's factors: six of nine\ncomparisons harm, none helps", key=True
+        ),
         (3.95, height_of(9, 3) + 0.75),
     ),
     "overview-others": (
@@ -172,7 +172,6 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
             overview,
             name="others",
             title="B. One other rule beats a constant rate,\nand a lower constant rate does as well",
-            limits=(-4.0, 4.0),
         ),
         (3.95, height_of(6, 4)),
     ),
@@ -181,7 +180,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
         (3.95, height_of(5, 2)),
     ),
     "overview-replays": (
-        partial(overview, name="replays", title="D. No rule is shown to be ahead\nof its replays", limits=(-3.5, 3.5)),
+        partial(overview, name="replays", title="D. No rule is shown to be ahead\nof its replays"),
         (3.95, height_of(7, 4)),
     ),
     **{name: (partial(growth, name=name), (4.2, 3.0)) for name in CURVES},

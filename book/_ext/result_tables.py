@@ -28,6 +28,7 @@ RUN_COLUMNS = {
     "seed": "seed",
     "initial learning rate": "learning_rate",
     "studies": "studies",
+    "trained on": "maker",
     "test accuracy": "test_accuracy",
     "epochs": "epochs",
     "validation accuracy": "val_accuracy",
@@ -88,8 +89,8 @@ INTERVAL = "points (95 % interval)"
 PAIRS = "pairs (mixed)"
 """Head of the column that a reader of the page sees in place of the two counts."""
 
-SHOWN = 6
-"""Columns that are seen before a reader asks for more."""
+SHOWN = 7
+"""Columns that are seen before a reader asks for more: the last is the one that decides, or what a pair may be mixed by."""
 
 ROWS, ROWS_OF = 10, {"all-comparisons": 25}
 """Rows that are seen of a table, and of some by name; a phone, where a row is as high as its columns, always has ten."""
@@ -131,7 +132,7 @@ class ResultTable:
 
 
 def _breakable(cell: str) -> str:
-    """A cell whose long names may be broken after an underscore, so that six columns fit a page."""
+    """A cell whose long names may be broken after an underscore, so that seven columns fit a page."""
     return html.escape(cell).replace("_", "_<wbr>")
 
 
@@ -164,6 +165,7 @@ def all_runs_markdown(project: Path, executed: Path, data: Path) -> Iterator[str
         studies=[", ".join(_studies().get(run, ())) for run in table["run_id"]],
         source=table["source"].where(table["status"] == "published", "trained for a page"),
         data_short=table["data"].str[:12],
+        maker=table["processor"].str.split("[ (]", regex=True).str[0],
         ended_minute=table["ended"].str[:16],
     )
     table = table.sort_values(["dataset", "studies", "method", "seed"], key=_in_the_order_of_reading)
@@ -232,11 +234,12 @@ def outcomes_markdown() -> Iterator[str]:
     """How many comparisons have each outcome, by what is compared with what."""
     table = comparisons_in_groups()
     counts = pd.crosstab(table["outcome"], table["group"])
-    yield f"| outcome | {' | '.join(counts)} |"
-    yield f"|---|{'---|' * counts.shape[1]}"
+    yield f"| outcome | {' | '.join(counts)} | all |"
+    yield f"|---|{'---|' * counts.shape[1]}---|"
     for outcome in (outcome for outcome in OUTCOMES if outcome in counts.index):
         row = " | ".join(str(count or "") for count in counts.loc[outcome])
-        yield f"| *{outcome}* | {row} |"
+        yield f"| *{outcome}* | {row} | {counts.loc[outcome].sum()} |"
+    yield f"| **all** | {' | '.join(map(str, counts.sum()))} | **{len(table)}** |"
 
 
 GROUPS = ("rule against schedule", "rule against control", "rule against rule", "schedule against schedule")

@@ -1,6 +1,6 @@
 "use strict";
 
-// The page of all results: each of its tables can be searched, sorted and paged, and shows six columns until asked for more.
+// The page of all results: each of its tables can be searched, sorted and paged, and shows seven columns until asked for more.
 
 const find = (id) => document.getElementById(id);
 

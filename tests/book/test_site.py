@@ -199,7 +199,7 @@ def test_results_are_searched_sorted_and_widened(tab: Any) -> None:
     tab.open(address(RESULTS), width=WIDTHS[0])
     tab.evaluate(DRAWN)
     assert [len(tab.evaluate(ROWS.format(name))) for name in ("runs", "comparisons")] == [10, 10]
-    assert len(tab.evaluate(HEADS)) == 6
+    assert len(tab.evaluate(HEADS)) == 7
     tab.evaluate("document.querySelector('.result-table:has(#all-runs) input[type=search]').focus()")
     tab.call("Input.insertText", text="imdb report_epoch")
     assert {(data, method) for data, method, *_ in tab.evaluate(ROWS.format("runs"))} == {("imdb", "report_epoch")}

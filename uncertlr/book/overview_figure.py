@@ -61,7 +61,10 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return table[claimed & (table["mixed_pairs"] < table["pairs"])]
 
 
-REPORTS_FACTORS = ("report", "report_epoch", "relative", "regulating")
+REPORTS_RULE = ("report", "report_epoch", "regulating")
+"""The report's rule with its settings: those of the first plan, once per epoch, and those under which its rate moves."""
+
+REPORTS_FACTORS = (*REPORTS_RULE, "relative")
 """Rules that multiply the rate by the report's two factors."""
 
 
@@ -132,31 +135,23 @@ TEXT = 157
 ROW, HEADING, LINE_OFFSET = 1.0, 0.75, 0.21
 """Heights of a row and of a heading, and how far the two lines of a row lie from its middle."""
 
-ROOM = 0.07
-"""Of a panel's axis, the share that an arrow takes where an interval goes on beyond it."""
-
 
 def height_of(rows: int, headings: int) -> float:
     """Inches of a panel with so many rows under so many headings, with its title and its axis."""
     return 0.36 * (ROW * rows + HEADING * headings) + 0.85
 
 
-def draw_panel(
-    ax: "Axes", sections: Sections, title: str, limits: tuple[float, float] | None = None, key: bool = False
-) -> None:
+def draw_panel(ax: "Axes", sections: Sections, title: str, key: bool = False) -> None:
     """Comparisons under headings: each has its name and numbers in a column to the left, and its intervals on the axis.
 
     Args:
         ax: where to draw.
         sections: headings and comparisons.
         title: of the panel.
-        limits: of the axis, in points; an interval that goes on beyond them ends in an arrow. If left out, all fit.
         key: whether a key of the marks stands below.
     """
     rows = pd.concat([of_heading for _, of_heading in sections])
     plots.points_axis(ax, rows[["ci95_low", "ci95_high"]].to_numpy(float), 100 * MARGIN)
-    if limits is not None:
-        ax.set_xlim(limits)
     height = 0.0
     for heading, of_heading in sections:
         _write(ax, height + HEADING / 2, heading, weight="bold")
@@ -181,13 +176,12 @@ def draw_panel(
 def _key() -> list[Line2D | Patch]:
     """What the marks of the panels mean."""
     return [
-        Line2D([], [], color=REPORT, linewidth=5, solid_capstyle="butt", label="the report's rule"),
+        Line2D([], [], color=REPORT, linewidth=5, solid_capstyle="butt", label="the report's rule, with any settings"),
         Line2D([], [], color=RULE, linewidth=5, solid_capstyle="butt", label="another rule"),
         Patch(color=plots.INK, alpha=0.25, linewidth=0, label="margin, ±0.5 points"),
         Line2D([], [], color=plots.INK, linewidth=5, solid_capstyle="butt", label="90 % interval"),
         Line2D([], [], color=plots.INK, linewidth=1.5, solid_capstyle="butt", label="95 % interval"),
         Line2D([], [], color=mpl.rcParams["text.color"], linewidth=0, marker="o", markersize=3, label="mean"),
-        Line2D([], [], color=plots.INK, linewidth=0, marker=">", markersize=6, label="beyond the axis"),
     ]
 
 
@@ -214,13 +208,8 @@ def _with_interval(row: pd.Series) -> str:
 
 
 def _draw_interval(ax: "Axes", row: pd.Series, height: float) -> None:
-    colour = REPORT if row["arm"] in {"report", "report_epoch"} else RULE
-    low, high = ax.get_xlim()
-    room = ROOM * (high - low)
+    colour = REPORT if row["arm"] in REPORTS_RULE else RULE
     for level, width in ((95, 1.5), (90, 5)):
-        ends = np.clip([row[f"ci{level}_low"], row[f"ci{level}_high"]], low + room, high - room)
+        ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
         ax.plot(ends, [height, height], color=colour, linewidth=width, solid_capstyle="butt")
-    for beyond, at, mark in ((row["ci95_low"] < low, low + room / 2, "<"), (row["ci95_high"] > high, high - room / 2, ">")):
-        if beyond:
-            ax.scatter([at], [height], color=colour, marker=mark, s=36)
     ax.plot(row["difference"], height, color=mpl.rcParams["text.color"], marker="o", markersize=3)
