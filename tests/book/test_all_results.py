@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from uncertlr.analysis.comparisons import named_family
-from uncertlr.analysis.paired import paired_differences
+from uncertlr.analysis.paired import MARGIN, paired_differences
 from uncertlr.book.claims import Claims
 from uncertlr.book.outcomes_figure import FOUND
 from uncertlr.book.overview_figure import PANELS
@@ -129,6 +129,43 @@ def test_the_examples_of_intervals_that_do_not_decide_are_stored(claims, groups,
     )
 
 
+def test_equivalent_rows_whose_printed_interval_passes_the_margin(claims, groups):
+    equivalent = groups[groups["outcome"] == "equivalent"].set_index(["study", "against"])
+    beyond = equivalent[(equivalent["ci95_low"] < -100 * MARGIN) | (equivalent["ci95_high"] > 100 * MARGIN)]
+    row = beyond.loc["cifar10-recipe", "replay_of_1013"]
+    claims.check(
+        "differ by −0.1 (−0.6 to 0.4). The 90 % interval decides, and it lies within half a point: −0.47 to 0.33.",
+        [*row[["difference", "ci95_low", "ci95_high"]], 90, *row[["ci90_low", "ci90_high"]]],
+        holds=row["arm"] == FOUND,
+    )
+    claims.check("Two more of the five *equivalent* rows are of this kind.", holds=(len(beyond), len(equivalent)) == (3, 5))
+
+
+def test_without_the_pilot_the_rule_still_loses(claims, groups):
+    rows = groups.set_index(["study", "arm", "against"])["difference_without_pilot"]
+    claims.check(
+        "without them the differences are −12.5 and −22.9.",
+        [rows[f"{data}-standard", "report", "constant"] for data in ("cifar10", "imdb")],
+    )
+
+
+def test_the_table_of_outcomes_has_all_rows_but_two(claims, groups, results):
+    every = results._each_comparison_once()
+    open_ones = count(groups, "descriptive") + count(groups, "missing")
+    claims.check("These are 118 of the 120 rows of the next table: two rows", [len(groups), len(every)])
+    claims.check("The 36 *descriptive* or *missing* ones", [open_ones])
+    helping = groups[(groups["outcome"] == "helps") & (groups["group"] != "schedule against schedule")]
+    claims.check(
+        "Of the 15 that *help*, ten concern a rule with uncertainty: six the found rule, three the rate divided by "
+        "uncertainty, and one the report's rule, against the bold driver.",
+        [count(groups, "helps")],
+        holds=[
+            dict(helping["arm"].value_counts()) == {FOUND: 6, "inverse": 3, "report": 1},
+            list(helping.loc[helping["arm"] == "report", "against"]) == ["bold_driver"],
+        ],
+    )
+
+
 def table_of_words():
     """Of the page's table: the methods of a row, as patterns, and the word of their runs."""
     rows = PAGE.partition("| methods | word in the run's name |\n|---|---|\n")[2].partition("\n\n")[0]
@@ -211,6 +248,13 @@ def test_mixed_comparisons_are_counted(claims, groups):
         [loss, mean_rate],
         holds=(claimed.abs() < 1).sum() == 2,
     )
+    near = groups[(groups["pairs"] == 10) & (groups["mixed_pairs"] < 10)]["mixed_pairs"].value_counts()
+    claims.check(
+        "Three more comparisons have nine mixed pairs of ten, and two have seven.",
+        holds={pairs: near[pairs] for pairs in near.index if pairs > 5} == {9: 3, 7: 2},
+    )
+    third = mixed.loc["report", "report_inverted"]
+    claims.check("A third, −2.9 (", [third["difference"]], holds=-1.0 < third["ci95_high"] < 0)
 
 
 def test_fully_mixed_comparisons_ran_on_one_gpu_and_on_cpus(results, groups):

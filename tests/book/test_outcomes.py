@@ -134,7 +134,7 @@ def test_no_interval_of_the_overview_is_cut(groups, name):
     low, high = ax.get_xlim()
     assert low < rows["ci95_low"].min()
     assert high > rows["ci95_high"].max()
-    drawn = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 1.5]
+    drawn = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 1.5 and len(line.get_xdata()) == 2]
     assert [tuple(ends) for ends in drawn] == list(rows[["ci95_low", "ci95_high"]].itertuples(index=False, name=None))
 
 

@@ -15,6 +15,7 @@ from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.paired import ALPHA, LEAST_LOG_RATE_DISTANCE, MARGIN, SEEDS_FOR_A_CLAIM, holm, sign_flip_p_value
 from uncertlr.analysis.pairs import log_rate_distance_between_seeds
 from uncertlr.analysis.positive_control import Design
+from uncertlr.analysis.power import equivalence_power
 from uncertlr.analysis.settings_map import settings_map
 from uncertlr.book.claims import Claims, numbers_in
 from uncertlr.book.outcomes_figure import MAIN_OUTCOMES
@@ -304,6 +305,43 @@ def test_nine_comparisons_have_no_contrast_by_the_limit_on_log_rates(claims):
         numbers=[near.max(), far.min()],
         holds=[len(near) == 9, (table["outcome"] == "no contrast").sum() == 9],
     )
+
+
+def test_the_limit_on_log_rates_decided_what_was_run(claims):
+    apart = log_rate_distance_between_seeds(read_study("cifar10-found-controls"), FOUND)
+    claims.check("since its ten seeds lay 0.049 apart.", numbers=[apart], holds=apart < LEAST_LOG_RATE_DISTANCE)
+
+
+def test_the_example_of_two_questions_is_the_stored_comparison(claims):
+    row = comparison(read_study("cifar10-found-replays"), FOUND, f"{FOUND}_mean_curve")
+    claims.check(
+        "The log rates lie 0.025 apart, less than 0.05. As a test of feedback: *no contrast*.",
+        numbers=[row["log_rate_distance"], LEAST_LOG_RATE_DISTANCE],
+        holds=[row["outcome"] == "no contrast", row["pairs"] == 10],
+    )
+    claims.check(
+        "the mean difference is 0.0 and its 90 % interval −0.34 to 0.34. It lies within half a point: *equivalent*.",
+        numbers=[row["difference"], 90, row["ci90_low"], row["ci90_high"]],
+        holds=row["p_equivalence"] <= ALPHA,
+    )
+
+
+def test_what_ten_pairs_can_show(claims):
+    def found(deviation):
+        return 100 * nct.sf(t.ppf(0.975, 9), 9, 10**0.5 / deviation)
+
+    equal = {deviation: 100 * equivalence_power(10, deviation, 0.5) for deviation in (0.5, 1.0, 1.8, 3.5)}
+    claims.check("| 0.5 | over 99 % | 79 % |", [0.5, 99, equal[0.5]], holds=found(0.5) > 99)
+    claims.check("| 1.0 | 80 % | 7 % |", [1.0, found(1.0), equal[1.0]])
+    claims.check("| 1.8 | 35 % | below 1 % |", [1.8, found(1.8), 1], holds=equal[1.8] < 1)
+    claims.check("| 3.5 | 13 % | below 1 % |", [3.5, found(3.5), 1], holds=equal[3.5] < 1)
+    tests = [pair for asked in ("probe rule", "reacting rule", "found rule, IMDB") for pair in AT_THE_TOP[asked]]
+    tests.append(("imdb-standard", "inverse", "inverse_yoked"))
+    spread = []
+    for study, arm, against in tests:
+        own, copied = read_study(study).scores(arm), read_study(study).scores(against)
+        spread.append(np.std([100 * (own[seed] - copied[seed]) for seed in copied], ddof=1))
+    claims.check("The tests of feedback have an $s$ of 1.0 to 8.0,", numbers=[min(spread), max(spread)])
 
 
 def test_the_studies_of_one_family_are_named(claims):
