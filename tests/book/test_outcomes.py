@@ -66,14 +66,15 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
     assert (on_one_cycle.round() == 1).all()
     assert len(on_one_cycle) == 2
     assert set(rows[TESTS_OF_FEEDBACK]["outcome"]) == {"inconclusive"}
-    equal = (rows[COPIES]["p_equivalence"] <= ALPHA).sum()
-    assert (equal, len(rows[COPIES])) == (4, 6)
-    assert {"four", "six"} <= set(title["copies"].lower().split())
+    equal, behind = (rows[COPIES]["p_equivalence"] <= ALPHA).sum(), (rows[COPIES]["outcome"] == "harms").sum()
+    assert (equal, behind, len(rows[COPIES])) == (3, 4, 11)
+    assert set(rows[COPIES].index.get_level_values("arm")) == {FOUND}
+    assert {"three", "four", "eleven"} <= set(title["copies"].lower().split())
 
 
 def test_a_comparison_has_the_colour_of_its_first_method():
     colours = {arm: colour_of(arm) for _, _, arm, _ in MAIN_OUTCOMES}
-    assert {colours.pop("report"), colours.pop("report_epoch")} == {plots.COLOURS[1]}
+    assert {colours.pop(arm) for arm in ("report", "report_epoch", "regulating")} == {plots.COLOURS[1]}
     assert colours.pop("one_cycle") == plots.INK
     assert set(colours.values()) == {plots.COLOURS[0]}
 

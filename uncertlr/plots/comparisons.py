@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 
 from uncertlr.plots.style import COLOURS, INK
@@ -72,8 +73,9 @@ def _interval(ax: "Axes", row: "pd.Series[Any]", height: float, inner: bool) -> 
         for level, width in ((95, 1.5), (90, 4.0)):
             ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
             ax.plot(ends, [height] * 2, color=colour, linewidth=width, solid_capstyle="butt")
-    look: dict[str, Any] = {"markerfacecolor": "none" if hollow else colour, "markersize": 4 if inner and hollow else 6}
-    ax.plot(row["difference"], height, "o", color=colour, linewidth=0, **look)
+    dot = mpl.rcParams["text.color"] if inner and not hollow else colour  # told from the thick line under it
+    look: dict[str, Any] = {"markerfacecolor": "none" if hollow else dot, "markersize": 4 if inner else 6}
+    ax.plot(row["difference"], height, "o", color=dot, linewidth=0, **look)
 
 
 def points_axis(ax: "Axes", ends: np.ndarray, margin: float) -> "Axes":
