@@ -208,8 +208,8 @@ def test_the_pilot_began_before_the_page_was_fixed(claims):
     pilot = [study.arms[arm][seed].record for arm in ("constant", "report", "report_epoch") for seed in range(3)]
     began = sorted(record["began"][11:16] for record in pilot)
     claims.check(
-        "on CIFAR-10 they began on the 23rd between 17:34 and 17:53",
-        numbers=[17, 34, 17, 53],
+        "on CIFAR-10 they began on 23 November between 17:34 and 17:53",
+        numbers=[23, 17, 34, 17, 53],
         holds=[
             began[0] == "17:34",
             began[-1] == "17:53",
@@ -691,7 +691,10 @@ def test_the_map_on_images_is_that_of_the_stored_runs(claims):
     )
     processors = {seed: run.record["processor"] for seed, run in standard.arms["constant"].items()}
     mixed = sum(run.record["processor"] != processors[run.config.seed] for run in study.finished)
-    claims.check("two pairs a cell, 38 of 40 pairs mixed.", numbers=[mixed, len(study.finished)])
+    claims.check(
+        "two pairs a cell, 38 of 40 pairs mixed: the grid ran on another make of CPU than the constant rate.",
+        numbers=[mixed, len(study.finished)],
+    )
     claims.check(
         "**It is ahead only where it is a lower constant rate.**",
         holds=[set(constant.columns[(constant > 0).all()]) == {0.1, 0.3}, (constant[1.0] < 0).all()],
@@ -810,7 +813,12 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
         ("inverse", "inverse_shuffled"): ("rate divided by uncertainty", "its shuffled control"),
         (FOUND, f"{FOUND}_matched_rate"): ("found rule", "one-cycle at its mean rate"),
     }
-    firsts = {"bold_driver": "bold driver", "report_inverted": "inverted report's rule", "one_cycle": "one-cycle", "proportional": "rate times uncertainty"}
+    firsts = {
+        "bold_driver": "bold driver",
+        "report_inverted": "inverted report's rule",
+        "one_cycle": "one-cycle",
+        "proportional": "rate times uncertainty",
+    }
     for (_, arm, against), row in mixed.iterrows():
         of_row = stated[names.get((arm, against), (firsts.get(arm, f"`{arm}`"), f"`{against}`"))]
         assert list(of_row[:3]) == pytest.approx([row["difference"], row["ci95_low"], row["ci95_high"]], abs=0.0501)
@@ -849,7 +857,10 @@ def test_the_comparisons_whose_pairs_are_mostly_mixed_are_those_of_the_page(clai
     for pair, row in ten.iterrows():
         numbers = [row[name] for name in ("difference", "ci95_low", "ci95_high")]
         printed = "{:.1f} ({:.1f} to {:.1f})".format(*numbers).replace("-", "\N{MINUS SIGN}")
-        claims.check(f"| {names[pair]} | {printed}, *{row['outcome']}* | {row['mixed_pairs']} of {row['pairs']} |")
+        claims.check(
+            f"| {names[pair]} | {printed}, *{row['outcome']}* | {row['mixed_pairs']} of {row['pairs']} |",
+            numbers=[*numbers, row["mixed_pairs"], row["pairs"]],
+        )
     five = mostly[mostly["pairs"] < SEEDS_FOR_A_CLAIM]
     claims.check(
         "Six *descriptive* comparisons on IMDB have three mixed pairs of five.",
