@@ -529,11 +529,11 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
     rows = [comparison(short, FOUND, f"replay_of_{seed}") for seed in (1011, 1012, 1013)]
     claims.check(
         "The rule *harms* against 1011: −0.67 (−1.06 to −0.27), adjusted p = 0.047. Against 1012 and 1013 it is "
-        "*inconclusive*: −0.53 (−1.01 to −0.04), −0.57 (−1.02 to −0.13). These intervals leave out 0, but the adjusted p is "
-        "0.09 for both.",
+        "*inconclusive*: −0.53 (−1.01 to −0.04), −0.57 (−1.02 to −0.13). These 90 % intervals leave out 0, but the "
+        "adjusted p is 0.09 for both.",
         [
             *(1011, *interval(rows[0]), rows[0]["p_holm"], 1012, 1013, *interval(rows[1]), *interval(rows[2])),
-            *(0, rows[1]["p_holm"]),
+            *(90, 0, rows[1]["p_holm"]),
         ],
         holds=[
             [row["outcome"] for row in rows] == ["harms", "inconclusive", "inconclusive"],
@@ -633,8 +633,8 @@ def test_the_answers_at_the_top_are_those_of_the_stored_runs(claims):
         holds=[len(factors) == 10, *(np.isclose(each[8:], chosen.min_factor).all() for each in factors)],
     )
     claims.check(
-        "no tuned rate goes above 1e-4: the range of trials ended at 1e-2. The tuned constant rate is 1.78e-4, so the rule "
-        "could not copy it.",
+        "the rule's rate cannot exceed 1e-4, since the range of initial rates ended at 1e-2. "
+        "The tuned constant rate is 1.78e-4, so the rule could not copy it.",
         numbers=[highest * chosen.min_factor, highest, config("cifar10-tuned", "constant").learning_rate],
         holds=RATE in ranges[REPORT].ranges and "min_factor" not in ranges[REPORT].ranges,
     )
