@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 
 from uncertlr.plots.style import COLOURS, INK
@@ -59,6 +58,8 @@ def differences(
 
 def _interval(ax: "Axes", row: "pd.Series[Any]", height: float, inner: bool) -> None:
     """The 95 % interval of a difference, the 90 % interval as a thicker part of it, and the difference as a dot."""
+    import matplotlib as mpl
+
     hollow = row.get("hollow", row["outcome"].startswith(("descriptive", "no contrast")))
     colour = row.get("colour", COLOURS[0])
     low, high = row["ci95_low"], row["ci95_high"]
