@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 
 import pandas as pd
@@ -131,6 +132,11 @@ def test_what_is_watched_is_folded_to_the_terminal_and_ended_by_an_interrupt(pri
     lines = printed("runs", "--watch", "--root", tmp_path)
     assert max(map(len, lines)) < 60
     assert " ".join(" ".join(lines).split()) == f"{TINY.run_id} {line}"
+
+
+def test_a_terminated_watch_does_not_end_as_if_all_were_well(monkeypatch):
+    monkeypatch.setattr("uncertlr.cli.runs._watch", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert main(["runs", "--watch"]) == 143
 
 
 def test_show_has_settings_scores_files_and_a_figure(printed, tmp_path):

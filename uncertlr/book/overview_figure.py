@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from uncertlr import plots
 from uncertlr.analysis.paired import MARGIN
-from uncertlr.book.outcomes_figure import FOUND, REPORT, RULE
+from uncertlr.book.outcomes_figure import FOUND, REPORT, RULE, colour_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,10 +61,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return table[claimed & (table["mixed_pairs"] < table["pairs"])]
 
 
-REPORTS_RULE = ("report", "report_epoch", "regulating")
-"""The report's rule with its settings: those of the first plan, once per epoch, and those under which its rate moves."""
-
-REPORTS_FACTORS = (*REPORTS_RULE, "relative")
+REPORTS_FACTORS = ("report", "report_epoch", "regulating", "relative")
 """Rules that multiply the rate by the report's two factors."""
 
 
@@ -208,7 +205,7 @@ def _with_interval(row: pd.Series) -> str:
 
 
 def _draw_interval(ax: "Axes", row: pd.Series, height: float) -> None:
-    colour = REPORT if row["arm"] in REPORTS_RULE else RULE
+    colour = colour_of(row["arm"])
     for level, width in ((95, 1.5), (90, 5)):
         ends = [row[f"ci{level}_low"], row[f"ci{level}_high"]]
         ax.plot(ends, [height, height], color=colour, linewidth=width, solid_capstyle="butt")

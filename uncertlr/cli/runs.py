@@ -4,7 +4,6 @@ import re
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -49,9 +48,12 @@ def _runs(
     if watch and (dataset or rule or method or status or published or csv):
         raise ConfigError("--watch shows every run that is being trained; give it no other option but --root")
     if watch:
-        with suppress(KeyboardInterrupt):  # the usual way to stop watching; nothing is interrupted by it
+        try:
             _watch(folder)
-        return
+        except KeyboardInterrupt as interrupt:
+            if type(interrupt) is not KeyboardInterrupt:  # SIGTERM
+                raise
+        return  # Ctrl-C is the usual way to stop watching; nothing is interrupted by it
     rows = run_rows(folder, names_only=not (dataset or rule or method or status or published or csv))
     rows = [row | {"method": name} for row, name in zip(rows, method_names(rows), strict=True)]
     _refuse_unknown("dataset", Path(dataset).name, sorted({dataset_name(row) for row in rows}))
