@@ -10,13 +10,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import first_result
 from benchmarks.costs import __main__ as command
-from benchmarks.costs import clock, growth, limits, peers, scaling, signal, subjects, trainers
+from benchmarks.costs import book, clock, growth, limits, peers, scaling, signal, subjects, trainers
 from benchmarks.costs.epoch import bare_epoch, epoch_limit
 from benchmarks.tables import FILE, FILE_OF_WHOLE_EPOCHS
+from uncertlr.cli.app import parse
 from uncertlr.config import preset
 from uncertlr.data import Split, train_batches
 from uncertlr.models import CNN, LSTMClassifier
 from uncertlr.runs.index import list_runs
+from uncertlr.runs.paths import project_folder
 from uncertlr.training.build import build, load_config_data
 from uncertlr.training.loop import train_epoch
 
@@ -34,6 +36,12 @@ def test_a_ratio_is_the_median_of_ratios_within_rounds():
     assert row["processor"] == {"value": 30.0, "spread": [25.0, 35.0]}
     assert row["wall"]["value"] == 5.0
     assert (row["at_least"], row["note"], row["rounds"], "at_most" in row) == (2, "why", 3, False)
+
+
+def test_the_build_that_is_timed_is_a_command_and_its_changed_page_is_there():
+    assert book.BUILD[:2] == ("-m", "uncertlr")
+    parse(book.BUILD[2:])
+    assert (project_folder() / book.CHANGED).is_file()
 
 
 def test_points_become_lines_of_medians_with_their_quartiles():
