@@ -36,16 +36,16 @@ def front_page_methods(advance: str = plots.INK) -> dict[str, Method]:
     Args:
         advance: the colour of schedules that are set in advance.
     """
-    standard, found = read_study("cifar10-standard"), read_study("cifar10-found-controls")
-    replays = read_study("cifar10-found-replays")
+    standard, repetition = read_study("cifar10-standard"), read_study("cifar10-tuned-warmup")
+    replays = read_study("cifar10-found-replays")  # its rule's runs are those of the repetition
     uncertainty, report, replay = plots.COLOURS[:3]
     rows = {
         "report": ("report's rule", report, standard),
         "constant": ("constant 1e-3", advance, standard),
         "inverse": ("rate divided\nby uncertainty", uncertainty, standard),
         "constant_low": ("constant 3e-4", advance, standard),
-        "one_cycle": ("tuned one-cycle", advance, found),
-        "one_cycle_over_uncertainty": ("one-cycle over\nuncertainty", uncertainty, found),
+        "one_cycle": ("tuned one-cycle", advance, repetition),
+        "one_cycle_over_uncertainty": ("one-cycle over\nuncertainty", uncertainty, repetition),
         "one_cycle_over_uncertainty_mean_curve": ("mean rates of\nits other runs", replay, replays),
     }
     return {arm: Method(name, colour, list(study.arms[arm].values())) for arm, (name, colour, study) in rows.items()}
