@@ -14,7 +14,6 @@ from typing import Any
 from benchmarks.costs.clock import Effort, lap, seconds_row
 from uncertlr.runs.paths import project_folder
 
-
 BUILD = ("-m", "uncertlr", "book", "build")
 """What ``make book`` runs, after the path of Python."""
 
