@@ -455,9 +455,7 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
 
     mean, equivalent = equivalence("cifar10-found-replays", f"{FOUND}_mean_curve")
     yoked, missed = equivalence("cifar10-found-replays", f"{FOUND}_yoked")
-    claims.check(
-        "The mean curve is *equivalent*, the yoked replay is not shown to be.", holds=[equivalent, not missed]
-    )
+    claims.check("The mean curve is *equivalent*, the yoked replay is not shown to be.", holds=[equivalent, not missed])
     Claims("all_results").check(
         "the mean curve is equivalent, one other run's curve narrowly is not", holds=[equivalent, not missed]
     )
