@@ -29,7 +29,7 @@ LOSSES = (
 GAINS = (
     ("one-cycle − constant, both tuned", "cifar10-tuned", "one_cycle", "constant"),
     ("found rule − cosine, tuned", "cifar10-found", FOUND, "cosine"),
-    ("found rule − cosine, IMDB", "imdb-found", FOUND, "cosine"),
+    ("found rule − cosine, IMDB, not tuned there", "imdb-found", FOUND, "cosine"),
     ("found rule − one-cycle, tuned *", "cifar10-found-controls", FOUND, "one_cycle"),
     ("found rule − one-cycle, tuned, fresh seeds", "cifar10-tuned-warmup", FOUND, "one_cycle"),
     ("found rule − one-cycle at its mean rate * †", "cifar10-found-controls", FOUND, f"{FOUND}_matched_rate"),
