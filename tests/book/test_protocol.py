@@ -129,7 +129,8 @@ def test_the_statistics_are_those_of_the_code(claims):
     claims.check("a margin of **0.5 points** of accuracy, not adjusted", numbers=[100 * MARGIN])
     claims.check("gives a p-value of at most 0.05.", numbers=[ALPHA])
     claims.check(
-        "If both reject, at 5 %, the methods are equivalent. Both reject exactly if the 90 % interval lies within the margin.",
+        "If both reject, at 5 %, the methods are equivalent. "
+        "Both reject exactly if the 90 % interval lies within the margin.",
         numbers=[100 * ALPHA, 100 * (1 - 2 * ALPHA)],
     )
     claims.check("A claim needs **ten seeds**.", holds=SEEDS_FOR_A_CLAIM == 10)
