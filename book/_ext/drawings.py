@@ -15,9 +15,18 @@ import numpy as np
 from benchmark_page import CURVES, draw_growth
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 from result_tables import comparisons_in_groups
 
-from uncertlr.analysis.paired import compare, paired_differences, paired_interval
+from uncertlr.analysis.paired import (
+    ALPHA,
+    LEAST_LOG_RATE_DISTANCE,
+    MARGIN,
+    SEEDS_FOR_A_CLAIM,
+    compare,
+    paired_differences,
+    paired_interval,
+)
 from uncertlr.analysis.study import read_study
 from uncertlr.book.front_page import RATES, accuracies_panel, front_page_methods, rates_panel
 from uncertlr.book.outcomes_figure import COPIES, GAINS, LOSSES, TESTS_OF_FEEDBACK, chosen_differences
@@ -49,6 +58,45 @@ def front_rates(ax: Axes, palette: Palette) -> None:
 def front_accuracies(ax: Axes, palette: Palette) -> None:
     """Final accuracies of seven methods on CIFAR-10."""
     accuracies_panel(ax, list(front_page_methods(palette.advance).values()))
+
+
+DECISIONS = (
+    ("Is there no pair of runs?", "missing"),
+    (f"Are a rule's and its control's\nlog rates less than {LEAST_LOG_RATE_DISTANCE} apart?", "no contrast"),
+    (f"Are there fewer than {SEEDS_FOR_A_CLAIM} pairs?", "descriptive"),
+    (f"Does the {100 * (1 - 2 * ALPHA):.0f} % interval lie within\n{100 * MARGIN} points of 0?", "equivalent"),
+    (f"Is the adjusted p-value\nat most {ALPHA}?", "helps, if above 0\nharms, if below 0"),
+    ("", "inconclusive"),
+)
+"""How the protocol finds an outcome: questions in their order, and the outcome of the first that is answered with yes."""
+
+
+def protocol_outcomes(ax: Axes, palette: Palette) -> None:
+    """The questions below each other, an arrow from each to its outcome and one to the next question."""
+    right, column, height = 0.6, 0.73, 0.3  # of the boxes' edge, the outcomes' column, half a box
+    arrow = {"arrowstyle": "-|>", "color": palette.advance, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
+    for row, (question, outcome) in enumerate(DECISIONS):
+        if question:
+            box = FancyBboxPatch(
+                *((0, row - height), right, 2 * height),
+                boxstyle="square,pad=0",
+                facecolor=palette.grid,
+                alpha=0.5,
+                linewidth=0,
+            )
+            ax.add_patch(box)
+            ax.text(right / 2, row, question, ha="center", va="center")
+            ax.annotate("", (column - 0.02, row), (right, row), arrowprops=arrow)
+            ax.text((right + column - 0.02) / 2, row - 0.06, "yes", ha="center", va="bottom")
+            ax.text(column, row, outcome, va="center", weight="bold")
+            last = row == len(DECISIONS) - 2
+            ax.annotate("", (right / 2, row + 1 - (0.16 if last else height)), (right / 2, row + height), arrowprops=arrow)
+            ax.text(right / 2 + 0.02, row + 0.5, "no", va="center")
+        else:
+            ax.text(right / 2, row, outcome, ha="center", va="center", weight="bold")
+    ax.set(xlim=(0, 1.12), ylim=(len(DECISIONS) - 0.75, -0.4))
+    ax.set_axis_off()
+    ax.set_title("The first yes decides", fontsize="medium")
 
 
 OUTCOMES = (
@@ -149,6 +197,7 @@ def growth(ax: Axes, palette: Palette, name: str) -> None:
 DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]] = {
     "front-rates": (front_rates, (3.9, 3.7)),
     "front-accuracies": (front_accuracies, (3.9, 3.7)),
+    "protocol-outcomes": (protocol_outcomes, (4.2, 4.2)),
     "statistics-outcomes": (statistics_outcomes, (4.2, 2.9)),
     "statistics-sign-flips": (sign_flips, (4.2, 2.0)),
     "statistics-worked": (worked_comparisons, (4.2, 3.1)),

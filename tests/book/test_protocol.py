@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,7 +13,16 @@ from scipy.stats import nct, t, ttest_ind
 from uncertlr.analysis import study as studies
 from uncertlr.analysis.comparisons import FAMILIES, comparison
 from uncertlr.analysis.every_comparison import every_comparison
-from uncertlr.analysis.paired import ALPHA, LEAST_LOG_RATE_DISTANCE, MARGIN, SEEDS_FOR_A_CLAIM, holm, sign_flip_p_value
+from uncertlr.analysis.paired import (
+    ALPHA,
+    LEAST_LOG_RATE_DISTANCE,
+    MARGIN,
+    SEEDS_FOR_A_CLAIM,
+    Interval,
+    holm,
+    outcome_of,
+    sign_flip_p_value,
+)
 from uncertlr.analysis.pairs import log_rate_distance_between_seeds
 from uncertlr.analysis.positive_control import Design
 from uncertlr.analysis.power import equivalence_power
@@ -117,9 +127,13 @@ def test_the_matched_rate_is_the_mean_of_the_rates(claims):
 
 def test_the_statistics_are_those_of_the_code(claims):
     claims.check("a margin of **0.5 points** of accuracy, not adjusted", numbers=[100 * MARGIN])
-    claims.check("their log rates lie less than 0.05 apart", numbers=[LEAST_LOG_RATE_DISTANCE])
-    claims.check("*equivalent* | both one-sided tests at most 0.05", numbers=[ALPHA])
-    claims.check("| *descriptive* | fewer than ten pairs |", holds=SEEDS_FOR_A_CLAIM == 10)
+    claims.check("gives a p-value of at most 0.05.", numbers=[ALPHA])
+    claims.check(
+        "If both reject, at 5 %, the methods are equivalent. "
+        "Both reject exactly if the 90 % interval lies within the margin.",
+        numbers=[100 * ALPHA, 100 * (1 - 2 * ALPHA)],
+    )
+    claims.check("A claim needs **ten seeds**.", holds=SEEDS_FOR_A_CLAIM == 10)
     smallest = min(sign_flip_p_value(signs) for signs in itertools.product((-1.0, 1.0), repeat=5))
     claims.check("cannot give a p-value below 0.0625", numbers=[smallest])
 
@@ -282,16 +296,41 @@ def test_what_the_tuning_cannot_show_is_what_its_files_say(claims):
     )
 
 
+@pytest.mark.parametrize(("estimate", "word"), [(0.01, "helps"), (-0.01, "harms")])
+def test_the_drawing_asks_what_the_code_asks_in_its_order(monkeypatch, estimate, word):
+    """A comparison of which every question is true; then one after the other no longer is."""
+    monkeypatch.syspath_prepend(project_folder() / "book" / "_ext")
+    from drawings import DECISIONS
+
+    case = {"count": 2, "adjusted": ALPHA, "equivalence": ALPHA, "apart": LEAST_LOG_RATE_DISTANCE / 2}
+    found = []
+    for change in ({}, {"apart": LEAST_LOG_RATE_DISTANCE}, {"count": 10}, {"equivalence": 0.06}, {"adjusted": 0.06}):
+        case |= change
+        interval = Interval(estimate, 0, 0, case["count"])
+        found.append(outcome_of(interval, case["adjusted"], case["equivalence"], case["apart"]))
+    (_, first), *drawn = DECISIONS
+    assert first == compared_without_runs()
+    for outcome, (_, shown) in zip(found, drawn, strict=True):
+        assert outcome in re.split(r"[,\n] ?", shown)
+    assert word in found
+
+
+def compared_without_runs():
+    """The outcome of a comparison of which no pair is finished."""
+    study = read_study("cifar10-standard")
+    return comparison(replace(study, arms={arm: {} for arm in study.arms}), "report", "constant")["outcome"]
+
+
 def test_the_example_of_an_outcome_is_the_stored_comparison(claims):
     row = comparison(read_study("cifar10-tuned-warmup"), FOUND, "one_cycle")
     claims.check(
-        "no: the 90 % interval, 0.4 to 1.2, passes the margin of 0.5 |",
+        "The 90 % interval, 0.4 to 1.2, passes the margin of 0.5: not *equivalent*.",
         numbers=[90, row["ci90_low"], row["ci90_high"], 100 * MARGIN],
         holds=[row["pairs"] == 10, row["p_equivalence"] > ALPHA],
     )
     claims.check(
-        "| **yes**: p = 0.012, mean difference 0.8 |",
-        numbers=[row["p_holm"], row["difference"]],
+        "The adjusted p-value is 0.012, and the mean difference 0.8 is above 0: *helps*.",
+        numbers=[row["p_holm"], row["difference"], 0],
         holds=row["outcome"] == "helps",
     )
 
@@ -706,7 +745,15 @@ def test_at_a_bound_means_a_copy_on_images_but_not_on_text(claims):
     assert at_a_bound("imdb-standard", "report") > 0.95
     copies = ("report", "report_epoch", "report_inverted", "relative")
     assert all(log_rate_distance_between_seeds(images, arm) < LEAST_LOG_RATE_DISTANCE for arm in copies)
-    assert log_rate_distance_between_seeds(text, "report_epoch") == 0
+    claims.check(
+        "The factors of `report` and `report_epoch` are the same in all runs.",
+        holds=[log_rate_distance_between_seeds(study, arm) == 0 for study in (images, text) for arm in copies[:2]],
+    )
+    claims.check(
+        "On CIFAR-10 `report_inverted` and `relative` are at a bound in 99 % of the steps.",
+        numbers=[100 * at_a_bound("cifar10-standard", "relative")],
+        holds=round(100 * at_a_bound("cifar10-standard", "report_inverted")) == 99,
+    )
     partly = ("relative", "report_inverted")
     shares = [round(100 * at_a_bound("imdb-standard", arm), -1) for arm in partly]
     claims.check(

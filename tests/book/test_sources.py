@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_examples_print_what_the_page_says(page: Path, tmp_path: Path, monkeypat
     report: list[str] = []
     result = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(test, out=report.append)
     assert result.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_patches_fit_the_code(page: Path, tmp_path: Path) -> None:
+    patches = re.findall(r"^```diff\n(--- a/.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    for number, patch in enumerate(patches):
+        (file := tmp_path / f"{number}.patch").write_text(patch, encoding="utf-8")
+        tried = subprocess.run(["git", "apply", "--check", file], cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert tried.returncode == 0, tried.stderr
 
 
 def test_there_are_examples_to_check() -> None:
