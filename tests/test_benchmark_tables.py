@@ -143,7 +143,7 @@ def test_steps_on_a_gpu_are_compared_in_one_table():
 @pytest.mark.parametrize(
     ("found", "sweep", "outcomes"),
     [
-        (gpu(cifar10=20.1, imdb=3.0, imdb_epoch=1.9), 361, ["missed", "met by training alone", "missed"]),
+        (gpu(cifar10=20.1, imdb=3.0, imdb_epoch=1.9), 361, ["missed", "not known", "missed"]),
         (gpu(cifar10=19.9, imdb=1.9, imdb_epoch=1.8), 359, ["met", "met", "met"]),
         (gpu(cifar10=19.9, imdb=3.0, imdb_epoch=2.1), None, ["met", "missed"]),
     ],

@@ -554,7 +554,7 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
     seeds = sorted(replays.arms[FOUND])
     distances = [log_rate_distance_between_seeds(study, FOUND) for study in (replays, read_study("cifar10-found-controls"))]
     claims.check(
-        "On these seeds the rates lie 0.030 apart, so as tests of feedback both have *no contrast*.",
+        "The rates of one seed and the next lie 0.030 apart, so as tests of feedback both have *no contrast*.",
         [distances[0]],
         holds=[max(distances) < LEAST_LOG_RATE_DISTANCE, (seeds[0], seeds[-1]) == (1021, 1030)],
     )
@@ -689,7 +689,7 @@ def test_the_map_on_images_is_that_of_the_stored_runs(claims):
     )
     claims.check("These two differences are 0.6 and −0.9 points.", numbers=of_machine)
     claims.check(
-        "**It is ahead only where it is a lower constant rate.**",
+        "**It is ahead only where it is a lower constant rate,** in two pairs each.",
         holds=[set(constant.columns[(constant > 0).all()]) == {0.1, 0.3}, (constant[1.0] < 0).all()],
     )
 
