@@ -34,7 +34,12 @@ RULE_NAMES = {
 }
 """Names of the rules that follow uncertainty, but for the found rule."""
 
-SCHEDULE_NAMES = {"cosine": "cosine", "warmup_cosine": "cosine with warm-up", "one_cycle": "one-cycle"}
+SCHEDULE_NAMES = {
+    "constant": "constant rate",
+    "cosine": "cosine",
+    "warmup_cosine": "cosine with warm-up",
+    "one_cycle": "one-cycle",
+}
 
 CONTROL_NAMES = {
     "yoked": "replay of one run",
@@ -101,8 +106,12 @@ def found_against_schedules(table: pd.DataFrame) -> Sections:
     again = table["study"] == "cifar10-tuned-warmup"
     names = names.where(names != "one-cycle", np.where(again, "one-cycle, fresh seeds", "one-cycle"))
     rows = table.set_index(names)
-    on_images = rows["study"].str.startswith("cifar10-")
-    return [("CIFAR-10, both tuned", _largest_first(rows[on_images])), ("IMDB, not tuned there", rows[~on_images])]
+    on_images, tuned_on_text = rows["study"].str.startswith("cifar10-"), rows["study"] == "imdb-tuned"
+    return [
+        ("CIFAR-10, both tuned", _largest_first(rows[on_images])),
+        ("IMDB, both tuned", _largest_first(rows[tuned_on_text])),
+        ("IMDB, not tuned there", rows[~on_images & ~tuned_on_text]),
+    ]
 
 
 def against_replays(table: pd.DataFrame) -> Sections:
