@@ -16,7 +16,7 @@ from sphinx.ext.autodoc.mock import mock
 
 import uncertlr
 from uncertlr.book.fingerprint import digest, files_of, installed
-from uncertlr.runs.archive import results_folder, stale_results
+from uncertlr.runs.archive import published_ids, results_folder, stale_results
 from uncertlr.runs.paths import default_root, project_folder
 
 EXTENSION = Path(__file__).parent
@@ -30,12 +30,16 @@ def code() -> str:
 def generated_from(shown: list[str]) -> str:
     """A digest of what drawings, tables and CSV files are made from.
 
+    Published runs count by their files in the results folder: a build unpacks them among one's own runs.
+
     Args:
         shown: names of the drawings that the pages show.
     """
     project = project_folder()
     folders = [EXTENSION, Path(uncertlr.__file__).parent, project / "sweeps", project / "benchmarks", results_folder()]
-    runs = sorted((path.parent.name, path.stat().st_mtime_ns) for path in default_root().glob("*/summary.json"))
+    published = published_ids()
+    own = [path for path in default_root().glob("*/summary.json") if path.parent.name not in published]
+    runs = sorted((path.parent.name, path.stat().st_mtime_ns) for path in own)
     return digest(files_of(*folders), installed(), stale_results(), runs, shown)
 
 

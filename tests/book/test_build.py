@@ -1,5 +1,6 @@
 """When the book's notebooks are executed again, and what is left on their pages."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from uncertlr.book import build
 from uncertlr.book.build import FULL, NOTEBOOKS, execute
 from uncertlr.errors import RunError, StaleResults
-from uncertlr.runs.paths import project_folder
+from uncertlr.runs.paths import default_root, project_folder
 
 
 @pytest.fixture
@@ -103,6 +104,23 @@ def test_a_site_is_built_again_only_when_something_changed(executions, monkeypat
         build.build_book()
         build.build_book()
     assert len(built) == 9
+
+
+def test_tables_are_made_again_after_a_run_of_ones_own_not_after_an_unpacked_one(folders, monkeypatch):
+    monkeypatch.syspath_prepend(str(project_folder() / "book" / "_ext"))
+    changes = importlib.import_module("changes")
+    monkeypatch.setattr(changes, "published_ids", lambda: {"published": "a file"})
+    before = changes.generated_from([])
+
+    def add(run_id):
+        summary = default_root() / run_id / "summary.json"
+        summary.parent.mkdir(parents=True)
+        summary.write_text("{}", encoding="utf-8")
+
+    add("published")
+    assert changes.generated_from([]) == before
+    add("own")
+    assert changes.generated_from([]) != before
 
 
 def test_pages_carry_no_trace_of_papermill_and_fold_the_injected_cell(executions):
