@@ -135,7 +135,8 @@ def small(arguments, elsewhere, monkeypatch):
 
 def test_there_are_commands_of_every_kind():
     assert len(commands()) > 15
-    assert {command.split()[0] for command in commands()} == {"make", "uncertlr", "papermill", "python", "dask", "pip"}
+    programs = {command.split()[0] for command in commands()}
+    assert programs == {"make", "uncertlr", "papermill", "python", "python3", "dask", "pip"}
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])
@@ -151,7 +152,7 @@ def test_our_own_commands_succeed(command, here, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("python -m ")])
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith(("python -m ", "python3 -m "))])
 def test_modules_that_are_run_exist(command, here):
     assert importlib.util.find_spec(command.split()[2])
 
@@ -191,6 +192,12 @@ def test_a_page_shows_what_its_command_prints(page, command, output, here, capfd
     if name == "uncertlr":
         main(arguments)
         printed = "".join(reversed(capfd.readouterr()))
+    elif name == "python":
+        (file,) = arguments
+        text = (PROJECT / "book" / f"{page}.md").read_text("utf-8")
+        (code,) = re.findall(rf"^```python\n(# {re.escape(file)}\n.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        exec(compile(code, file, "exec"), {"__name__": "__main__"})
+        printed = capfd.readouterr().out
     else:
         printed = CliRunner().invoke(papermill_command, arguments).output
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
