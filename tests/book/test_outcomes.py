@@ -78,7 +78,6 @@ def test_the_titles_of_the_main_outcomes_are_what_their_comparisons_show(groups)
 def test_a_comparison_has_the_colour_of_its_first_method():
     colours = {arm: colour_of(arm) for _, _, arm, _ in MAIN_OUTCOMES}
     assert {colours.pop(arm) for arm in ("report", "report_epoch", "regulating")} == {plots.COLOURS[1]}
-    assert colour_of("one_cycle") == plots.INK
     assert set(colours.values()) == {plots.COLOURS[0]}
 
 

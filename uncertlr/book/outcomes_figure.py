@@ -13,8 +13,8 @@ from uncertlr.analysis.study import read_study
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SCHEDULE, RULE, REPORT = plots.INK, *plots.COLOURS[:2]
-"""Colours of the first method of a comparison: set in advance, with uncertainty, the report's rule."""
+RULE, REPORT = plots.COLOURS[:2]
+"""Colours of the first method of a comparison: a rule with uncertainty, the report's rule."""
 
 FOUND, PROBE = "one_cycle_over_uncertainty", "probe_information"
 LOSSES = (
@@ -92,4 +92,4 @@ def _table(chosen: tuple[tuple[str, str, str, str], ...]) -> pd.DataFrame:
 
 def colour_of(arm: str) -> str:
     """The book's colour for the kind of a method."""
-    return {"report": REPORT, "report_epoch": REPORT, "regulating": REPORT, "one_cycle": SCHEDULE}.get(arm, RULE)
+    return {"report": REPORT, "report_epoch": REPORT, "regulating": REPORT}.get(arm, RULE)
