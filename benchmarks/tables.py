@@ -201,7 +201,7 @@ def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataF
     at_most = EPOCHS * imdb["seconds"]  # as if every epoch paid what a run pays once
     rows = {
         "CIFAR-10, 50 epochs, one run alone": ("cifar10", cifar10["seconds"], cifar10["seconds"]),
-        "IMDB, 50 epochs of training, one run alone, calculated": ("imdb", training, at_most),
+        "IMDB, 50 epochs, one run alone, calculated": ("imdb", training, at_most),
     }
     if shared:
         name = f"CIFAR-10, {SWEEP_RUNS} runs of 50 epochs on a shared GPU, calculated"
@@ -209,7 +209,7 @@ def gpu_targets_table(gpu: dict[str, Any], shared: SharedGPU | None) -> pd.DataF
     table = {
         name: {
             "target": _duration(GPU_TARGETS[target]),
-            "time": _duration(seconds),
+            "time": _duration(seconds) if seconds == most else f"{seconds:.0f} to {most:.0f} s",
             "outcome": _outcome(GPU_TARGETS[target], seconds, most),
         }
         for name, (target, seconds, most) in rows.items()
