@@ -61,8 +61,8 @@ def front_accuracies(ax: Axes, palette: Palette) -> None:
 
 
 DECISIONS = (
-    ("Is there no pair of runs?", "missing"),
-    (f"Are a rule's and its control's\nlog rates less than {LEAST_LOG_RATE_DISTANCE} apart?", "no contrast"),
+    ("Are pairs missing that\nthe study must have?", "missing"),
+    (f"Does it test feedback, with\nlog rates less than {LEAST_LOG_RATE_DISTANCE} apart?", "no contrast"),
     (f"Are there fewer than {SEEDS_FOR_A_CLAIM} pairs?", "descriptive"),
     (f"Does the {100 * (1 - 2 * ALPHA):.0f} % interval lie within\n{100 * MARGIN} points of 0?", "equivalent"),
     (f"Is the adjusted p-value\nat most {ALPHA}?", "helps, if above 0\nharms, if below 0"),
