@@ -92,7 +92,7 @@ def test_the_arms_have_the_settings_that_the_page_states(claims):
     )
     relative, inverse, proportional = (standard[name] for name in ("relative", "inverse", "proportional"))
     claims.check(
-        "the report's, threshold at 1.1 times the signal's mean over about 100 steps",
+        "as the report's, with a threshold of 1.1 times the signal's mean over about 100 steps",
         numbers=[relative.scale, relative.memory],
         holds=[relative.relative_to == "mean", (relative.decrease, relative.increase) == (0.5, 1.1)],
     )
@@ -340,7 +340,7 @@ def test_the_example_of_an_outcome_is_the_stored_comparison(claims):
         holds=[row["pairs"] == 10, row["p_equivalence"] > ALPHA],
     )
     claims.check(
-        "In the example, 12 of 1024 reach the mean that was found: p = 0.0117.",
+        "In the example, 12 of 1024 give a mean as far from 0: p = 0.0117.",
         numbers=[2**10 * row["p"], 2**10, row["p"]],
     )
     claims.check(
@@ -415,7 +415,7 @@ def test_what_ten_pairs_can_show(claims):
         )
     tests = [chance for row, chance in found.items() if "replay" in row]
     claims.check(
-        "Five of the seven tests of feedback would rather miss a gain of one point than find it.",
+        "Five of the seven tests of feedback, the rows with a replay, would more often miss a gain of one point than find it.",
         holds=[len(tests) == 7, sum(chance < 50 for chance in tests) == 5],
     )
     claims.check("For the probe rule its chance is at most 51 %.", numbers=[min(tests[:2])])
