@@ -415,7 +415,8 @@ def test_what_ten_pairs_can_show(claims):
         )
     tests = [chance for row, chance in found.items() if "replay" in row]
     claims.check(
-        "Five of the seven tests of feedback, the rows with a replay, would more often miss a gain of one point than find it.",
+        "Five of the seven tests of feedback, the rows with a replay, would more often miss a gain of one point than find "
+        "it.",
         holds=[len(tests) == 7, sum(chance < 50 for chance in tests) == 5],
     )
     claims.check("For the probe rule its chance is at most 51 %.", numbers=[min(tests[:2])])
