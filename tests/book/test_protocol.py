@@ -263,8 +263,8 @@ def test_the_ranges_and_the_choices_are_those_of_the_trials(claims):
     ranges = {
         **dict.fromkeys(schedules, "| constant rate, cosine, one-cycle | 1e-4 to 1e-2 |"),
         "report": "| report's rule | 1e-4 to 1e-2 | threshold 0.1 to 0.9 |",
-        "relative": "| relative threshold | 1e-4 to 1e-2 | multiple of the mean 0.9 to 1.2 |",
-        "inverse": "| rate divided by uncertainty | 3e-5 to 3e-3 | power of $\\bar u_t$ \u22124 to 0 |",
+        "relative": "| relative threshold | 1e-4 to 1e-2 | scale (multiple of the mean) 0.9 to 1.2 |",
+        "inverse": "| rate divided by uncertainty | 3e-5 to 3e-3 | exponent (power of $\\bar u_t$) \u22124 to 0 |",
     }
     chosen = {
         "constant": "| `constant` | rate 1.78e-4 |",
@@ -341,7 +341,7 @@ def test_the_example_of_an_outcome_is_the_stored_comparison(claims):
     )
     claims.check(
         "In the example, 12 of 1024 give a mean as far from 0: p = 0.0117.",
-        numbers=[2**10 * row["p"], 2**10, row["p"]],
+        numbers=[2**10 * row["p"], 2**10, 0, row["p"]],
     )
     claims.check(
         "The adjusted p-value is 0.012, and the mean difference 0.8 is above 0: *helps*.",
