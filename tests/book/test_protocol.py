@@ -171,6 +171,7 @@ def test_without_the_pilot_seven_pairs_are_left(claims):
     low, high = shown["ci95_low_without_pilot"], shown["ci95_high_without_pilot"]
     claims.check(
         "Where ten pairs *help* or *harm*, no interval of seven holds 0.",
+        numbers=[0],
         holds=[len(shown) > 0, (shown["pairs_without_pilot"] == 7).all(), (low * high > 0).all()],
     )
 
