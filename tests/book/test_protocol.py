@@ -27,6 +27,7 @@ from uncertlr.analysis.pairs import log_rate_distance_between_seeds
 from uncertlr.analysis.positive_control import Design
 from uncertlr.analysis.power import equivalence_power
 from uncertlr.analysis.settings_map import settings_map
+from uncertlr.book import overview_figure
 from uncertlr.book.claims import Claims, numbers_in
 from uncertlr.book.outcomes_figure import MAIN_OUTCOMES
 from uncertlr.config import EXECUTION_FIELDS, PROFILES
@@ -176,6 +177,14 @@ def test_without_the_pilot_seven_pairs_are_left(claims):
         numbers=fresh,
         holds=[each["pairs_without_pilot"] == 7 for each in found],
     )
+    table = every_comparison()
+    shown = table[table["outcome"].isin(("helps", "harms")) & (table["pairs_without_pilot"] < table["pairs"])]
+    low, high = shown["ci95_low_without_pilot"], shown["ci95_high_without_pilot"]
+    claims.check(
+        "Where ten pairs *help* or *harm*, no interval of seven holds 0.",
+        numbers=[0],
+        holds=[len(shown) > 0, (shown["pairs_without_pilot"] == 7).all(), (low * high > 0).all()],
+    )
 
 
 def test_dividing_by_uncertainty_and_its_initial_rate_gain_alike(claims):
@@ -222,6 +231,13 @@ def test_what_was_known_is_what_is_stored(claims):
         numbers=[-cosine["difference"], cycle["difference"]],
     )
     claims.check("tuned `report` was 6.2 points behind tuned `constant`", numbers=[-report["difference"]])
+    claims.check("There the rule ends 6.2 points behind.", numbers=[-report["difference"]])
+    claims.check(
+        "In both rules, one seed's rates and the next's lie less than 0.05 apart. "
+        "Those of the found rule are near the limit, at 0.049.",
+        numbers=[LEAST_LOG_RATE_DISTANCE, log_rate_distance_between_seeds(found, FOUND)],
+        holds=log_rate_distance_between_seeds(tuned, "inverse") < LEAST_LOG_RATE_DISTANCE,
+    )
     untuned = comparison(standard, "report", "constant")
     claims.check("the rule was 12.3 points behind `constant`", numbers=[-untuned["difference"]])
     text = comparison(read_study("imdb-found"), "one_cycle_over_uncertainty", "cosine")
@@ -229,16 +245,20 @@ def test_what_was_known_is_what_is_stored(claims):
 
 
 def test_the_pilot_began_before_the_page_was_fixed(claims):
-    study = read_study("cifar10-standard")
-    pilot = [study.arms[arm][seed].record for arm in ("constant", "report", "report_epoch") for seed in range(3)]
-    began = sorted(record["began"][11:16] for record in pilot)
+    study, reviews = read_study("cifar10-standard"), read_study("imdb-standard")
+    pilot, text_pilot = (
+        [each.arms[arm][seed].record for arm in ("constant", "report", "report_epoch") for seed in range(3)]
+        for each in (study, reviews)
+    )
+    began, on_text = (sorted(record["began"][11:16] for record in records) for records in (pilot, text_pilot))
     claims.check(
-        "on CIFAR-10 they began on 23 November between 17:34 and 17:53",
-        numbers=[23, 17, 34, 17, 53],
+        "On CIFAR-10 they began on 23 November between 17:34 and 17:53, on IMDB between 17:54 and 18:27.",
+        numbers=[23, 17, 34, 17, 53, 17, 54, 18, 27],
         holds=[
             began[0] == "17:34",
             began[-1] == "17:53",
-            all(record["began"] < study.facts.protocol_fixed for record in pilot),
+            (on_text[0], on_text[-1]) == ("17:54", "18:27"),
+            all(record["began"] < study.facts.protocol_fixed for record in (*pilot, *text_pilot)),
         ],
     )
 
@@ -665,7 +685,11 @@ def test_the_answers_at_the_top_are_those_of_the_stored_runs(claims):
         holds=config("imdb-found", "cosine").learning_rate == config("cifar10-tuned", "cosine").learning_rate,
     )
     again = comparison(read_study("cifar10-tuned-warmup"), FOUND, "one_cycle")
-    claims.check("planned and repeated on ten other seeds: 0.8", [again["difference"]], again["pairs"] == 10)
+    claims.check(
+        "planned and repeated on ten other seeds: 0.8 (0.3 to 1.3)",
+        [again[name] for name in ("difference", "ci95_low", "ci95_high")],
+        again["pairs"] == 10,
+    )
     claims.check(
         "**The primary comparison has not been run.**",
         holds=[not read_study("cifar10-primary").finished, not read_study("cifar10-full-trials").finished],
@@ -726,7 +750,7 @@ def test_the_map_on_images_is_that_of_the_stored_runs(claims):
             *(run.record["processor"] != processors[run.config.seed] for run in copies),
         ],
     )
-    claims.check("These two differences are 0.6 and −0.9 points.", numbers=of_machine)
+    claims.check("Its two pairs differ by 0.6 and −0.9 points, which says nothing about a GPU.", numbers=of_machine)
     claims.check(
         "**It is ahead only where it is a lower constant rate,** in two pairs each.",
         holds=[set(constant.columns[(constant > 0).all()]) == {0.1, 0.3}, (constant[1.0] < 0).all()],
@@ -783,7 +807,7 @@ def test_one_family_of_four_has_the_same_outcomes(claims):
     found = {pair: comparison(study, *pair) for pair in pairs}
     of_one_cycle, *others = holm({pair: each["p"] for pair, each in found.items()}).values()
     claims.check(
-        "as one family the adjusted p-values are 0.012 for the rule against `one_cycle` and 0.008 for the other three",
+        "as one family the adjusted p-values are 0.012 for the rule against one-cycle and 0.008 for the other three",
         numbers=[of_one_cycle, others[0]],
         holds=[
             *(len(set(others)) == 1, of_one_cycle <= ALPHA),
@@ -828,8 +852,15 @@ def test_at_a_bound_means_a_copy_on_images_but_not_on_text(claims):
     assert at_a_bound("imdb-standard", "report") > 0.95
     copies = ("report", "report_epoch", "report_inverted", "relative")
     assert all(log_rate_distance_between_seeds(images, arm) < LEAST_LOG_RATE_DISTANCE for arm in copies)
-    assert all(log_rate_distance_between_seeds(study, arm) == 0 for study in (images, text) for arm in copies[:2])
-    assert all(round(100 * at_a_bound("cifar10-standard", arm)) == 99 for arm in ("report_inverted", "relative"))
+    claims.check(
+        "The report's rule has the same rates in every run, so a replay would be a copy.",
+        holds=[log_rate_distance_between_seeds(study, arm) == 0 for study in (images, text) for arm in copies[:2]],
+    )
+    claims.check(
+        "On CIFAR-10 the relative threshold and the inverted rule are at a bound in 99 % of the steps",
+        numbers=[100 * at_a_bound("cifar10-standard", "relative")],
+        holds=round(100 * at_a_bound("cifar10-standard", "report_inverted")) == 99,
+    )
     partly = ("relative", "report_inverted")
     shares = [round(100 * at_a_bound("imdb-standard", arm), -1) for arm in partly]
     claims.check(
@@ -875,43 +906,57 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
         "In eleven comparisons of CIFAR-10 *all ten* pairs are mixed",
         holds=[len(mixed) == 11, all(study.startswith("cifar10-") for study, _, _ in mixed.index)],
     )
-    claims.check("Figure P.1 shows none of them.", holds=[each not in mixed.index for each in main])
+    judged_by_figure = overview_figure.judged(every_comparison())
+    claims.check(
+        "No figure of main outcomes shows any of the eleven.",
+        holds=[
+            *(each not in mixed.index for each in main),
+            not {*mixed.index} & {*zip(*(judged_by_figure[name] for name in mixed.index.names), strict=True)},
+        ],
+    )
     page = (project_folder() / "book" / "deviations.md").read_text(encoding="utf-8").replace("\N{MINUS SIGN}", "-")
-    rows = re.findall(r"^\| (.+) - (.+?) \| (-?[\d.]+) \((-?[\d.]+) to (-?[\d.]+)\) \| (.+?) \|$", page, re.MULTILINE)
-    stated = {(first, second): (*map(float, numbers), part) for first, second, *numbers, part in rows}
-    assert len(rows) == len(mixed)
-    names = {
-        ("report", "bold_driver"): ("report's rule", "bold driver"),
-        ("report", "report_inverted"): ("report's rule", "inverted report's rule"),
-        ("inverse", "inverse_shuffled"): ("rate divided by uncertainty", "its shuffled control"),
-        (FOUND, f"{FOUND}_matched_rate"): ("found rule", "one-cycle at its mean rate"),
+    rows = re.findall(
+        r"^\| (.+) - (.+?) \| (-?[\d.]+) \((-?[\d.]+) to (-?[\d.]+)\) \| \*(.+?)\* \| (.+?) \|$", page, re.MULTILINE
+    )
+    stated = {
+        (first, second): (*map(float, numbers), *rest)
+        for first, second, *numbers, outcome, shift in rows
+        for rest in [(outcome, shift)]
     }
-    firsts = {
+    assert len(rows) == len(stated) == len(mixed)
+    names = {
         "bold_driver": "bold driver",
+        "constant": "constant rate",
+        "inverse": "rate divided by uncertainty",
+        "inverse_shuffled": "its shuffled control",
+        "proportional": "rate times uncertainty",
+        "report": "report's rule",
         "report_inverted": "inverted report's rule",
         "one_cycle": "one-cycle",
-        "proportional": "rate times uncertainty",
+        FOUND: "found rule",
+        f"{FOUND}_matched_rate": "one-cycle at its mean rate",
     }
+    shifts = {}
     for (_, arm, against), row in mixed.iterrows():
-        of_row = stated[names.get((arm, against), (firsts.get(arm, f"`{arm}`"), f"`{against}`"))]
-        assert list(of_row[:3]) == pytest.approx([row["difference"], row["ci95_low"], row["ci95_high"]], abs=0.0501)
-        large = min(abs(row["ci95_low"]), abs(row["ci95_high"])) >= 5
-        shown = row["outcome"] in ("helps", "harms")
-        lost = "could be the whole difference" if abs(row["difference"]) < 1 else "could make the interval hold 0"
-        expected = "would not change the outcome" if large else lost if shown else "could hide a difference"
-        assert of_row[3].startswith(expected), (arm, against)
-    large = mixed[np.minimum(mixed["ci95_low"].abs(), mixed["ci95_high"].abs()) >= 5]
-    nearest = min(abs(row[end]) for _, row in large.iterrows() for end in ("ci95_low", "ci95_high"))
+        *numbers, outcome, shift = stated[names[arm], names.get(against, against)]
+        assert numbers == pytest.approx([row["difference"], row["ci95_low"], row["ci95_high"]], abs=0.0501)
+        assert outcome == row["outcome"]
+        if row["ci95_low"] <= 0 <= row["ci95_high"]:
+            assert shift == "holds 0", (arm, against)
+        else:
+            shifts[arm, against] = min(abs(row["ci95_low"]), abs(row["ci95_high"]))
+            decimals = len(shift.partition(".")[2])
+            assert float(shift) == round(shifts[arm, against], decimals), (arm, against)
+    large = [shift for shift in shifts.values() if shift > 5]
     claims.check(
-        "The five large ones would stay at least 5 points from 0, their intervals at least 4.",
-        numbers=[5, 0, 4],
-        holds=[len(large) == 5, large["difference"].abs().min() - 1 >= 5, 4 <= nearest - 1 < 5],
+        "*The five large differences* would need a shift of more than 5 points.",
+        numbers=[5],
+        holds=[len(large) == 5, len(shifts) == 8],
     )
-    inverted = mixed.loc[("cifar10-standard", REPORT, "report_inverted")]
     claims.check(
-        "−2.9 would be −1.9, and its interval would hold 0.",
-        numbers=[inverted["difference"], inverted["difference"] + 1, 0],
-        holds=inverted["ci95_high"] + 1 > 0,
+        "A shift of 0.3 points is well within what is possible.",
+        numbers=[0.3],
+        holds=sum(round(shift, 1) <= 0.3 for shift in shifts.values()) == 3,
     )
 
 
@@ -920,8 +965,8 @@ def test_the_comparisons_whose_pairs_are_mostly_mixed_are_those_of_the_page(clai
     mostly = table[(table["mixed_pairs"] > table["pairs"] / 2) & (table["mixed_pairs"] < table["pairs"])]
     names = {
         ("report_epoch", "bold_driver_epoch"): "report's rule − bold driver, both once per epoch",
-        ("bold_driver_epoch", "cosine"): "bold driver once per epoch − `cosine`",
-        ("bold_driver_epoch", "constant"): "bold driver once per epoch − `constant`",
+        ("bold_driver_epoch", "cosine"): "bold driver once per epoch − cosine",
+        ("bold_driver_epoch", "constant"): "bold driver once per epoch − constant rate",
         (FOUND, f"{FOUND}_yoked"): "found rule − yoked replay, IMDB",
         (FOUND, f"{FOUND}_mean_curve"): "found rule − mean-curve replay, IMDB",
     }
@@ -934,10 +979,53 @@ def test_the_comparisons_whose_pairs_are_mostly_mixed_are_those_of_the_page(clai
             f"| {names[pair]} | {printed}, *{row['outcome']}* | {row['mixed_pairs']} of {row['pairs']} |",
             numbers=[*numbers, row["mixed_pairs"], row["pairs"]],
         )
+    clear = [
+        min(abs(row["ci95_low"]), abs(row["ci95_high"]))
+        for _, row in ten.iterrows()
+        if row["ci95_low"] * row["ci95_high"] > 0
+    ]
+    claims.check(
+        "The first interval would reach 0 if the machine had shifted the mean by 3.5 points.",
+        numbers=[0, *clear],
+    )
     five = mostly[mostly["pairs"] < SEEDS_FOR_A_CLAIM]
     claims.check(
         "Six *descriptive* comparisons on IMDB have three mixed pairs of five.",
         holds=[len(five) == 6, set(five["outcome"]) == {"descriptive"}, set(five["mixed_pairs"]) == {3}],
+    )
+
+
+def test_what_deviations_touch_is_what_is_stored(claims):
+    interval = ("difference", "ci95_low", "ci95_high")
+    reviews = read_study("imdb-standard")
+    for quote, pair in (
+        ("- The rate divided by uncertainty minus this rate: 1.1 (−6.8 to 9.1).", ("inverse", "constant_low")),
+        ("- This rate minus a constant `1e-3`: −2.6 (−9.2 to 4.0).", ("constant_low", "constant")),
+        ("So this comparison now tests feedback: −0.2 (−5.9 to 5.6), *inconclusive*.", ("inverse", "inverse_yoked")),
+    ):
+        row = comparison(reviews, *pair)
+        claims.check(quote, [row[name] for name in interval], [row["outcome"] == "inconclusive", row["pairs"] == 10])
+    claims.check("the new one 0.059.", [comparison(reviews, "inverse", "inverse_yoked")["log_rate_distance"]])
+    first = comparison(read_study("cifar10-found-controls"), FOUND, "one_cycle")
+    claims.check(
+        "- *Against tuned one-cycle:* *helps*, 0.9 (0.5 to 1.2).",
+        [first[name] for name in interval],
+        [first["outcome"] == "helps", first["mixed_pairs"] == 0],
+    )
+    shorter = comparison(read_study("cifar10-short-recipe"), FOUND, REPLAYS[0])
+    claims.check(
+        "One curve ends 0.7 points ahead of the rule (adjusted p = 0.047)", [-shorter["difference"], shorter["p_holm"]]
+    )
+    standard = read_study("cifar10-standard")
+    low, divided = (comparison(standard, arm, "constant") for arm in ("constant_low", "inverse"))
+    claims.check(
+        "Both *help* against `1e-3`, by 2.6 points.",
+        [low["difference"]],
+        [
+            round(low["difference"], 1) == round(divided["difference"], 1),
+            low["outcome"] == divided["outcome"] == "helps",
+            comparison(standard, "inverse", "constant_low")["outcome"] == "equivalent",
+        ],
     )
 
 
