@@ -717,8 +717,8 @@ def test_the_map_on_images_is_that_of_the_stored_runs(claims):
     ]
     claims.check(
         "At thresholds of 0.1, 0.3 and 0.5 the rate is halved to its lower bound within seven steps and stays there, so the "
-        "rule is a constant rate. It is 11.4 to 11.5 points behind a constant rate of 1e-3 at a bound of 0.01, but 2.5 ahead "
-        "at 0.1 and 3.8 ahead at 0.3.",
+        "rule is a constant rate. It is 11.4 to 11.5 points behind a constant rate of 1e-3 at a bound of 0.01, but 2.5 "
+        "ahead at 0.1 and 3.8 ahead at 0.3.",
         numbers=[
             *(*constant.index, -constant[0.01].max(), -constant[0.01].min()),
             *(standard.initial_rate("constant"), 0.01),
