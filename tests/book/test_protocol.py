@@ -692,7 +692,7 @@ def test_the_answers_at_the_top_are_those_of_the_stored_runs(claims):
         holds=[len(compared) == 7, {row["outcome"] for row in compared} == {"inconclusive"}],
     )
     claims.check(
-        "A curve without feedback is shown to equal the best rule in three of eleven comparisons.",
+        "A curve without feedback is shown to equal that rule in three of eleven comparisons.",
         holds=sum(map(len, DOES_AS_WELL.values())) == 11,
     )
     claims.check(
