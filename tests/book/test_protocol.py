@@ -483,7 +483,7 @@ STATED = (
         ["helps"],
     ),
     (
-        "by −2.4 (−3.2 to −1.6).",
+        "follows the running mean: −2.4 (−3.2 to −1.6).",
         [("cifar10-tuned", "relative", "constant")],
         ["harms"],
     ),
