@@ -204,10 +204,10 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     **{
         f"outcomes-{name}": (partial(main_outcomes, chosen=chosen, title=title), (3.95, 0.5 * len(chosen) + 0.95))
         for name, chosen, title in (
-            ("losses", LOSSES, "A. At every step, with our bound,\nthe report's rule loses 6 to 24 points"),
-            ("gains", GAINS, "B. The found rule beats tuned one-cycle\non CIFAR-10, not on IMDB"),
-            ("feedback", TESTS_OF_FEEDBACK, "C. No rule is shown to be ahead\nof replays with other rates"),
-            ("copies", COPIES, "D. Three of eleven curves are equivalent\nto the found rule, four are ahead of it"),
+            ("losses", LOSSES, "At every step, with our bound,\nthe report's rule loses 6 to 24 points"),
+            ("gains", GAINS, "The found rule beats tuned one-cycle\non CIFAR-10, not on IMDB"),
+            ("feedback", TESTS_OF_FEEDBACK, "No rule is shown to be ahead\nof replays with other rates"),
+            ("copies", COPIES, "Of eleven comparisons three are\nequivalent, in four the curve is ahead"),
         )
     },
     "overview-report": (
