@@ -52,8 +52,8 @@ TESTS_OF_FEEDBACK = (
 """Rules and replays whose rates differ, as `LOSSES`."""
 
 COPIES = (
-    ("found rule − yoked replay", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
     ("found rule − mean-curve replay", "cifar10-found-replays", FOUND, f"{FOUND}_mean_curve"),
+    ("found rule − yoked replay", "cifar10-found-replays", FOUND, f"{FOUND}_yoked"),
     *(
         (f"found rule − recorded replay {seed}{where}", study, FOUND, f"replay_of_{seed}")
         for where, study in (("", "cifar10-recipe"), (", half length", "cifar10-short-recipe"), (", IMDB", "imdb-recipe"))
