@@ -61,8 +61,8 @@ def front_accuracies(ax: Axes, palette: Palette) -> None:
 
 
 DECISIONS = (
-    ("Are pairs missing that\nthe study must have?", "missing"),
-    (f"Does it test feedback, with\nlog rates less than {LEAST_LOG_RATE_DISTANCE} apart?", "no contrast"),
+    ("Is there no pair?", "missing"),
+    (f"Does it test feedback, with\nrates less than {100 * LEAST_LOG_RATE_DISTANCE:.0f} % apart?", "no contrast"),
     (f"Are there fewer than {SEEDS_FOR_A_CLAIM} pairs?", "descriptive"),
     (f"Does the {100 * (1 - 2 * ALPHA):.0f} % interval lie within\n{100 * MARGIN} points of 0?", "equivalent"),
     (f"Is the adjusted p-value\nat most {ALPHA}?", "helps, if above 0\nharms, if below 0"),
@@ -85,7 +85,8 @@ def protocol_outcomes(ax: Axes, palette: Palette) -> None:
                 linewidth=0,
             )
             ax.add_patch(box)
-            ax.text(right / 2, row, question, ha="center", va="center")
+            ax.text(0.02, row, f"{row + 1}", va="center", weight="bold")
+            ax.text(right / 2 + 0.02, row, question, ha="center", va="center")
             ax.annotate("", (column - 0.02, row), (right, row), arrowprops=arrow)
             ax.text((right + column - 0.02) / 2, row - 0.06, "yes", ha="center", va="bottom")
             ax.text(column, row, outcome, va="center", weight="bold")
