@@ -126,7 +126,7 @@ def accuracies_panel(ax: "Axes", methods: Sequence[Method]) -> "Axes":
         ax.text(1.03, row, f"{np.mean(values):.1f}", transform=ax.get_yaxis_transform(), va="center")
     ax.set_yticks(range(len(methods)), [method.name for method in reversed(methods)])
     ax.set(xlabel="test accuracy (%)", ylim=(-0.6, len(methods) - 0.4))
-    ax.set_title("Methods with similar rates end level")
+    ax.set_title("Fixed schedules match the better rules")
     ax.grid(axis="y", visible=False)
     return ax
 
