@@ -621,7 +621,8 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
     )
     five = [mean, yoked, first[0], second[0], third[0]]
     claims.check(
-        "On CIFAR-10, at full length, three of five replays are *equivalent*, but each plan asked for all of its replays. At half the length "
+        "On CIFAR-10, at full length, three of five replays are *equivalent*, but each plan asked for all of its replays. "
+        "At half the length "
         "and on IMDB none is; there the replays end ahead.",
         holds=[
             [equivalent, missed, first[1], second[1], third[1]].count(True) == 3,
