@@ -61,11 +61,11 @@ def front_accuracies(ax: Axes, palette: Palette) -> None:
 
 
 DECISIONS = (
-    ("Is there no pair?", "missing"),
-    (f"Does it test feedback, with\nrates less than {100 * LEAST_LOG_RATE_DISTANCE:.0f} % apart?", "no contrast"),
-    (f"Are there fewer than {SEEDS_FOR_A_CLAIM} pairs?", "descriptive"),
-    (f"Does the {100 * (1 - 2 * ALPHA):.0f} % interval lie within\n{100 * MARGIN} points of 0?", "equivalent"),
-    (f"Is the adjusted p-value\nat most {ALPHA}?", "helps, if above 0\nharms, if below 0"),
+    ("No pair?", "missing"),
+    (f"A test of feedback, with\nrates less than {100 * LEAST_LOG_RATE_DISTANCE:.0f} % apart?", "no contrast"),
+    (f"Fewer than {SEEDS_FOR_A_CLAIM} pairs?", "descriptive"),
+    (f"The {100 * (1 - 2 * ALPHA):.0f} % interval\nwithin {100 * MARGIN} points of 0?", "equivalent"),
+    (f"The adjusted p-value\nat most {ALPHA}?", "helps, if above 0\nharms, if below 0"),
     ("", "inconclusive"),
 )
 """How the protocol finds an outcome: questions in their order, and the outcome of the first that is answered with yes."""
@@ -97,7 +97,7 @@ def protocol_outcomes(ax: Axes, palette: Palette) -> None:
             ax.text(right / 2, row, outcome, ha="center", va="center", weight="bold")
     ax.set(xlim=(0, 1.12), ylim=(len(DECISIONS) - 0.75, -0.4))
     ax.set_axis_off()
-    ax.set_title("The first yes decides", fontsize="medium")
+    ax.set_title("Equivalence is asked before a difference", fontsize="medium")
 
 
 OUTCOMES = (
@@ -205,7 +205,7 @@ DRAWINGS: dict[str, tuple[Callable[[Axes, Palette], None], tuple[float, float]]]
     **{
         f"outcomes-{name}": (partial(main_outcomes, chosen=chosen, title=title), (3.95, 0.5 * len(chosen) + 0.95))
         for name, chosen, title in (
-            ("losses", LOSSES, "At every step, with our bound,\nthe report's rule loses 6 to 24 points"),
+            ("losses", LOSSES, "With our bound, at every step, the rule\nloses 6 to 24 points to a constant rate"),
             ("gains", GAINS, "The found rule beats tuned one-cycle\non CIFAR-10, not on IMDB"),
             ("feedback", TESTS_OF_FEEDBACK, "No rule is shown to be ahead\nof replays with other rates"),
             ("copies", COPIES, "Of eleven comparisons three are\nequivalent, in four the curve is ahead"),
