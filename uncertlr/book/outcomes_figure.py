@@ -31,12 +31,12 @@ GAINS = (
     ("found rule − one-cycle, fresh seeds", "cifar10-tuned-warmup", FOUND, "one_cycle"),
     ("found rule − cosine with warm-up", "cifar10-tuned-warmup", FOUND, "warmup_cosine"),
     ("found rule − cosine", "cifar10-found", FOUND, "cosine"),
-    ("rate / uncertainty − cosine", "cifar10-tuned", "inverse", "cosine"),
-    ("rate / uncertainty − constant", "cifar10-tuned", "inverse", "constant"),
+    ("found rule − cosine, IMDB, not tuned there", "imdb-found", FOUND, "cosine"),
     ("found rule − one-cycle, IMDB", "imdb-tuned", FOUND, "one_cycle"),
     ("found rule − cosine with warm-up, IMDB", "imdb-tuned", FOUND, "warmup_cosine"),
     ("found rule − constant, IMDB", "imdb-tuned", FOUND, "constant"),
-    ("found rule − cosine, IMDB, not tuned there", "imdb-found", FOUND, "cosine"),
+    ("rate / uncertainty − cosine", "cifar10-tuned", "inverse", "cosine"),
+    ("rate / uncertainty − constant", "cifar10-tuned", "inverse", "constant"),
 )
 """Rules with uncertainty and tuned schedules, as `LOSSES`."""
 
