@@ -1,4 +1,4 @@
-"""Figures of the protocol and of all results: differences of methods with their intervals."""
+"""Figures of the studies: differences of methods with their intervals."""
 
 from functools import cache
 from typing import TYPE_CHECKING
