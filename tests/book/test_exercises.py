@@ -228,9 +228,11 @@ def with_warm_up(schedule, num_steps):  # a first step with the rate 0
 def suggested_rate(rates, losses):  # a low loss after training has broken
     return rates[losses.index(min(losses))] / 3
 """,
-    "verdict.pairs_needed": """
-def pairs_needed(deviation, margin):  # the normal quantile
-    return math.ceil((1.645 * deviation / margin) ** 2)
+    "verdict.stretched": """
+def stretched(multipliers, steps):  # the multipliers themselves
+    places = [step / (steps - 1) * (len(multipliers) - 1) for step in range(steps)]
+    parts = [(min(int(place), len(multipliers) - 2), place) for place in places]
+    return [multipliers[at] + (place - at) * (multipliers[at + 1] - multipliers[at]) for at, place in parts]
 """,
     "verdict.holm": """
 def holm(p_values):  # Bonferroni

@@ -9,16 +9,17 @@ from uncertlr.book.exercises import Wrong, close
 TEN = [3.1, 2.8, 3.5, 3.0, 2.7, 3.3, 2.9, 3.4, 3.2, 3.0]
 
 
-def pairs_needed(answer: Callable[[float, float], int]) -> None:
-    """The smallest number of pairs whose 90 % interval around 0 lies within the margin."""
-    for deviation, margin, expected in ((0.8, 0.5, 9), (0.3, 0.5, 4), (3.0, 0.5, 100)):
-        given = answer(deviation, margin)
-        if given is None:
-            raise Wrong("The function returns nothing yet.")
-        if given != expected:
-            raise Wrong(
-                f"With a standard deviation of {deviation} and a margin of {margin} it should be {expected}, not {given}."
-            )
+def stretched(answer: Callable[[Sequence[float], int], Sequence[float]]) -> None:
+    """A curve of multipliers at another number of steps, its logarithms interpolated."""
+    for multipliers, steps, expected in (
+        ([1.0, 4.0], 3, [1.0, 2.0, 4.0]),
+        ([0.1, 1.0, 0.01], 5, [0.1, 0.1**0.5, 1.0, 0.1, 0.01]),
+        ([1.0, 3.0, 0.5, 2.0], 2, [1.0, 2.0]),
+    ):
+        given = close(answer(multipliers, steps), torch.tensor(expected), 1e-4)
+        if not given:
+            rounded = [round(each, 3) for each in expected]
+            raise Wrong(f"{multipliers} in {steps} steps should be {rounded}, not {given.text}.")
 
 
 def holm(answer: Callable[[Sequence[float]], Sequence[float]]) -> None:
