@@ -24,7 +24,7 @@ TEXT = {"light": "#57606a", "dark": "#aab2bb"}
 """The grey of labels and axes on each page; the notebook's own grey has to do for both."""
 
 SPACED_PERCENT = re.compile(r"(?<=\d) %")
-POWER = re.compile(r"(\b\d(?:\.\d+)?e-\d+\b)")
+WHOLE = re.compile(r"(\b\d(?:\.\d+)?e-\d+\b|\bCIFAR-10\b)")
 LITERAL = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 CAPTION = re.compile(r"Figure ((?:\d+|[A-Z])\.)?\d+\.")
 NAME = re.compile(r'data-figure="([^"]+)"')
@@ -161,18 +161,18 @@ def keep_percent(app: Sphinx, doctree: nodes.document) -> None:
             text.parent.replace(text, nodes.Text(SPACED_PERCENT.sub("\N{NO-BREAK SPACE}%", text)))
 
 
-def keep_powers(app: Sphinx, doctree: nodes.document) -> None:
-    """No line ends within a number such as 3e-4, where browsers may break after the hyphen."""
+def keep_whole(app: Sphinx, doctree: nodes.document) -> None:
+    """No line ends within a number such as 3e-4 or the name CIFAR-10, where browsers may break after the hyphen."""
     for text in list(doctree.findall(nodes.Text)):
         parent = text.parent
-        if isinstance(parent, nodes.literal) and POWER.fullmatch(text):
+        if isinstance(parent, nodes.literal) and WHOLE.fullmatch(text):
             parent["classes"].append("whole")
-        elif POWER.search(text) and not isinstance(parent, LITERAL):
-            parts = enumerate(POWER.split(text))
-            pieces = [
-                nodes.inline("", part, classes=["whole"]) if at % 2 else nodes.Text(part) for at, part in parts if part
-            ]
-            parent.replace(text, pieces)
+        elif WHOLE.search(text) and not isinstance(parent, LITERAL):
+            parent.replace(text, [_piece(part) for part in WHOLE.split(text) if part])
+
+
+def _piece(text: str) -> nodes.Node:
+    return nodes.inline("", text, classes=["whole"]) if WHOLE.fullmatch(text) else nodes.Text(text)
 
 
 def connect(app: Sphinx) -> None:
@@ -180,4 +180,4 @@ def connect(app: Sphinx) -> None:
     app.connect("source-read", lead_to_pages)
     app.connect("doctree-read", decorate, priority=390)
     app.connect("doctree-read", keep_percent)
-    app.connect("doctree-read", keep_powers)
+    app.connect("doctree-read", keep_whole)

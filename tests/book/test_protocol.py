@@ -299,7 +299,9 @@ def test_the_ranges_and_the_choices_are_those_of_the_trials(claims):
         **dict.fromkeys(schedules, "| constant rate, cosine, one-cycle | 1e-4 to 1e-2 |"),
         "report": "| report's rule | 1e-4 to 1e-2 | threshold 0.1 to 0.9 |",
         "relative": "| relative threshold | 1e-4 to 1e-2 | scale (multiple of the mean) 0.9 to 1.2 |",
-        "inverse": "| rate divided by uncertainty | 3e-5 to 3e-3 | exponent (power of $\\bar u_t$) \u22124 to 0 |",
+        "inverse": (
+            "| rate divided by uncertainty | 3e-5 to 3e-3 | exponent of $\\bar u_t$, \u22121 where untuned: \u22124 to 0 |"
+        ),
     }
     chosen = {
         "constant": "| constant rate | rate 1.78e-4 | `constant` |",
@@ -311,7 +313,10 @@ def test_the_ranges_and_the_choices_are_those_of_the_trials(claims):
     }
     assert set(ranges) == set(chosen) == {name for name, arm in trials.arms.items() if arm.ranges}
     for name, row in ranges.items():
-        claims.check(row, numbers=[end for each in trials.arms[name].ranges.values() for end in (each.low, each.high)])
+        numbers = [end for each in trials.arms[name].ranges.values() for end in (each.low, each.high)]
+        if name == "inverse":
+            numbers.insert(2, config("cifar10-standard", "inverse").exponent)
+        claims.check(row, numbers=numbers)
         claims.check(chosen[name], numbers=[tuned.arms[name].settings[setting] for setting in trials.arms[name].ranges])
 
 
@@ -390,7 +395,8 @@ def test_nine_comparisons_have_no_contrast_by_the_limit_on_log_rates(claims):
     apart = table["log_rate_distance"].dropna()
     near, far = apart[apart < LEAST_LOG_RATE_DISTANCE], apart[apart >= LEAST_LOG_RATE_DISTANCE]
     claims.check(
-        "*Nine published comparisons lie below it,* the nearest at 0.041. Of those above it, the nearest is at 0.059.",
+        "*Nine published comparisons of a rule with a control lie below it,* the nearest at 0.041. Of those above it, the "
+        "nearest is at 0.059.",
         numbers=[near.max(), far.min()],
         holds=[len(near) == 9, (table["outcome"] == "no contrast").sum() == 9],
     )
@@ -645,7 +651,8 @@ def test_the_outcomes_of_the_second_round_are_those_of_the_stored_runs(claims):
     )
     better = [row["outcome"] for row in rows + of_reviews].count("harms")
     claims.check(
-        "A curve without feedback is shown to equal the found rule in three of eleven comparisons.** In four it is better.",
+        "are shown to do as well as the found rule in three of eleven comparisons,** within half a point. In four they do "
+        "better.",
         holds=[len(five) + len(rows + of_reviews) == 11, better == 4],
     )
     replays = read_study("cifar10-found-replays")
@@ -955,9 +962,9 @@ def test_at_a_bound_means_a_copy_on_images_but_not_on_text(claims):
 @pytest.mark.parametrize(
     ("row", "arm", "on_gpu", "on_cpu"),
     [
-        ("the found rule | 66.59 % | 66.64 % | −0.05 (−0.69 to 0.59) |", FOUND, "cifar10-found", "cifar10-found-replays"),
-        ("one-cycle | 65.71 % | 65.86 % | −0.16 (−0.57 to 0.25) |", "one_cycle", "cifar10-tuned", "cifar10-tuned-warmup"),
-        ("cosine | 60.07 % | 59.77 % | 0.30 (−0.56 to 1.16) |", "cosine", "cifar10-tuned", "cifar10-tuned-warmup"),
+        ("the found rule | 66.59 %; 66.64 % | −0.05 (−0.69 to 0.59) |", FOUND, "cifar10-found", "cifar10-found-replays"),
+        ("one-cycle | 65.71 %; 65.86 % | −0.16 (−0.57 to 0.25) |", "one_cycle", "cifar10-tuned", "cifar10-tuned-warmup"),
+        ("cosine | 60.07 %; 59.77 % | 0.30 (−0.56 to 1.16) |", "cosine", "cifar10-tuned", "cifar10-tuned-warmup"),
     ],
     ids=lambda value: value if "-" in value and "|" not in value else "",
 )
@@ -980,6 +987,10 @@ def test_three_methods_on_two_processors_are_compared_as_the_page_states(claims,
     )
 
 
+SHIFT = 1.2
+"""Points that a change of machine may make, the largest that the comparison of three methods leaves possible."""
+
+
 def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_states(claims):
     table = every_comparison().drop_duplicates(["study", "arm", "against"]).set_index(["study", "arm", "against"])
     mixed = table[(table["mixed_pairs"] == table["pairs"]) & (table["pairs"] == SEEDS_FOR_A_CLAIM)]
@@ -990,7 +1001,8 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
     )
     judged_by_figure = overview_figure.judged(every_comparison())
     claims.check(
-        "No figure of main outcomes shows any of the eleven.",
+        "Neither Figure R.1 of [all results](all_results.md) nor Figures P.1 to P.4 of [the studies](studies.md) show any "
+        "of the eleven.",
         holds=[
             *(each not in mixed.index for each in main),
             not {*mixed.index} & {*zip(*(judged_by_figure[name] for name in mixed.index.names), strict=True)},
@@ -1027,7 +1039,8 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
             assert shift == "none: 0 is inside", (arm, against)
         else:
             shifts[arm, against] = min(abs(row["ci95_low"]), abs(row["ci95_high"]))
-            assert float(shift) == round(shifts[arm, against], 2), (arm, against)
+            claimed = "yes" if shifts[arm, against] > SHIFT else "no"
+            assert shift == f"{shifts[arm, against]:.2f}; {claimed}", (arm, against)
     large = [shift for shift in shifts.values() if shift > 5]
     claims.check(
         "*The five large differences are claimed.* Each would need a shift of more than 5 points.",
@@ -1041,8 +1054,19 @@ def test_the_comparisons_whose_pairs_are_all_mixed_are_as_many_as_the_page_state
     )
     claims.check(
         "a difference of Table V.2 is claimed only if it would withstand a shift of 1.2 points.",
-        numbers=[1.2],
-        holds=all(shift > 5 or shift < 1.2 for shift in shifts.values()),
+        numbers=[SHIFT],
+    )
+    few = table[(table["mixed_pairs"] > 0) & (table["mixed_pairs"] <= table["pairs"] / 2)]
+    claimed = few[few["outcome"].isin(["helps", "harms"])]
+    nearest = claimed[["ci95_low", "ci95_high"]].abs().min(axis=1)
+    claims.check(
+        "Sixteen further comparisons have one to three mixed pairs of ten. A shift of 1.2 points in three pairs moves their "
+        "mean by 0.36 points. That would undo none of the eight that *help* or *harm*.",
+        numbers=[SHIFT, 3 * SHIFT / SEEDS_FOR_A_CLAIM],
+        holds=[
+            *(len(few) == 16, set(few["pairs"]) == {SEEDS_FOR_A_CLAIM}, len(claimed) == 8),
+            *((few["mixed_pairs"].min(), few["mixed_pairs"].max()) == (1, 3), nearest.min() > 3 * SHIFT / SEEDS_FOR_A_CLAIM),
+        ],
     )
 
 

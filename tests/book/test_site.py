@@ -162,6 +162,17 @@ def test_tables_keep_their_words_whole_and_show_that_they_scroll(tab: Any, page:
         assert tab.evaluate(HIDDEN_BARS) == 0, f"at {width} px"
 
 
+LINES = "[...document.querySelectorAll('article .whole')].map(part => part.getClientRects().length).filter(lines => lines)"
+
+
+@pytest.mark.parametrize("page", ["book/studies.html", "book/executed/verdict.html"])
+def test_numbers_and_names_with_a_hyphen_are_not_broken(tab: Any, page: str) -> None:
+    tab.open(address(page), width=WIDTHS[0])
+    lines = tab.evaluate(LINES)
+    assert len(lines) > 20
+    assert set(lines) == {1}
+
+
 STACKED = """[...document.querySelectorAll('table.stacked')].map(table => ({
   fits: table.parentElement.scrollWidth <= table.parentElement.clientWidth,
   heads: [...table.querySelectorAll('thead th')].map(head => head.textContent.trim()),
