@@ -295,3 +295,10 @@ def test_an_exercise_that_does_not_exist_is_an_error():
 
 def test_an_error_of_the_readers_code_is_a_hint():
     assert "ZeroDivisionError" in exercises.result("entropy.mutual_information", lambda probs: 1 / 0)
+
+
+@pytest.mark.parametrize("given", ["a", ["a", "b", "c"], object()])
+def test_an_answer_that_is_no_number_is_named(given):
+    hint = exercises.result("verdict.stretched", lambda multipliers, steps: given)
+    assert hint.startswith("not yet")
+    assert repr(given) in hint

@@ -70,11 +70,14 @@ def close(given: Any, expected: Tensor, tolerance: float = 1e-3) -> Comparison:
     """Compare an answer with a tensor of the same shape; a number is a tensor without axes.
 
     Raises:
-        Wrong: the answer is nothing, or has another shape.
+        Wrong: the answer is nothing, no numbers, or has another shape.
     """
     if given is None:
         raise Wrong("The function returns nothing yet.")
-    value = torch.as_tensor(given, dtype=expected.dtype).detach()
+    try:
+        value = torch.as_tensor(given, dtype=expected.dtype).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"The function should return numbers, it returns {given!r}.") from None
     if value.shape != expected.shape:
         raise Wrong(f"The shape should be {tuple(expected.shape)}, it is {tuple(value.shape)}.")
     agrees = bool(torch.allclose(value, expected, atol=tolerance, rtol=0))
