@@ -1,4 +1,4 @@
-"""Pairs needed for equivalence, against simulated studies."""
+"""The chances of tests and the pairs needed for equivalence, against simulated studies."""
 
 import math
 
@@ -7,12 +7,22 @@ import pytest
 from scipy import stats
 
 from uncertlr.analysis.paired import equivalence_p_value
-from uncertlr.analysis.power import equivalence_power, pairs_for_equivalence, upper_standard_deviation
+from uncertlr.analysis.power import difference_power, equivalence_power, pairs_for_equivalence, upper_standard_deviation
 
 
 def simulated_power(pairs, deviation, studies=1_500):
     draws = np.random.default_rng(pairs).normal(0.0, deviation, (studies, pairs))
     return np.mean([equivalence_p_value(each) <= 0.05 for each in draws])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "deviation", "gain"), [(2, 0.01, 0.02), (10, 0.0108, 0.01), (10, 0.0347, 0.01), (40, 0.03, 0)]
+)
+def test_the_chance_to_find_a_gain_is_that_of_simulated_studies(pairs, deviation, gain):
+    draws = np.random.default_rng(pairs).normal(gain, deviation, (4_000, pairs))
+    tests = stats.ttest_1samp(draws, 0, axis=1)
+    found = np.mean((tests.pvalue <= 0.05) & (tests.statistic > 0))
+    assert difference_power(pairs, deviation, gain) == pytest.approx(found, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +103,10 @@ def test_the_upper_limit_is_that_of_the_chi_square_distribution(values):
         (lambda: equivalence_power(10, 0.1, margin=-1.0), "margin=-1.0"),
         (lambda: equivalence_power(10, 0.1, alpha=0.5), "alpha=0.5"),
         (lambda: pairs_for_equivalence(0.1, power=1.0), "power=1.0"),
+        (lambda: difference_power(1, 0.1, 0.1), "pairs=1"),
+        (lambda: difference_power(10, 0.0, 0.1), r"deviation=0\.0"),
+        (lambda: difference_power(10, 0.1, -0.1), r"gain=-0\.1"),
+        (lambda: difference_power(10, 0.1, 0.1, alpha=1.0), r"alpha=1\.0"),
         (lambda: pairs_for_equivalence(100.0), "deviation=100.0"),
         (lambda: upper_standard_deviation([0.1]), r"\[0\.1\]"),
         (lambda: upper_standard_deviation([0.1, math.nan]), "nan"),

@@ -1,11 +1,11 @@
-"""How many pairs would show equivalence: what an inconclusive comparison lacked. Pure functions, from SciPy."""
+"""What pairs could show, a difference or equivalence: what an inconclusive comparison lacked. Pure functions, from SciPy."""
 
 import math
 from bisect import bisect_left
 
 import numpy as np
 from scipy.integrate import quad
-from scipy.special import chdtri, gammaln, ndtr, stdtrit
+from scipy.special import chdtri, gammaln, nctdtr, ndtr, stdtrit
 
 from uncertlr.analysis.paired import ALPHA, MARGIN, Values
 
@@ -31,6 +31,27 @@ def upper_standard_deviation(differences: Values, confidence: float = CONFIDENCE
         raise ValueError(f"expected at least 2 finite differences, got {differences!r}")
     freedom = len(values) - 1
     return float(values.std(ddof=1) * math.sqrt(freedom / chdtri(freedom, confidence)))
+
+
+def difference_power(pairs: int, deviation: float, gain: float, alpha: float = ALPHA) -> float:
+    """The chance that a two-sided paired t test finds a gain, in its direction.
+
+    Args:
+        pairs: at least two.
+        deviation: standard deviation of the differences, above 0, in the gain's unit.
+        gain: the true mean difference, 0 or above.
+        alpha: level of the test.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    if pairs < 2 or not 0 < deviation < math.inf or not 0 <= gain < math.inf or not 0 < alpha < 1:
+        raise ValueError(
+            f"pairs={pairs} must be at least 2, deviation={deviation} above 0, gain={gain} not below 0, alpha={alpha} in (0, 1)"
+        )
+    freedom = pairs - 1
+    critical = float(stdtrit(freedom, 1 - alpha / 2))
+    return 1 - float(nctdtr(freedom, gain * math.sqrt(pairs) / deviation, critical))
 
 
 def equivalence_power(pairs: int, deviation: float, margin: float = MARGIN, alpha: float = ALPHA) -> float:
