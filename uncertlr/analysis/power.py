@@ -47,7 +47,7 @@ def difference_power(pairs: int, deviation: float, gain: float, alpha: float = A
     """
     if pairs < 2 or not 0 < deviation < math.inf or not 0 <= gain < math.inf or not 0 < alpha < 1:
         raise ValueError(
-            f"pairs={pairs} must be at least 2, deviation={deviation} above 0, gain={gain} at least 0, alpha={alpha} in (0, 1)"
+            f"pairs={pairs} must be at least 2, deviation={deviation} above 0, gain={gain} at least 0, alpha={alpha} below 1"
         )
     freedom = pairs - 1
     critical = float(stdtrit(freedom, 1 - alpha / 2))
