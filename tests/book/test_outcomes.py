@@ -183,8 +183,8 @@ def test_the_titles_of_the_overview_say_what_its_comparisons_show(groups):
     title = {name: " ".join(drawings.DRAWINGS[f"overview-{name}"][0].keywords["title"].split()) for name in PANELS}
     table = {name: pd.concat([rows for _, rows in panel(groups)]) for name, panel in PANELS.items()}
     factors = table["report"]
-    assert {"seven", "ten", "none"} <= set(title["report"].lower().split())
-    assert ((factors["outcome"] == "harms").sum(), len(factors)) == (7, 10)
+    assert {"six", "nine", "none"} <= set(title["report"].lower().split())
+    assert ((factors["outcome"] == "harms").sum(), len(factors)) == (6, 9)
     constant = table["others"]
     ahead = constant[constant["outcome"] == "helps"]
     assert {"one", "lower", "constant"} <= set(title["others"].lower().split())

@@ -21,7 +21,6 @@ LOSSES = (
     ("report's rule, every step − constant", "cifar10-standard", "report", "constant"),
     ("report's rule, every step − constant, IMDB", "imdb-standard", "report", "constant"),
     ("report's rule, every step − constant, both tuned", "cifar10-tuned", "report", "constant"),
-    ("report's rule, every step − constant, longer", "cifar10-primary", "report", "constant"),
     ("report's rule, once per epoch − constant", "cifar10-standard", "report_epoch", "constant"),
     ("report's rule, once per epoch − constant, IMDB", "imdb-standard", "report_epoch", "constant"),
 )

@@ -52,17 +52,20 @@ CONTROL_NAMES = {
 DATA_NAMES = {"cifar10": "CIFAR-10", "imdb": "IMDB"}
 
 
+UNCLAIMED = "cifar10-primary"
+"""The study from which nothing is claimed, since it borrows its settings from shorter training."""
+
 JUDGEMENTS = ("helps", "harms", "equivalent", "inconclusive")
 """Outcomes that say something of two methods."""
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons whose outcome is a judgement, and of rule and schedule, not also of two machines.
+    """The comparisons whose outcome is a judgement that is claimed, and of rule and schedule, not also of two machines.
 
     Args:
         table: of every comparison, each once, with a column ``group``.
     """
-    claimed = table["outcome"].isin(JUDGEMENTS) & np.isfinite(table["ci95_low"])
+    claimed = table["outcome"].isin(JUDGEMENTS) & np.isfinite(table["ci95_low"]) & (table["study"] != UNCLAIMED)
     return table[claimed & (table["mixed_pairs"] < table["pairs"])]
 
 
@@ -92,12 +95,10 @@ def _against_constant(table: pd.DataFrame, wanted: Callable[[pd.Series], pd.Seri
     rows = _with_constant_rates(table).query("against == 'constant'")
     rows = rows[wanted(rows["arm"])]
     tuned = rows["study"].isin(["cifar10-tuned", "cifar10-tuned-probe"])
-    longer = rows["study"] == "cifar10-primary"  # with the settings of cifar10-tuned
     of_data = {name: rows["study"].str.startswith(f"{data}-") for data, name in DATA_NAMES.items()}
-    sections = [(f"{name}, not tuned", rows[of_data[name] & ~tuned & ~longer]) for name in of_data]
-    sections += [("CIFAR-10, both tuned", rows[tuned]), ("the same, longer training", rows[longer])]
-    named = ((heading, each.set_index(each["arm"].map(RULE_NAMES))) for heading, each in sections)
-    return [(heading, _largest_first(each)) for heading, each in named if len(each)]
+    sections = [(f"{name}, not tuned", rows[of_data[name] & ~tuned]) for name in of_data]
+    sections.append(("CIFAR-10, both tuned", rows[tuned]))
+    return [(heading, _largest_first(each.set_index(each["arm"].map(RULE_NAMES)))) for heading, each in sections]
 
 
 def found_against_schedules(table: pd.DataFrame) -> Sections:
