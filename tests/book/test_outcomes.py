@@ -97,6 +97,7 @@ def test_the_overview_has_every_judged_comparison_of_its_kinds(groups):
     kept = judged(groups)
     assert not kept["outcome"].isin(["no contrast", "descriptive", "missing"]).any()
     assert (kept["mixed_pairs"] < kept["pairs"]).all()
+    assert "cifar10-primary" in set(groups["study"]) - set(kept["study"])  # its settings are borrowed
     of_panel = {name: rows_of(panel(groups)) for name, panel in PANELS.items()}
     all_rows = {(row.study, row.arm, row.against): row for row in kept.itertuples()}
     against_schedules = {place for place, row in all_rows.items() if row.group == "rule against schedule"}
