@@ -934,8 +934,8 @@ def test_the_pairs_with_borrowed_settings_are_the_stored_ones(claims):
     primary = read_grid(project_folder() / "sweeps" / "cifar10-full-trials.yaml")
     runs = sum(primary.trials + 10 for arm in primary.arms if arm in (REPORT, "constant"))
     claims.check(
-        "The 20 runs of `cifar10-primary` took 7 hours of one core. The primary comparison has 44 such runs, trials among them, "
-        "so it takes about 16.",
+        "The 20 runs of `cifar10-primary` took 7 hours of one core. "
+        "The primary comparison has 44 such runs, trials among them, so it takes about 16.",
         numbers=[len(study.finished), hours, runs, hours / len(study.finished) * runs],
     )
     claims.check("There the rule ends 2.1 points behind", numbers=[-found["difference"]])
