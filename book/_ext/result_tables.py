@@ -17,6 +17,7 @@ from provenance_page import all_runs, drawn_figures, write_if_changed
 
 from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.methods import method_column
+from uncertlr.analysis.power import pairs_for_equivalence, upper_standard_deviation
 from uncertlr.analysis.study import Study, read_study
 from uncertlr.plots.cell_output import csv_of
 from uncertlr.runs.paths import project_folder
@@ -64,6 +65,7 @@ COMPARISON_COLUMNS = {
     "90 % interval to": "ci90_high",
     "p": "p",
     "p, equivalence": "p_equivalence",
+    "pairs for equivalence": "pairs_for_equivalence",
     "pairs planned": "planned",
     "family": "family",
     "pilot seeds": "pilot_seeds",
@@ -80,7 +82,7 @@ COMPARISON_COLUMNS = {
 POINTS = {head for head in COMPARISON_COLUMNS if "difference" in head or " % interval " in head}
 """Columns that the page shows to two decimals, so that they align and no rounding error is left of a difference of 0."""
 
-DECIMALS = dict.fromkeys(POINTS, 2) | {"p": 3, "p, adjusted": 3, "p, equivalence": 3}
+DECIMALS = dict.fromkeys(POINTS, 2) | {"p": 3, "p, adjusted": 3, "p, equivalence": 3, "pairs for equivalence": 0}
 """Of the columns that do not have four digits."""
 
 INTERVAL = "points (95 % interval)"
@@ -284,8 +286,18 @@ def _each_comparison_once() -> pd.DataFrame:
     """
     table = every_comparison().drop_duplicates(["study", "arm", "against"])
     first = table.groupby(["study", "arm"], sort=False).ngroup()  # in the order of the sweep
+    table = table.assign(pairs_for_equivalence=table.apply(_pairs_for_equivalence, axis="columns"))
     table = table.assign(open=table["outcome"].isin(["descriptive", "missing"]), first=first)
     return table.sort_values(["open", "study", "first"], kind="stable", key=_in_the_order_of_reading)
+
+
+def _pairs_for_equivalence(row: pd.Series) -> float:
+    """How many pairs an inconclusive comparison needed to show equivalence; NaN for any other."""
+    if row["outcome"] != "inconclusive":
+        return math.nan
+    study = read_study(row["study"])
+    differences = pd.Series(study.scores(row["arm"])).sub(pd.Series(study.scores(row["against"]))).dropna()
+    return pairs_for_equivalence(upper_standard_deviation(differences.to_numpy()))
 
 
 def datatables_markdown() -> Iterator[str]:

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
 from uncertlr.analysis.comparisons import named_family
 from uncertlr.analysis.paired import MARGIN, paired_differences
+from uncertlr.analysis.power import equivalence_power
+from uncertlr.analysis.study import read_study
 from uncertlr.book.claims import Claims
 from uncertlr.book.outcomes_figure import FOUND
 from uncertlr.book.overview_figure import PANELS
@@ -309,3 +312,18 @@ def test_shared_runs_are_those_of_the_found_rule(claims, results):
         [seeds[0][0], seeds[0][-1]],
         holds=[seeds[0] == seeds[1] == seeds[2], len(seeds[0]) == 10],
     )
+
+
+def test_an_inconclusive_comparison_says_how_many_pairs_would_show_equivalence(results, claims):
+    table = results._each_comparison_once()
+    needed = table["pairs_for_equivalence"]
+    assert (needed.notna() == (table["outcome"] == "inconclusive")).all()
+    claims.check("that the methods do not differ: from 22 to 7,070.", [needed.min(), needed.max()])
+    row = table.set_index(["study", "arm", "against"]).loc[("cifar10-regulating", "regulating", "regulating_yoked")]
+    study = read_study("cifar10-regulating")
+    points = 100 * np.array(
+        [study.scores("regulating")[seed] - of_replay for seed, of_replay in study.scores("regulating_yoked").items()]
+    )
+    upper = points.std(ddof=1) * (9 / chi2.ppf(0.2, 9)) ** 0.5
+    count = int(row["pairs_for_equivalence"])
+    assert equivalence_power(count, upper, 0.5) >= 0.8 > equivalence_power(count - 1, upper, 0.5)
