@@ -938,7 +938,7 @@ def test_the_pairs_with_borrowed_settings_are_the_stored_ones(claims):
         "The primary comparison has 44 such runs, trials among them, so it takes about 16.",
         numbers=[len(study.finished), hours, runs, hours / len(study.finished) * runs],
     )
-    claims.check("There the rule ends 2.1 points behind", numbers=[-found["difference"]])
+    claims.check("In `cifar10-primary` the rule ends 2.1 points behind", numbers=[-found["difference"]])
 
 
 def test_the_single_pair_is_that_of_the_ten(claims):
