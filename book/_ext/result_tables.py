@@ -17,6 +17,7 @@ from provenance_page import all_runs, drawn_figures, write_if_changed
 
 from uncertlr.analysis.every_comparison import every_comparison
 from uncertlr.analysis.methods import method_column
+from uncertlr.analysis.paired import paired_differences
 from uncertlr.analysis.power import pairs_for_equivalence, upper_standard_deviation
 from uncertlr.analysis.study import Study, read_study
 from uncertlr.plots.cell_output import csv_of
@@ -296,8 +297,8 @@ def _pairs_for_equivalence(row: pd.Series) -> float:
     if row["outcome"] != "inconclusive":
         return math.nan
     study = read_study(row["study"])
-    differences = pd.Series(study.scores(row["arm"])).sub(pd.Series(study.scores(row["against"]))).dropna()
-    return pairs_for_equivalence(upper_standard_deviation(differences.to_numpy()))
+    differences = paired_differences(study.scores(row["arm"]), study.scores(row["against"]))
+    return pairs_for_equivalence(upper_standard_deviation(differences))
 
 
 def datatables_markdown() -> Iterator[str]:

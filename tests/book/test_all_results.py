@@ -321,9 +321,7 @@ def test_an_inconclusive_comparison_says_how_many_pairs_would_show_equivalence(r
     claims.check("that the methods do not differ: from 22 to 7,070.", [needed.min(), needed.max()])
     row = table.set_index(["study", "arm", "against"]).loc[("cifar10-regulating", "regulating", "regulating_yoked")]
     study = read_study("cifar10-regulating")
-    points = 100 * np.array(
-        [study.scores("regulating")[seed] - of_replay for seed, of_replay in study.scores("regulating_yoked").items()]
-    )
+    points = 100 * paired_differences(study.scores("regulating"), study.scores("regulating_yoked"))
     upper = points.std(ddof=1) * (9 / chi2.ppf(0.2, 9)) ** 0.5
     count = int(row["pairs_for_equivalence"])
     assert equivalence_power(count, upper, 0.5) >= 0.8 > equivalence_power(count - 1, upper, 0.5)
